@@ -1,0 +1,347 @@
+"""`backstop …`: parse the command line, hand over, and turn what went wrong into one line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+import webbrowser
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot import policy_file, report, settings
+from bot.app import Application, Core, StartFailed, check_ready_to_run, core, desk_of, migrate, slack_client
+from bot.demo import PORT as DEMO_PORT
+from bot.demo import Demo, default_data_dir
+from bot.domain.errors import BackstopError
+from bot.policy_file import BadPolicy
+from bot.preflight import as_json, check, table
+from bot.services.customers import MirrorState
+from bot.settings import BadSettings, Settings
+from bot.texts import in_language
+from handlers.digests import post_overdue
+from handlers.manifest import manifest
+from handlers.views import errors
+
+Command = Callable[[argparse.Namespace], int]
+T = TypeVar("T")
+
+
+class BadCall(Exception):
+    """A command line that cannot be carried out; one line."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Carry out one command line; the exit code. Bad input is 2, with one line on stderr."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if arguments.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("httpx", "dbos", "apscheduler", "alembic", "slack_bolt"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    command: Command = arguments.command
+    try:
+        return command(arguments)
+    except (BadSettings, BadPolicy, StartFailed, BadCall) as error:
+        print(f"backstop: {error}", file=sys.stderr)
+    except BackstopError as error:
+        print(f"backstop: {errors.plain_words(error, in_language('en'))}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    top = OneLineParser(prog="backstop", description="The Slack bot for non-payment, fraud and misuse.")
+    top.add_argument("-v", "--verbose", action="store_true", help="log what is done")
+    commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=OneLineParser)
+
+    def add(name: str, command: Command, words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words)
+        made.set_defaults(command=command)
+        return made
+
+    demo = add("demo", _demo, "try everything on this machine: sandbox Slack, sandbox Partner Center")
+    demo.add_argument("--port", type=_port, default=DEMO_PORT, help=f"of the page (default {DEMO_PORT})")
+    demo.add_argument("--no-browser", action="store_true", help="do not open the page")
+    demo.add_argument("--data-dir", type=Path, default=default_data_dir(), help="where the database goes")
+    add("run", _run, "listen to Slack and do the work, in one process")
+    add("web", _web, "listen to Slack over HTTP; needs a `worker` beside it")
+    add("worker", _worker, "do the work: executions, digests, the sweep")
+    add("migrate", _migrate, "bring the database to the current schema")
+    add("check", _check, "say what is wrong with the set-up, and what to do").add_argument(
+        "--json", action="store_true", help="one JSON document"
+    )
+    add("manifest", _manifest, "print the Slack app manifest").add_argument(
+        "--url", help="https://… of this installation, for HTTP mode; without it Socket Mode"
+    )
+    add("sync", _sync, "read customers and subscriptions from Partner Center now").add_argument(
+        "--json", action="store_true", help="one JSON document"
+    )
+    take_in = add("import", _import, "import a receivables export (CSV, TSV, XLSX)")
+    take_in.add_argument("file", type=Path, metavar="FILE")
+    take_in.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
+    take_in.add_argument("--as-of", type=_day, metavar="DATE", help="the day it speaks for (default today)")
+    take_in.add_argument("--currency", help="of a file without a currency column, for example EUR")
+    take_in.add_argument("--date-order", choices=("DMY", "MDY"), help="of dates such as 03/04/2026")
+    take_in.add_argument("--mode", choices=("snapshot", "merge"), default="snapshot")
+    take_in.add_argument(
+        "--yes", action="store_true", help="apply it even if over 30 %% of the items would close"
+    )
+    take_in.add_argument("--json", action="store_true", help="one JSON document")
+    digest = add("digest", _digest, "compute a digest now; print it, or post it")
+    digest.add_argument("which", choices=("overdue",))
+    digest.add_argument("--post", action="store_true", help="post it to its channel, once a day")
+    digest.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help="by the books of that day")
+    digest.add_argument("--json", action="store_true", help="one JSON document")
+    policy = add("policy", _policy, "the billing policy in force")
+    policy.add_argument("which", choices=("show", "check"))
+    policy.add_argument("--file", type=Path, metavar="F", help="another file than the one in force")
+    policy.add_argument("--json", action="store_true", help="one JSON document")
+    audit = add("audit", _audit, "the audit trail")
+    audit.add_argument("which", choices=("export", "verify"))
+    audit.add_argument("--since", type=_day, metavar="DATE", help="export only from that day on")
+    audit.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    return top
+
+
+class OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        """One line, and where to read on."""
+        self.exit(2, f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    async def serve() -> None:
+        demo = Demo(arguments.data_dir)
+        stopped = _until_told_to_stop()
+        try:
+            address = await demo.start(arguments.port)
+            print(f"Backstop's sandbox is ready: {address}  (Ctrl-C stops it)", flush=True)
+            if not arguments.no_browser:
+                await asyncio.to_thread(_open_browser, address)
+            await stopped.wait()
+        finally:
+            await demo.stop()
+
+    asyncio.run(serve())
+    return 0
+
+
+def _run(_: argparse.Namespace) -> int:
+    return _serve(listens=True, works=True)
+
+
+def _web(_: argparse.Namespace) -> int:
+    return _serve(listens=True, works=False)
+
+
+def _worker(_: argparse.Namespace) -> int:
+    return _serve(listens=False, works=True)
+
+
+def _serve(*, listens: bool, works: bool) -> int:
+    given = settings.load()
+    check_ready_to_run(given, listens=listens)
+
+    async def serve() -> None:
+        app = Application(given, listens=listens, works=works)
+        stopped = _until_told_to_stop()
+        try:
+            await app.start()
+            where = f", port {app.port}" if app.port else ""
+            print(f"Backstop is running ({given.mode.value} mode{where})", flush=True)
+            await stopped.wait()
+        finally:
+            await app.stop()
+
+    asyncio.run(serve())
+    return 0
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    changed = migrate(settings.load())
+    print(
+        "The database is at the current schema now." if changed else "Nothing to do: the schema is current."
+    )
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    found = asyncio.run(check(settings.load()))
+    print(_json(as_json(found)) if arguments.json else table(found))
+    return 0 if all(c.ok for c in found) else 1
+
+
+def _manifest(arguments: argparse.Namespace) -> int:
+    print(_json(manifest(url=arguments.url)))
+    return 0
+
+
+def _sync(arguments: argparse.Namespace) -> int:
+    given = settings.load()
+    given.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
+
+    async def sync(made: Core) -> MirrorState:
+        show = None if arguments.json else _progress
+        return await made.backstop.customers.refresh(progress=show)
+
+    state = _with_core(given, sync)
+    if arguments.json:
+        print(_json(report.mirror(state)))
+    else:
+        failed = f"; {state.failed} could not be read" if state.failed else ""
+        print(f"{state.customers} customers, {state.subscriptions} subscriptions{failed}")
+    return 1 if state.failed else 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    file: Path = arguments.file
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BadCall(f"{file}: cannot be read ({error.strerror})") from None
+
+    async def take_in(made: Core) -> int:
+        backstop = made.backstop
+        intake = await backstop.receivables.take_in(
+            data,
+            file_name=file.name,
+            as_of=arguments.as_of or backstop.digests.today(),
+            mode=arguments.mode,
+            currency=arguments.currency,
+            date_order=arguments.date_order,
+            apply=not arguments.dry_run,
+            even_if_it_shrinks=arguments.yes,
+        )
+        document = report.intake(intake, file=str(file))
+        print(_json(document) if arguments.json else report.intake_words(intake))
+        return 1 if intake.export.refused or intake.held else 0
+
+    return _with_core(settings.load(), take_in)
+
+
+def _digest(arguments: argparse.Namespace) -> int:
+    given = settings.load()
+    if arguments.post:
+        given.need("slack_bot_token", "backstop_overdue_channel")
+
+    async def digest(made: Core) -> int:
+        on: date = arguments.date or made.backstop.digests.today()
+        found = await made.backstop.digests.overdue(on=on)
+        if not arguments.post:
+            words = report.digest_words(found, in_language(given.backstop_locale))
+            print(_json(report.overdue(found)) if arguments.json else words)
+            return 0
+        posted = await post_overdue(desk_of(made, slack_client(given)), on.isoformat())
+        if arguments.json:
+            print(_json(report.overdue(found) | {"posted": posted}))
+        else:
+            print("Posted." if posted else f"The digest of {on} is in the channel already.")
+        return 0
+
+    return _with_core(given, digest)
+
+
+def _policy(arguments: argparse.Namespace) -> int:
+    path = arguments.file or settings.load().backstop_policy_file
+    policy = policy_file.load(path)
+    if arguments.json:
+        print(_json(report.policy(policy)))
+    elif arguments.which == "check":
+        print(
+            f"{path or 'The packaged policy'} holds: {len(policy.stages)} stages, version {policy.version}."
+        )
+    else:
+        print(path.read_text("utf-8") if path else policy_file.packaged(), end="")
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    async def export(made: Core) -> int:
+        since = report.start_of(arguments.since, made.settings.zone) if arguments.since else None
+        async with made.store.read() as tx:
+            await report.write_audit(tx.audit.since(since), sys.stdout, csv=arguments.format == "csv")
+        return 0
+
+    async def verify(made: Core) -> int:
+        async with made.store.read() as tx:
+            count, broken = await tx.audit.first_broken()
+        if broken:
+            print(f"Entry {count} ({broken.tag}, {broken.at.isoformat()}) is not as it was written.")
+            return 1
+        print(f"All {count} entries are as they were written.")
+        return 0
+
+    return _with_core(settings.load(), export if arguments.which == "export" else verify)
+
+
+def _with_core(given: Settings, work: Callable[[Core], Awaitable[T]]) -> T:
+    """Run it with the use cases over an up-to-date database, and close them."""
+    migrate(given)
+
+    async def run() -> T:
+        made = core(given)
+        try:
+            return await work(made)
+        finally:
+            await made.close()
+
+    return asyncio.run(run())
+
+
+def _until_told_to_stop() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM; a second one stops at once."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, stopped, loop, number)
+    return stopped
+
+
+def _stop(stopped: asyncio.Event, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+    stopped.set()
+    loop.remove_signal_handler(number)
+
+
+def _open_browser(address: str) -> None:
+    with contextlib.suppress(webbrowser.Error):
+        webbrowser.open(address)
+
+
+def _progress(done: int, known: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {known} customers", end="" if done < known else "\n", file=sys.stderr, flush=True)
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23") from None
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

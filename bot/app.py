@@ -1,0 +1,363 @@
+"""Puts the program together; the one place where things are constructed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+import httpx
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from bot import courier, policy_file, store
+from bot.courier import AlreadyRunning, Courier, Handler
+from bot.domain.errors import BackstopError, SignInFailed
+from bot.partner_center.auth import AppRegistration, SignIn
+from bot.partner_center.client import PartnerCenter
+from bot.partner_center.cloud import CloudHosts, hosts_of
+from bot.partner_center.exchange import http_client
+from bot.scheduler import Scheduler
+from bot.services import Backstop, jobs
+from bot.services.customers import Customers
+from bot.services.digests import Digests
+from bot.services.execution import Execution
+from bot.services.intake import Receivables
+from bot.services.posts import Posts
+from bot.services.requests import Requests, Rules
+from bot.settings import Mode, Settings
+from bot.store import Store
+from bot.store.store import async_url, sync_url
+from bot.web import Web
+from handlers import errors
+from handlers.desk import Channels, Desk, call
+from handlers.digests import post_overdue
+from handlers.notices import Notices
+from handlers.people import People
+
+SWEEP_SECONDS = 30
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+log = logging.getLogger(__name__)
+
+
+class StartFailed(Exception):
+    """Why the program does not start: one line that says what to do."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Core:
+    """The use cases over a real database and the real Partner Center; enough for the command line."""
+
+    settings: Settings
+    store: Store
+    courier: Courier
+    http: tuple[httpx.AsyncClient, ...]
+    partner_center: PartnerCenter
+    backstop: Backstop
+
+    async def close(self) -> None:
+        await self.courier.close()
+        for client in self.http:
+            await client.aclose()
+        await self.store.close()
+
+
+def migrate(settings: Settings) -> bool:
+    """Bring the database to the current schema; whether anything changed. Raises StartFailed."""
+    url = settings.database_url
+    try:
+        target = async_url(url)
+        if target.get_backend_name() == "sqlite" and not target.database:
+            raise ValueError("SQLite needs a file")
+        changed = store.migrate(url)
+        courier.migrate(sync_url(url))
+    except BackstopError as error:
+        detail = getattr(error, "detail", "").partition("\n")[0].strip()
+        raise StartFailed(
+            f"DATABASE_URL: the database cannot be reached or opened ({detail or error.code}): "
+            "check the address, and that it is running"
+        ) from error
+    except Exception as error:  # a driver's own complaint about the address
+        raise StartFailed(
+            "DATABASE_URL: use sqlite:///path/to/file.db or postgresql://user:password@host/name "
+            f"({type(error).__name__})"
+        ) from error
+    return changed
+
+
+def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
+    """Construct everything that does not talk to Slack. Raises BadSettings, BadPolicy."""
+    policy = policy_file.load(settings.backstop_policy_file)
+    db = Store(settings.database_url, now=now)
+    post = Courier(sync_url(settings.database_url))
+    partner_center, clients = partner_center_of(settings, now=now)
+    backstop = Backstop(
+        requests=Requests(
+            db,
+            post,
+            rules=Rules(
+                approvals_suspend=settings.backstop_approvals_suspend,
+                time_to_live=settings.backstop_approval_ttl,
+                undo_window=settings.backstop_undo_window,
+                dry_run=settings.backstop_dry_run,
+            ),
+            now=now,
+        ),
+        execution=Execution(
+            db,
+            post,
+            partner_center,
+            zone=settings.zone,
+            daily_limit=settings.backstop_max_suspensions_per_day,
+            now=now,
+        ),
+        customers=Customers(db, partner_center, now=now, at_once=settings.partner_center_max_concurrency),
+        digests=Digests(db, policy, zone=settings.zone, now=now),
+        receivables=Receivables(db, now=now),
+        posts=Posts(db, now=now),
+        policy=policy,
+        cloud=settings.partner_center_cloud,
+        now=now,
+    )
+    return Core(settings, db, post, clients, partner_center, backstop)
+
+
+def cloud_of(settings: Settings) -> CloudHosts:
+    return hosts_of(
+        settings.partner_center_cloud,
+        base_url=settings.partner_center_base_url,
+        authority_url=settings.partner_center_authority_url,
+        graph_url=settings.graph_base_url,
+    )
+
+
+def partner_center_of(
+    settings: Settings, *, now: Callable[[], datetime], as_user: bool = False
+) -> tuple[PartnerCenter, tuple[httpx.AsyncClient, ...]]:
+    """The client and what has to be closed after it; `as_user` signs in as App+User."""
+    cloud = cloud_of(settings)
+    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
+    authority = http_client()
+    sign_in = SignIn(
+        cloud=cloud,
+        app=AppRegistration(
+            settings.partner_center_tenant_id or "",
+            settings.partner_center_client_id or "",
+            secret.get_secret_value() if secret else "",
+        ),
+        http=authority,
+        now=now,
+        refresh_token=refresh.get_secret_value() if refresh and as_user else None,
+    )
+    api = http_client(auth=sign_in)
+    client = PartnerCenter(
+        cloud=cloud, http=api, now=now, max_concurrency=settings.partner_center_max_concurrency
+    )
+    return client, (api, authority)
+
+
+def slack_client(settings: Settings) -> AsyncWebClient:
+    token = settings.slack_bot_token
+    client = AsyncWebClient(
+        token=token.get_secret_value() if token else None,
+        base_url=settings.slack_api_url,
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
+    )
+    if urlsplit(settings.slack_api_url).hostname in LOOPBACK:
+        client.proxy = None  # the SDK takes HTTPS_PROXY and does not know NO_PROXY
+    return client
+
+
+def desk_of(made: Core, client: AsyncWebClient) -> Desk:
+    settings = made.settings
+    return Desk(
+        backstop=made.backstop,
+        people=People(
+            client,
+            operators=settings.backstop_operators,
+            approvers=settings.backstop_approvers,
+            language=settings.backstop_locale,
+        ),
+        client=client,
+        channels=Channels(settings.backstop_approvals_channel, settings.backstop_overdue_channel),
+        language=settings.backstop_locale,
+    )
+
+
+class Application:
+    """The running program: it listens to Slack, works off jobs, or both."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        listens: bool = True,
+        works: bool = True,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self._listens = listens
+        self._works = works
+        self.core = core(settings, now=now)
+        self._now = now
+        self._client = slack_client(settings)
+        self.desk = desk_of(self.core, self._client)
+        self._scheduler = Scheduler(zone=settings.zone, now=now)
+        self._socket: AsyncSocketModeHandler | None = None
+        self._web: Web | None = None
+
+    @property
+    def port(self) -> int | None:
+        """The port listened on, if any."""
+        return self._web.port if self._web else None
+
+    async def start(self) -> None:
+        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed."""
+        await asyncio.to_thread(migrate, self.settings)
+        await self.core.store.ping()
+        authorized = await self._sign_in_to_slack()
+        await self.core.courier.open()
+        if self._works:
+            await self._start_work()
+        app = bolt_app(self.settings, self.desk, self._client, authorized) if self._listens else None
+        await self._serve(app)
+        if app and self.settings.mode is Mode.SOCKET:
+            await self._connect(app)
+
+    async def stop(self) -> None:
+        """Take nothing new, let what is under way come to its end, and close."""
+        self._scheduler.stop()
+        if self._socket:
+            await self._socket.close_async()  # type: ignore[no-untyped-call]
+        if self._web:
+            await self._web.stop()
+        await self.desk.drain()
+        await self.core.close()
+
+    async def _sign_in_to_slack(self) -> AuthorizeResult:
+        try:
+            who = await call(self._client.auth_test)
+        except SignInFailed as error:
+            raise StartFailed(
+                f"SLACK_BOT_TOKEN: Slack refuses it ({error.reason}): copy the Bot User OAuth Token (xoxb-…) again"
+            ) from error
+        except BackstopError as error:
+            reason = getattr(error, "reason", "") or error.code
+            raise StartFailed(
+                f"SLACK_API_URL: Slack does not answer at {self.settings.slack_api_url} ({reason})"
+            ) from error
+        return AuthorizeResult.from_auth_test_response(auth_test_response=who, bot_token=self._client.token)
+
+    async def _start_work(self) -> None:
+        notices = Notices(self.desk)
+        backstop = self.core.backstop
+        work: dict[str, Handler] = {
+            jobs.EXECUTE: backstop.execution.run,
+            jobs.SHOW_REQUEST: notices.show_request,
+            jobs.TELL_RESULT: notices.tell_result,
+            jobs.POST_OVERDUE: partial(post_overdue, self.desk),
+            jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
+        }
+        try:
+            worker = await self.core.store.worker_name(socket.gethostname())
+            await self.core.courier.start(work, executor=worker)
+        except AlreadyRunning as error:
+            raise StartFailed(
+                f"another Backstop already works on {error}: stop it first, "
+                "or use Postgres to run more than one process"
+            ) from error
+        await backstop.execution.begin(worker)
+        if self.settings.backstop_overdue_channel:
+            self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
+        self._scheduler.daily("30 3 * * *", self._refresh)
+        self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
+        await self._scheduler.start()
+        await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
+
+    async def _post_overdue(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))
+
+    async def _refresh(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.refresh_mirror(slot=slot.isoformat()))
+
+    async def _serve(self, app: AsyncApp | None) -> None:
+        port = self.settings.http_port
+        if port is None or not (self._listens or self.settings.port is not None):
+            return
+        http = app if self.settings.mode is Mode.HTTP else None
+        self._web = Web(app=http, checks={"database": self._database_answers, "slack": self._hears_slack})
+        try:
+            await self._web.start(port)
+        except OSError as error:
+            raise StartFailed(
+                f"PORT: {port} cannot be listened on ({error.strerror}): choose another, or stop what uses it"
+            ) from error
+
+    async def _connect(self, app: AsyncApp) -> None:
+        token = self.settings.slack_app_token
+        if token is None:
+            return
+        self._socket = AsyncSocketModeHandler(app, token.get_secret_value(), web_client=self._client)
+        self._socket.client.proxy = self._client.proxy
+        try:
+            await self._client.apps_connections_open(app_token=token.get_secret_value())
+            await self._socket.connect_async()  # type: ignore[no-untyped-call]
+        except SlackApiError as error:
+            reason = error.response.get("error", "")
+            raise StartFailed(
+                f"SLACK_APP_TOKEN: Slack refuses it ({reason}): create an app-level token (xapp-…) "
+                "with the scope connections:write"
+            ) from error
+
+    async def _database_answers(self) -> bool:
+        await self.core.store.ping()
+        return True
+
+    async def _hears_slack(self) -> bool:
+        return self._socket is None or bool(await self._socket.client.is_connected())
+
+
+def bolt_app(settings: Settings, desk: Desk, client: AsyncWebClient, authorized: AuthorizeResult) -> AsyncApp:
+    """Bolt with every feature registered; a click it acknowledges is in the database."""
+
+    async def authorize(**_context: object) -> AuthorizeResult:
+        return authorized
+
+    secret = settings.slack_signing_secret
+    app = AsyncApp(
+        name="backstop",
+        client=client,
+        authorize=authorize,
+        signing_secret=secret.get_secret_value() if secret else "",
+        request_verification_enabled=settings.mode is Mode.HTTP,
+        process_before_response=True,
+    )
+    errors.register(app, desk)
+    for feature in handlers.features():
+        feature.register(app, desk)
+    errors.register_rest(app, desk)
+    return app
+
+
+def check_ready_to_run(settings: Settings, *, listens: bool) -> None:
+    """Raise BadSettings for a setting without which the program cannot do its work."""
+    settings.need("slack_bot_token")
+    if listens and settings.mode is Mode.HTTP:
+        settings.need("slack_signing_secret")
+    settings.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
+    settings.need("backstop_approvals_channel")

@@ -1,0 +1,196 @@
+"""Durable work: a job is handed over in the caller's transaction and run by some worker, at least once.
+
+The engine is DBOS; this is the only room that knows it. The courier knows no job by name, and a job must
+guard its own effect, because after a crash it is run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+APP = "backstop"
+QUEUE = "jobs"
+WORKFLOW = "backstop.job"
+# Pinned: DBOS would otherwise derive it from the code, and every edit would strand queued work.
+VERSION = "1"
+POLL_SECONDS = 0.1
+AT_ONCE = 16
+DRAIN_SECONDS = 20.0
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[..., Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`id` makes a repeat harmless: of two jobs with one id, only the first is kept.
+
+    `args` are small plain values, since they are stored; never secrets. `delay` is in seconds.
+    """
+
+    name: str
+    id: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    delay: float = 0.0
+
+
+class AlreadyRunning(Exception):
+    """Another process works on this SQLite database."""
+
+
+class Courier:
+    """Takes jobs in (`send`), and in a worker also runs them (`start`)."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._client: DBOSClient | None = None
+        self._handlers: Mapping[str, Handler] = {}
+        self._lock: TextIO | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._works = False
+
+    async def open(self) -> None:
+        """Be ready to take jobs in. The engine's tables must exist (`migrate`)."""
+        self._client = await asyncio.to_thread(
+            DBOSClient, system_database_url=self._url_text, application_name=APP, system_database_pool_size=2
+        )
+
+    async def start(self, handlers: Mapping[str, Handler], *, executor: str) -> None:
+        """Run jobs in this process, on this event loop, under a name no other living process bears.
+
+        Raises AlreadyRunning when another process works on the same SQLite file.
+        """
+        self._hold_sqlite()
+        self._handlers = handlers
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        DBOS(
+            config=DBOSConfig(
+                name=APP,
+                system_database_url=self._url_text,
+                application_version=VERSION,
+                executor_id=executor,
+                sys_db_pool_size=5,
+                log_level="WARNING",
+                run_migrations=False,
+            )
+        )
+
+        @DBOS.workflow(name=WORKFLOW)
+        async def run(name: str, args: dict[str, Any]) -> None:
+            await self._run(name, args)
+
+        DBOS.listen_queues([QUEUE])
+        # Launched inside our loop, asynchronous workflows run on it and can share its clients.
+        DBOS.launch()
+        await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_SECONDS)
+        self._works = True
+
+    async def send(self, connection: AsyncConnection, job: Job) -> None:
+        """Hand a job over in the caller's transaction: both are kept, or neither."""
+        client = self._ready()
+        options = _options(job)
+        await connection.run_sync(
+            lambda conn: client.enqueue_in_transaction(conn, options, job.name, dict(job.args))
+        )
+
+    async def post(self, job: Job) -> None:
+        """Hand a job over by itself."""
+        await self._ready().enqueue_async(_options(job), job.name, dict(job.args))
+
+    async def forget_finished(self, *, before: datetime) -> None:
+        """Delete the records of up to 500 jobs that ended before that moment."""
+        client = self._ready()
+        done = await client.list_workflows_async(
+            status=["SUCCESS", "ERROR"],
+            completed_before=before.isoformat(),
+            limit=500,
+            load_input=False,
+            load_output=False,
+        )
+        await client.delete_workflows_async([w.workflow_id for w in done])
+
+    async def close(self) -> None:
+        """Stop taking jobs, let the running ones end (within a limit), and let go of the database."""
+        if self._works and self._running:
+            await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
+        if self._client:
+            await asyncio.to_thread(self._client.destroy)
+            self._client = None
+        if self._works:
+            self._works = False
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+            # DBOS lends the loop its own thread pool and has just shut it down.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    async def _run(self, name: str, args: dict[str, Any]) -> None:
+        task = asyncio.current_task()
+        if task:
+            self._running.add(task)
+        try:
+            await self._handlers[name](**args)
+        except Exception:
+            # The job is not lost: what it should have done still stands in our own tables, and the sweep looks.
+            log.exception("job %s failed", name, extra={"job": name})
+        finally:
+            if task:
+                self._running.discard(task)
+
+    def _hold_sqlite(self) -> None:
+        if self._url.get_backend_name() != "sqlite" or not self._url.database:
+            return
+        path = Path(self._url.database + ".lock")
+        lock = path.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise AlreadyRunning(self._url.database) from error
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+
+    def _ready(self) -> DBOSClient:
+        if self._client is None:
+            raise RuntimeError("the courier is not open")
+        return self._client
+
+    @property
+    def _url_text(self) -> str:
+        return self._url.render_as_string(hide_password=False)
+
+
+def _options(job: Job) -> EnqueueOptions:
+    options: EnqueueOptions = {
+        "queue_name": QUEUE,
+        "workflow_name": WORKFLOW,
+        "workflow_id": job.id,
+        "app_version": VERSION,
+    }
+    if job.delay > 0:
+        options["delay_seconds"] = job.delay
+    return options
+
+
+def migrate(url: URL) -> None:
+    """Bring the engine's own tables to the version this release needs."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+    DBOS.migrate(url.render_as_string(hide_password=False))

@@ -1,0 +1,131 @@
+"""`backstop demo`: a sandbox Slack, a sandbox Partner Center and the very bot of production, all on loopback."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import SecretStr
+
+from bot.app import Application, StartFailed, utc_now
+from bot.domain.customer import Cloud
+from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.sandbox.receivables import sample_receivables
+from bot.sandbox.slack import SlackSandbox
+from bot.services import jobs
+from bot.settings import Settings
+from handlers.manifest import manifest
+
+PORT = 8055
+OURS = "backstop-demo"
+"""Our files in the data directory begin so; nothing else in it is touched."""
+
+
+class Demo:
+    """Everything embedded. Each start begins afresh: the sandboxes forget, so the ledger must, too."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        undo_window: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._data_dir = data_dir
+        self._now = now
+        self._undo_window = undo_window
+        self.partner_center = PartnerCenterSandbox(now=now)
+        self.slack = SlackSandbox(manifest=manifest(url=None), partner_center=self.partner_center, now=now)
+        self.partner_center.on_change(self.slack.partner_center_changed)
+        self.app: Application | None = None
+        self._lock: TextIO | None = None
+
+    async def start(self, port: int = PORT) -> str:
+        """Come up and post the digests; the page's address. Raises StartFailed."""
+        self._claim_data_dir()
+        try:
+            await self.slack.start(port)
+        except OSError as error:
+            raise StartFailed(
+                f"port {port} cannot be listened on ({error.strerror}): is a demo running already? "
+                "Stop it, or choose another with --port"
+            ) from error
+        await self.partner_center.start()
+        for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nothing here leaves this machine
+            os.environ.pop(proxy, None)
+            os.environ.pop(proxy.lower(), None)
+        self.app = Application(self._settings(), now=self._now)
+        await self.app.start()
+        await self.slack.app_connects()
+        await self._post_digests()
+        return self.slack.page_url
+
+    async def stop(self) -> None:
+        if self.app:
+            await self.app.stop()
+        await self.partner_center.stop()
+        await self.slack.stop()
+        if self._lock:
+            self._lock.close()
+
+    def _settings(self) -> Settings:
+        channels = {channel.name: channel.id for channel in self.slack.workspace.channels.values()}
+        return Settings(
+            _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own, unknown to its mypy view
+            database_url=f"sqlite:///{self._data_dir / OURS}.db",
+            slack_bot_token=SecretStr(self.slack.bot_token),
+            slack_app_token=SecretStr(self.slack.app_token),
+            slack_api_url=self.slack.api_url,
+            port=None,
+            partner_center_cloud=Cloud.GLOBAL,
+            partner_center_tenant_id=self.partner_center.tenant_id,
+            partner_center_client_id=self.partner_center.client_id,
+            partner_center_client_secret=SecretStr(self.partner_center.client_secret),
+            partner_center_base_url=self.partner_center.base_url,
+            partner_center_authority_url=self.partner_center.authority_url,
+            backstop_approvals_channel=channels["csp-approvals"],
+            backstop_overdue_channel=channels["csp-overdue"],
+            backstop_operators=("S0BILLING",),
+            backstop_approvers=("S0APPROVERS",),
+            backstop_undo_window=self._undo_window,
+        )
+
+    async def _post_digests(self) -> None:
+        """As the scheduler would in the morning, so that the first look shows work done."""
+        if self.app is None:
+            return
+        backstop = self.app.core.backstop
+        await backstop.customers.refresh_if_old()
+        today: date = backstop.digests.today()
+        await backstop.receivables.take_in(
+            sample_receivables(today).encode(), file_name="open-invoices.csv", as_of=today
+        )
+        await self.app.core.courier.post(jobs.post_overdue(today))
+        await self.slack.message_appears("csp-overdue", timeout=30)
+
+    def _claim_data_dir(self) -> None:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (self._data_dir / f"{OURS}.lock").open("w")
+        except OSError as error:
+            raise StartFailed(
+                f"--data-dir: {self._data_dir} cannot be written ({error.strerror}): name another"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartFailed(
+                f"a demo is already running on {self._data_dir}: stop it, or choose another --data-dir and --port"
+            ) from error
+        for file in self._data_dir.glob(f"{OURS}.db*"):
+            file.unlink()
+
+
+def default_data_dir() -> Path:
+    """Where the demo keeps its database unless told: the user's cache directory."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / OURS

@@ -1,0 +1,81 @@
+"""The audit trail: what happened, who did it, and a hash chain that shows any later change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class AuditTag(StrEnum):
+    """Subject, then what happened."""
+
+    REQUEST_PLACED = "request:placed"
+    REQUEST_APPROVED = "request:approved"
+    REQUEST_DENIED = "request:denied"
+    REQUEST_WITHDRAWN = "request:withdrawn"
+    REQUEST_CANCELLED = "request:cancelled"
+    REQUEST_EXPIRED = "request:expired"
+    REQUEST_POSTPONED = "request:postponed"
+    REQUEST_STARTED = "request:started"
+    REQUEST_FINISHED = "request:finished"
+    ACCESS_REFUSED = "access:refused"
+    DIGEST_POSTED = "digest:posted"
+    RECEIVABLES_IMPORTED = "receivables:imported"
+    MIRROR_REFRESHED = "mirror:refreshed"
+
+
+GENESIS = "0" * 64
+"""What the first entry names as its predecessor."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One entry. `by` is a Slack user id, or `backstop` for what nobody clicked."""
+
+    seq: int
+    at: datetime
+    tag: AuditTag | str
+    subject: str
+    by: str
+    facts: Mapping[str, object]
+    previous: str
+    hash: str
+
+
+def chained(
+    *,
+    seq: int,
+    at: datetime,
+    tag: AuditTag | str,
+    subject: str,
+    by: str,
+    facts: Mapping[str, object],
+    previous: str,
+) -> AuditEvent:
+    """The entry with its hash: SHA-256 over the canonical JSON of everything else in it."""
+    body = json.dumps(
+        [seq, at.isoformat(), str(tag), subject, by, dict(facts), previous],
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return AuditEvent(seq, at, tag, subject, by, facts, previous, digest)
+
+
+def is_intact(event: AuditEvent, *, previous: str, seq: int) -> bool:
+    """Whether the entry says what it said when it was written, behind that very predecessor."""
+    again = chained(
+        seq=seq,
+        at=event.at,
+        tag=event.tag,
+        subject=event.subject,
+        by=event.by,
+        facts=event.facts,
+        previous=previous,
+    )
+    return event.seq == seq and event.previous == previous and event.hash == again.hash

@@ -1,0 +1,125 @@
+"""Customers and their subscriptions, as Partner Center knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+CustomerId = NewType("CustomerId", str)
+"""The customer's Entra tenant GUID, in lower case."""
+SubscriptionId = NewType("SubscriptionId", str)
+"""In lower case; a GUID today, but opaque to us."""
+
+
+class Cloud(StrEnum):
+    """Which of Microsoft's clouds the partner sells from."""
+
+    GLOBAL = "global"
+    CHINA = "china"
+    US_GOVERNMENT = "usgov"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer of the partner. Names are not unique; the domain tells two of one name apart."""
+
+    id: CustomerId
+    name: str
+    domain: str | None = None
+    relationship: str | None = None
+    """`reseller` is the only one the partner may act on; None where the list did not say."""
+
+    @property
+    def may_be_acted_on(self) -> bool:
+        return self.relationship is None or self.relationship.lower() == "reseller"
+
+
+class SubscriptionStatus(StrEnum):
+    """The words Microsoft documents; every other word is `UNKNOWN` and shown as it came."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    PENDING = "pending"
+    EXPIRED = "expired"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+class SubscriptionKind(StrEnum):
+    """What a suspension means depends on this."""
+
+    LEGACY_SEAT = "legacy_seat"
+    LEGACY_AZURE = "legacy_azure"
+    NEW_COMMERCE_SEAT = "new_commerce_seat"
+    AZURE_PLAN = "azure_plan"
+    MARKETPLACE = "marketplace"
+    SOFTWARE = "software"
+    UNKNOWN = "unknown"
+
+
+SUSPENDABLE = frozenset(
+    {
+        SubscriptionKind.LEGACY_SEAT,
+        SubscriptionKind.LEGACY_AZURE,
+        SubscriptionKind.NEW_COMMERCE_SEAT,
+        SubscriptionKind.AZURE_PLAN,
+    }
+)
+"""Kinds for which Microsoft documents a suspension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One subscription as read at a moment; only what Backstop shows or decides on."""
+
+    id: SubscriptionId
+    customer_id: CustomerId
+    name: str
+    status: SubscriptionStatus
+    status_word: str
+    """The status exactly as Microsoft wrote it."""
+    kind: SubscriptionKind = SubscriptionKind.UNKNOWN
+    offer_id: str | None = None
+    quantity: int | None = None
+    unit: str | None = None
+    is_trial: bool = False
+    parent_id: SubscriptionId | None = None
+    """Set on an add-on: the subscription it belongs to."""
+    term: str | None = None
+    """ISO 8601 duration (`P1M`, `P1Y`, `P3Y`); None for legacy offers."""
+    term_end: datetime | None = None
+    """None when unknown or when there is no end."""
+    suspension_reasons: tuple[str, ...] = ()
+    """Microsoft's words, as they are."""
+    auto_renew: bool | None = None
+    order_id: str | None = None
+    publisher: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything changes that a person was shown before confirming."""
+        return f"{self.status_word.lower()}|{self.quantity}|{self.term}|{self.term_end}"
+
+
+def deletion_deadline(subscription: Subscription, *, suspended_on: date, cloud: Cloud) -> date | None:
+    """The day after which Microsoft deletes the data of a subscription suspended on that day.
+
+    None means nobody knows: show "unknown", never a guess. Sources: the 21Vianet article *Suspend a
+    subscription* (60 days, whatever the kind), *Subscription lifecycle* (legacy: 90 days, the shorter
+    figure; new commerce: the end of the term), both at learn.microsoft.com/partner-center.
+    """
+    term_end = subscription.term_end.date() if subscription.term_end else None
+    if cloud is Cloud.CHINA:
+        grace = timedelta(days=60)
+    elif subscription.kind in (SubscriptionKind.LEGACY_SEAT, SubscriptionKind.LEGACY_AZURE):
+        grace = timedelta(days=90)
+    elif subscription.kind is SubscriptionKind.NEW_COMMERCE_SEAT:
+        return term_end
+    else:
+        return None
+    by_grace = suspended_on + grace
+    return min(by_grace, term_end) if term_end else by_grace

@@ -1,0 +1,158 @@
+"""Every error a person can be told about. They carry facts; `handlers.views.errors` has the words.
+
+BackstopError
+├── Refused       a rule says no, nothing happened
+├── Invalid       what was typed or sent cannot be used; `at` names where
+├── NotFound
+└── Upstream      a system we depend on: Unavailable, Conflict, SignInFailed, Rejected
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Facts = Mapping[str, str]
+
+
+class BackstopError(Exception):
+    """Something a person can be told about."""
+
+    @property
+    def code(self) -> str:
+        """The key of its words: the class name in kebab case."""
+        name = type(self).__name__
+        return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+class Refused(BackstopError):
+    """A rule says no; nothing happened."""
+
+
+@dataclass(eq=False)
+class NotPermitted(Refused):
+    """The person lacks a right; `right` is its name as in `bot.domain.people.Right`."""
+
+    right: str
+
+
+@dataclass(eq=False)
+class OwnRequest(Refused):
+    """Nobody decides on their own request."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
+class AlreadyDecided(Refused):
+    """Somebody was first, or the waiting is over; `status` is what the request has become."""
+
+    request_id: str
+    status: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
+class AlreadyApproved(Refused):
+    """This person has approved this request before; further approvals must come from others."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
+class RequestExpired(Refused):
+    request_id: str
+    expired_at: datetime
+
+
+@dataclass(eq=False)
+class AlreadyWaiting(Refused):
+    """There is an open request for the same action on the same subscription."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
+class DailyLimitReached(Refused):
+    limit: int
+
+
+@dataclass(eq=False)
+class CannotBeSuspended(Refused):
+    """The kind or status of the subscription does not allow it; `why` is a key, not a sentence."""
+
+    why: str
+    status: str = ""
+
+
+@dataclass(eq=False)
+class NotOurCustomer(Refused):
+    """The partner is not the customer's reseller; Microsoft would refuse."""
+
+    relationship: str
+
+
+@dataclass(eq=False)
+class Invalid(BackstopError):
+    """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
+
+    at: str
+    reason: str
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class NotFound(BackstopError):
+    """`what` is a key (`customer`, `subscription`, `request`), `name` what was looked for."""
+
+    what: str
+    name: str
+
+
+@dataclass(eq=False)
+class Upstream(BackstopError):
+    """A system we depend on did not do what was asked.
+
+    `system` is `partner_center`, `slack` or `database`. `reason` is the system's own code or a short word;
+    `correlation_id` is what its support asks for.
+    """
+
+    system: str = "partner_center"
+    reason: str = ""
+    status: int | None = None
+    correlation_id: str = ""
+    detail: str = field(default="", repr=False)
+    """The system's own description, shortened; for logs and tickets, never interpreted."""
+
+
+class Unavailable(Upstream):
+    """It did not answer, or asked us to come back; trying again may help. Whether a write took effect is open."""
+
+
+class Throttled(Unavailable):
+    """It asked us to slow down."""
+
+
+class NotReady(Unavailable):
+    """It is still working on an earlier change of the same thing; the write was not taken."""
+
+
+class Conflict(Upstream):
+    """The thing changed since it was read; the write was not taken."""
+
+
+class SignInFailed(Upstream):
+    """Our credentials are refused; only the operator can help."""
+
+
+class AccessDenied(Upstream):
+    """Signed in, but without rights on this customer or call."""
+
+
+class Rejected(Upstream):
+    """A definite no: the write was not taken and trying again will not help."""
+
+
+class FeatureMissing(Upstream):
+    """This cloud does not have that part of the API."""

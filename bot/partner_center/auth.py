@@ -1,0 +1,195 @@
+"""Signing in: an `httpx.Auth` that gets, renews and guards our access token."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+
+from bot.domain.errors import SignInFailed, Throttled, Unavailable
+from bot.partner_center.cloud import CloudHosts
+from bot.partner_center.fields import Fields, Unreadable, decode
+
+log = logging.getLogger(__name__)
+
+RENEW_BEFORE: Final = timedelta(minutes=5)
+_UNSTATED_LIFETIME: Final = timedelta(minutes=10)
+_LONGEST_DETAIL: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AppRegistration:
+    """The partner's own application in its Entra tenant."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str = field(repr=False)
+    renew_at: datetime
+    ends_at: datetime
+
+
+async def in_memory(_refresh_token: str) -> None:
+    """Keep a new refresh token nowhere else: it lives as long as the process."""
+
+
+class SignIn(httpx.Auth):
+    """App-only; with a refresh token App+User (Secure Application Model), which some calls demand.
+
+    learn.microsoft.com/partner-center/developer/partner-center-authentication
+
+    However many requests need a token, one renewal is under way; a request that is cancelled does not cancel
+    it. A new refresh token is given to `keep` before the access token that came with it is used. Where the
+    refresh token itself is refused (`invalid_grant`), this sign-in stays off: only a person can sign in anew.
+    """
+
+    def __init__(
+        self,
+        *,
+        cloud: CloudHosts,
+        app: AppRegistration,
+        http: httpx.AsyncClient,
+        now: Callable[[], datetime],
+        refresh_token: str | None = None,
+        keep: Callable[[str], Awaitable[None]] = in_memory,
+    ) -> None:
+        """`http` is for the authority alone, and signs in nowhere."""
+        self._cloud = cloud
+        self._app = app
+        self._http = http
+        self._now = now
+        self._refresh_token = refresh_token
+        self._keep = keep
+        self._token: _Token | None = None
+        self._renewal: asyncio.Task[_Token] | None = None
+        self._refused: str | None = None
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        if not self._cloud.is_home(str(request.url)):
+            raise SignInFailed(reason="foreign-host")
+        token = await self._valid_token()
+        request.headers["Authorization"] = f"Bearer {token.value}"
+        response = yield request
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            renewed = await self._renewed(token)
+            request.headers["Authorization"] = f"Bearer {renewed.value}"
+            yield request
+
+    async def _valid_token(self) -> _Token:
+        token = self._token
+        if token is not None and self._now() < token.renew_at:
+            return token
+        try:
+            return await self._renewed(token)
+        except Unavailable:
+            if token is None or self._now() >= token.ends_at:
+                raise
+            return token  # renewing early is a precaution; the old one still opens the door
+
+    async def _renewed(self, spent: _Token | None) -> _Token:
+        """A token other than the one that is spent; whoever comes while it is fetched shares it."""
+        if self._token is not None and self._token is not spent:
+            return self._token
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+            self._renewal.add_done_callback(self._renewal_ended)
+        return await asyncio.shield(self._renewal)
+
+    def _renewal_ended(self, renewal: asyncio.Task[_Token]) -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            renewal.exception()  # seen, even where everybody who waited for it is gone
+
+    async def _renew(self) -> _Token:
+        if self._refused is not None:
+            raise SignInFailed(reason=self._refused)
+        asked_at = self._now()
+        answer = await self._ask()
+        new_refresh_token = answer.text("refresh_token")
+        if self._refresh_token is not None and new_refresh_token not in (None, self._refresh_token):
+            self._refresh_token = new_refresh_token
+            await self._keep(str(new_refresh_token))
+        value = answer.text("access_token")
+        if value is None:
+            raise SignInFailed(reason="no-token")
+        lifetime = _lifetime(answer)
+        self._token = _Token(
+            value=value,
+            renew_at=asked_at + max(lifetime - RENEW_BEFORE, lifetime / 2),
+            ends_at=asked_at + lifetime,
+        )
+        return self._token
+
+    async def _ask(self) -> Fields:
+        try:
+            response = await self._http.post(
+                self._cloud.token_url(self._app.tenant_id),
+                data=self._form(),
+                headers={"Accept": "application/json"},
+                follow_redirects=False,
+            )
+        except httpx.RequestError as error:
+            raise Unavailable(reason="sign-in-unreachable", detail=type(error).__name__) from None
+        answer = _fields(response.content)
+        if response.status_code == HTTPStatus.OK:
+            return answer
+        raise self._refusal(response.status_code, answer)
+
+    def _form(self) -> dict[str, str]:
+        form = {"client_id": self._app.client_id, "client_secret": self._app.client_secret}
+        if self._refresh_token is None:
+            form |= {"grant_type": "client_credentials"}
+        else:
+            form |= {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        if self._cloud.entra_version == "v1":
+            return form | {"resource": self._cloud.api}
+        # `offline_access` asks for the next refresh token:
+        # learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+        delegated = f"{self._cloud.api}/user_impersonation offline_access"
+        return form | {"scope": f"{self._cloud.api}/.default" if self._refresh_token is None else delegated}
+
+    def _refusal(self, status: int, answer: Fields) -> SignInFailed | Unavailable:
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return Throttled(reason="sign-in", status=status)
+        if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Unavailable(reason="sign-in", status=status)
+        reason = answer.text("error") or "sign-in"
+        if self._refresh_token is not None and reason == "invalid_grant":
+            self._refused = reason
+            log.error("The refresh token is refused; App+User stays off until a person signs in anew.")
+        return SignInFailed(
+            reason=reason,
+            status=status,
+            correlation_id=answer.text("correlation_id") or "",
+            detail=self._without_secrets(answer.text("error_description") or "")[:_LONGEST_DETAIL],
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in filter(None, (self._app.client_secret, self._refresh_token)):
+            text = text.replace(secret, "***")
+        return text
+
+
+def _fields(body: bytes) -> Fields:
+    try:
+        return Fields(decode(body))
+    except Unreadable:
+        return Fields(None)
+
+
+def _lifetime(answer: Fields) -> timedelta:
+    """v1 gives its numbers as text, v2 as integers."""
+    seconds = answer.number("expires_in")
+    if seconds is None or not 0 < seconds < 10**7:
+        return _UNSTATED_LIFETIME
+    return timedelta(seconds=int(seconds))

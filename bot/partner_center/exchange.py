@@ -1,0 +1,181 @@
+"""Sending: what every request carries, how many at a time, how long, and when it is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import httpx
+
+from bot.domain.errors import BackstopError, Rejected, Unavailable, Upstream
+from bot.partner_center.answers import Answer, Sought, Trouble, decipher
+
+log = logging.getLogger(__name__)
+
+MORE_TRIES: Final = 3
+LONGEST_WAIT: Final = 120.0
+"""Seconds. Asked to stay away for longer, we tell the caller instead of holding the call."""
+LARGEST_BODY: Final = 32 * 1024 * 1024
+
+_LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+def http_client(*, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
+    """A client for Microsoft's hosts. The caller closes it.
+
+    The environment is trusted: a proxy and its certificates are how a server in a company reaches the
+    internet. Loopback addresses never go through the proxy.
+    """
+    return httpx.AsyncClient(
+        auth=auth,
+        timeout=httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0),
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0),
+        mounts=dict.fromkeys(_LOOPBACK),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it is meant; what every request carries is added when it is sent."""
+
+    method: str
+    url: str
+    sought: Sought
+    correlation_id: str
+    """One for all the requests that answer one question of the caller."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    request_id: UUID = field(default_factory=uuid4)
+    """Makes a write count once, however often it is sent."""
+
+
+class Exchange:
+    """Sends calls, a few at a time."""
+
+    def __init__(
+        self,
+        *,
+        http: httpx.AsyncClient,
+        max_concurrency: int,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        jitter: Callable[[], float],
+        locale: str,
+    ) -> None:
+        self._http = http
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._now = now
+        self._sleep = sleep
+        self._jitter = jitter
+        self._locale = locale
+
+    async def read(self, call: Call) -> Answer:
+        """Send a call that changes nothing, again where that helps; raise what is left of the trouble."""
+        tries = 0
+        while isinstance(outcome := await self.once(call), Trouble):
+            if tries == MORE_TRIES or not outcome.passes or not await self.wait(outcome, tries):
+                raise outcome.error
+            tries += 1
+        return outcome
+
+    async def wait(self, trouble: Trouble, tries: int) -> bool:
+        """Wait before trying again, as asked and then some; False, at once, when asked for too long.
+
+        learn.microsoft.com/partner-center/developer/api-throttling-guidance
+        """
+        asked = trouble.retry_after or 0.0
+        if asked > LONGEST_WAIT:
+            return False
+        await self._sleep(asked + 2**tries * (1 + self._jitter()) / 2)
+        return True
+
+    async def once(self, call: Call) -> Answer | Trouble:
+        """Send a call one time; a slot is held only while it is on its way."""
+        outcome = await self._answer(call)
+        if isinstance(outcome, Trouble):
+            error = outcome.error
+            why = f"{error.code} {error.reason}" if isinstance(error, Upstream) else error.code
+            path = urlsplit(call.url).path
+            log.warning("%s %s: %s, correlation id %s", call.method, path, why, call.correlation_id)
+        return outcome
+
+    async def _answer(self, call: Call) -> Answer | Trouble:
+        request = self._http.build_request(
+            call.method, call.url, headers=self._headers(call), content=call.body
+        )
+        try:
+            async with self._slots:
+                # A redirect would carry our token along.
+                response = await self._http.send(request, stream=True, follow_redirects=False)
+                try:
+                    body = await _bounded(response)
+                finally:
+                    await response.aclose()
+        except BackstopError as error:  # from signing in; what was asked for did not happen
+            if isinstance(error, Upstream) and not error.correlation_id:
+                return Trouble(
+                    replace(error, correlation_id=call.correlation_id)
+                )  # others may share the error
+            return Trouble(error)
+        except httpx.RequestError as error:
+            return _no_answer(error, call)
+        if body is None:
+            too_large = Rejected(
+                reason="too-large", status=response.status_code, correlation_id=call.correlation_id
+            )
+            return Trouble(too_large, effect_open=True)
+        return decipher(
+            response.status_code,
+            response.headers,
+            body,
+            correlation_id=call.correlation_id,
+            sought=call.sought,
+            now=self._now(),
+        )
+
+    def _headers(self, call: Call) -> dict[bytes, bytes]:
+        """learn.microsoft.com/partner-center/developer/headers."""
+        headers = {
+            "Accept": "application/json",
+            "MS-RequestId": str(call.request_id),
+            "MS-CorrelationId": call.correlation_id,
+            "MS-Contract-Version": "v1",
+            "MS-PartnerCenter-Application": "Backstop",
+            "X-Locale": self._locale,
+            **({"Content-Type": "application/json"} if call.body is not None else {}),
+            **call.headers,
+        }
+        return {name.encode(): value.encode() for name, value in headers.items()}
+
+
+async def _bounded(response: httpx.Response) -> bytes | None:
+    """The body, or None when it is larger than anything we ask for."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+def _no_answer(error: httpx.RequestError, call: Call) -> Trouble:
+    reason = "timeout" if isinstance(error, httpx.TimeoutException) else "no-connection"
+    return Trouble(
+        Unavailable(reason=reason, correlation_id=call.correlation_id, detail=type(error).__name__),
+        effect_open=not isinstance(error, _NEVER_SENT),
+    )

@@ -1,0 +1,126 @@
+"""Reads a billing policy from TOML. What it cannot honour it refuses: a rule that is not kept is worse than none."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from bot.domain.policy import BillingPolicy, Exemption, Stage, StageAction
+from bot.domain.receivables import MINOR_UNITS
+
+
+class BadPolicy(Exception):
+    """A policy that cannot be used; the message is one line that says where and what to do."""
+
+
+def _amount(value: object) -> Decimal:
+    if not isinstance(value, str):
+        raise ValueError('amounts are written as text, for example "100.00"')
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is not an amount") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"{value!r} is not an amount")
+    return amount
+
+
+def _currency(value: str) -> str:
+    if value not in MINOR_UNITS:
+        raise ValueError(f"{value!r} is not a currency code")
+    return value
+
+
+Amounts = dict[Annotated[str, BeforeValidator(_currency)], Annotated[Decimal, BeforeValidator(_amount)]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class _Stage(_Strict):
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
+    days_overdue: int = Field(ge=1, le=3650)
+    action: StageAction
+    amount: Amounts | None = None
+    approvals: int = Field(default=0, ge=0, le=10)
+
+
+class _Exempt(_Strict):
+    tenant: str = Field(pattern=r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    reason: str = Field(min_length=1)
+    actions: list[StageAction] = [StageAction.PROPOSE_SUSPEND, StageAction.PROPOSE_CANCEL]
+    until: date
+    by: str = Field(min_length=1)
+
+
+class _Policy(_Strict):
+    schema_: Literal[1] = Field(alias="schema")
+    max_data_age_hours: int = Field(default=26, ge=1, le=24 * 31)
+    minimum: Amounts = {}
+    stage: list[_Stage] = []
+    exempt: list[_Exempt] = []
+
+    @model_validator(mode="after")
+    def _stages_rise(self) -> _Policy:
+        ids = [s.id for s in self.stage]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two stages have the same id")
+        order = list(StageAction)
+        for earlier, later in zip(self.stage, self.stage[1:], strict=False):
+            if later.days_overdue <= earlier.days_overdue:
+                raise ValueError(f"stage {later.id!r} must come later than {earlier.id!r}")
+            if order.index(later.action) < order.index(earlier.action):
+                raise ValueError(f"stage {later.id!r} is milder than {earlier.id!r} before it")
+        return self
+
+
+def packaged() -> str:
+    """The text of the policy that holds when none is configured."""
+    return (resources.files("bot") / "policy.toml").read_text("utf-8")
+
+
+def load(path: Path | None) -> BillingPolicy:
+    """The policy in that file, or the packaged one. Raises BadPolicy."""
+    if path is None:
+        return parse(packaged(), name="the packaged policy")
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise BadPolicy(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPolicy(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
+        ) from None
+    return parse(text, name=str(path))
+
+
+def parse(text: str, *, name: str) -> BillingPolicy:
+    """The policy that TOML text says. Raises BadPolicy with `name` and the place."""
+    try:
+        data = _Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise BadPolicy(f"{name}: not valid TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        what = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            what = "this version does not know that key; remove it or correct its name"
+        raise BadPolicy(f"{name}: {where + ': ' if where else ''}{what}") from None
+    return BillingPolicy(
+        version=hashlib.sha256(text.encode()).hexdigest()[:12],
+        stages=tuple(Stage(s.id, s.days_overdue, s.action, s.amount, s.approvals) for s in data.stage),
+        minimum=data.minimum,
+        max_data_age_hours=data.max_data_age_hours,
+        exemptions=tuple(
+            Exemption(e.tenant.lower(), e.reason, frozenset(e.actions), e.until, e.by) for e in data.exempt
+        ),
+    )

@@ -1,0 +1,59 @@
+"""Cells as the file has them, and their text made comparable."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+Cell = str | int | float | bool | date | datetime | time | timedelta
+"""A text file has only `str`; a sheet has the others too."""
+
+LONGEST_CELL: Final = 10_000
+
+
+class Record(NamedTuple):
+    """One row and where an editor or a spreadsheet shows it, counted from 1."""
+
+    position: int
+    cells: list[Cell]
+    longest: int
+    """Characters of the longest cell."""
+
+
+def clean(text: str) -> str:
+    """Normalise (NFKC), drop control and bidi characters, put one space for any run of white space."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
+    return _cleaned(text)
+
+
+@lru_cache(maxsize=65_536)
+def _cleaned(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    if not text.isprintable():
+        text = "".join(
+            " " if char.isspace() else char
+            for char in text
+            if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"}
+        )
+    return " ".join(text.split())
+
+
+def text_of(cell: Cell) -> str:
+    """Show a cell as text; a whole number without the `.0` a sheet would give it."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, (date, datetime)):
+        return cell.isoformat()
+    return str(cell)
+
+
+def is_blank(cells: list[Cell]) -> bool:
+    return not any(cell if not isinstance(cell, str) else cell.strip() for cell in cells)

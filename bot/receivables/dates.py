@@ -1,0 +1,190 @@
+"""Dates as exports write them; the order of day and month is proved by the file, never guessed by row."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+from bot.receivables.cells import Cell, clean
+from bot.receivables.notes import Code, RowRejected, shown
+
+DateOrder = Literal["DMY", "MDY"]
+
+EARLIEST: Final = date(1990, 1, 1)
+YEARS_AHEAD: Final = 10
+
+_MONTHS: Final = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january januar jän jänner", "feb february februar", "mar march mär märz mrz", "apr april",
+            "may mai", "jun june juni", "jul july juli", "aug august", "sep sept september",
+            "oct october okt oktober", "nov november", "dec december dez dezember",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_TIME: Final = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_YEAR_FIRST: Final = re.compile(
+    rf"(\d{{4}})(?:-(\d{{1,2}})-|/(\d{{1,2}})/|\.(\d{{1,2}})\.)(\d{{1,2}}){_TIME}", re.ASCII | re.IGNORECASE
+)
+_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_CHINESE: Final = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?日?", re.ASCII)
+_DOTTED: Final = re.compile(
+    rf"(\d{{1,2}})\. ?(\d{{1,2}})\. ?(\d{{4}}|\d{{2}}){_TIME}", re.ASCII | re.IGNORECASE
+)
+_EITHER: Final = re.compile(
+    rf"(\d{{1,2}})([/-])(\d{{1,2}})\2(\d{{4}}|\d{{2}}){_TIME}", re.ASCII | re.IGNORECASE
+)
+_DAY_MONTH_NAME: Final = re.compile(
+    r"(\d{1,2})(?:st|nd|rd|th)?[. -]+([^\W\d_]+)\.?[, -]+(\d{4}|\d{2})", re.IGNORECASE
+)
+_MONTH_NAME_DAY: Final = re.compile(r"([^\W\d_]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE)
+
+
+class ContradictoryOrder(Exception):
+    """One column holds a date that is only day-first and another that is only month-first."""
+
+    def __init__(self, day_first: str, month_first: str) -> None:
+        super().__init__(day_first, month_first)
+        self.day_first = day_first
+        self.month_first = month_first
+
+
+def proven_order(texts: Iterable[str]) -> tuple[DateOrder | None, str | None]:
+    """Find the order the dates of a column prove, and an example that could be read both ways.
+
+    `05/05/2026` is the same day in both orders and `31/13/2026` is none in either: they prove nothing.
+    """
+    proof: dict[DateOrder, str] = {}
+    open_question: str | None = None
+    for text in texts:
+        match = _EITHER.fullmatch(clean(text))
+        if not match:
+            continue
+        first, second = int(match[1]), int(match[3])
+        if first > 12 >= second:
+            proof.setdefault("DMY", text)
+        elif second > 12 >= first:
+            proof.setdefault("MDY", text)
+        elif first <= 12 and first != second:
+            open_question = open_question or text
+    if len(proof) == 2:
+        raise ContradictoryOrder(proof["DMY"], proof["MDY"])
+    return next(iter(proof), None), open_question
+
+
+def has_two_digit_year(text: str) -> bool:
+    text = clean(text)
+    match = _EITHER.fullmatch(text)
+    year = match[4] if match else None
+    match = _DOTTED.fullmatch(text) or _DAY_MONTH_NAME.fullmatch(text)
+    year = match[3] if match else year
+    return year is not None and len(year) == 2
+
+
+class DateReader:
+    """Reads the dates of one column; a text seen before costs nothing."""
+
+    def __init__(self, order: DateOrder | None, *, as_of: date, epoch_1904: bool = False) -> None:
+        self._order = order
+        self._latest = date(as_of.year + YEARS_AHEAD, as_of.month, min(as_of.day, 28))
+        # Excel takes 1900 for a leap year, so that serials count from 30 December 1899 for all later dates:
+        # https://learn.microsoft.com/office/troubleshoot/excel/wrongly-assumes-1900-is-leap-year
+        self._epoch = date(1904, 1, 1) if epoch_1904 else date(1899, 12, 30)
+        self._seen: dict[str, date] = {}
+
+    def __call__(self, cell: Cell) -> date | None:
+        """Read a cell; None when it is empty."""
+        if isinstance(cell, str):
+            known = self._seen.get(cell)
+            if known is None:
+                text = clean(cell)
+                if not text:
+                    return None
+                known = self._seen[cell] = self._in_range(self._parse(text), text)
+            return known
+        return self._in_range(self._of_sheet(cell), cell)
+
+    def _in_range(self, day: date, shown_as: object) -> date:
+        if not EARLIEST <= day <= self._latest:
+            raise RowRejected(
+                Code.DATE_OUT_OF_RANGE,
+                f"{shown(shown_as)} is before {EARLIEST} or after {self._latest}; correct the date.",
+            )
+        return day
+
+    def _of_sheet(self, cell: Cell) -> date:
+        if isinstance(cell, datetime):
+            return cell.date()
+        if isinstance(cell, date):
+            return cell
+        if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+            if _COMPACT.fullmatch(f"{cell:.0f}") and cell == int(cell):
+                return self._parse(f"{cell:.0f}")
+            if 0 < cell < 2_958_466:  # the serial of 9999-12-31
+                return self._epoch + timedelta(days=int(cell))
+        raise _no_date(cell)
+
+    def _parse(self, text: str) -> date:
+        year, month, day = self._fields(text)
+        try:
+            return date(int(year) + (2000 if len(year) == 2 else 0), month, int(day))
+        except ValueError:
+            raise _no_date(text) from None
+
+    def _fields(self, text: str) -> tuple[str, int, str]:
+        if match := _YEAR_FIRST.fullmatch(text):
+            return match[1], int(match[2] or match[3] or match[4]), match[5]
+        if match := _COMPACT.fullmatch(text) or _CHINESE.fullmatch(text):
+            return match[1], int(match[2]), match[3]
+        if match := _DOTTED.fullmatch(text):
+            return match[3], int(match[2]), match[1]
+        if match := _EITHER.fullmatch(text):
+            if self._order == "MDY":
+                return match[4], int(match[1]), match[3]
+            return match[4], int(match[3]), match[1]
+        if match := _DAY_MONTH_NAME.fullmatch(text):
+            return match[3], _month(match[2], text), match[1]
+        if match := _MONTH_NAME_DAY.fullmatch(text):
+            return match[3], _month(match[1], text), match[2]
+        raise _no_date(text)
+
+
+def _month(name: str, text: str) -> int:
+    try:
+        return _MONTHS[name.casefold()]
+    except KeyError:
+        raise _no_date(text) from None
+
+
+def _no_date(text: object) -> RowRejected:
+    return RowRejected(Code.BAD_DATE, f"{shown(text)} is no date; write it as 2026-11-30.")
+
+
+_DAYS: Final = re.compile(
+    r"(?:net|netto|n) ?/? ?(\d{1,3})|(\d{1,3}) ?(?:days?|d|tagen?|tg|天|日)|^(\d{1,3})$",
+    re.IGNORECASE | re.ASCII,
+)
+_AT_ONCE: Final = re.compile(r"receipt|immediate|prompt|sofort|erhalt|即期|见票|货到付款", re.IGNORECASE)
+_MONTH_END: Final = re.compile(r"\beom\b|end of month|monatsende|月结|月末|月底", re.IGNORECASE)
+
+
+def due_by_terms(issued: date, terms: str) -> date | None:
+    """Add payment terms to the issue date; None when the terms are not understood.
+
+    Of two periods (`2 % 10 days, net 30`) the longer is meant: the shorter one is for a discount.
+    """
+    terms = clean(terms)
+    periods = [int(next(filter(None, found))) for found in _DAYS.findall(terms)]
+    start = issued
+    if _MONTH_END.search(terms):
+        start = issued.replace(day=monthrange(issued.year, issued.month)[1])
+        periods = periods or [0]
+    if _AT_ONCE.search(terms):
+        periods = periods or [0]
+    return start + timedelta(days=max(periods)) if periods else None

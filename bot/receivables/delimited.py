@@ -1,0 +1,165 @@
+"""Text tables: their encoding, their delimiter and their records, with the line an editor would show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from charset_normalizer import from_bytes
+
+from bot.receivables.cells import Record
+from bot.receivables.detect import UTF16_MARKS
+from bot.receivables.header import Found, find_header, no_header
+from bot.receivables.notes import Code, FileRefused
+
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_MULTIBYTE: Final = ("gb18030", "big5", "shift_jis")
+_SINGLE_BYTE: Final = ("cp1252", "cp1250")
+_RUNS_OF_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]+")
+_SAMPLE: Final = 65_536
+
+csv.field_size_limit(
+    1 << 25
+)  # a cell may be as long as the file: its length is judged where its row is known
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A text table, its header found."""
+
+    text: str
+    delimiter: str
+    found: Found
+    skip_lines: int
+    encoding: str
+    encoding_assumed: bool = False
+
+    def records(self) -> Iterator[Record]:
+        return _records(self.text, self.delimiter, self.skip_lines)
+
+
+def _records(text: str, delimiter: str, skip_lines: int = 0) -> Iterator[Record]:
+    lines = io.StringIO(text, newline="")
+    for _ in range(skip_lines):
+        lines.readline()
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    line = skip_lines + 1
+    try:
+        for cells in reader:
+            yield Record(line, cells, max(map(len, cells), default=0))  # type: ignore[arg-type]  # a list of str is not mutated
+            line = skip_lines + reader.line_num + 1
+    except csv.Error as error:
+        raise FileRefused(
+            Code.UNSUPPORTED_FILE,
+            f"A quotation mark from line {line} on is not closed as it should be; correct it.",
+        ) from error
+
+
+def read_table(data: bytes) -> Table:
+    """Decode the whole file strictly and find its delimiter and header.
+
+    A successful decode proves nothing (German cp1252 is also valid GB18030), and neither does a detector that
+    has seen a part; the encoding whose header we know is the one. Raises `FileRefused` when none is.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        return _certain(data, "utf-8-sig")
+    if data.startswith(UTF16_MARKS):
+        return _certain(data, "utf-16")
+    try:
+        return _certain(data, "utf-8")
+    except UnicodeDecodeError:
+        return _likeliest(data)
+
+
+def _certain(data: bytes, encoding: str) -> Table:
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == "utf-8":
+            raise
+        raise FileRefused(
+            Code.UNSUPPORTED_FILE,
+            "The file breaks off or is not in the encoding it declares; save it as UTF-8.",
+        ) from error
+    table = _best_delimiter(text, encoding)
+    if table.found.header is None:
+        raise no_header(table.found.nearest)
+    return table
+
+
+def _likeliest(data: bytes) -> Table:
+    tables: list[Table] = []
+    refusal: FileRefused | None = None
+    for encoding in (*_MULTIBYTE, *_SINGLE_BYTE):
+        try:
+            tables.append(_best_delimiter(data.decode(encoding), encoding))
+        except UnicodeDecodeError:
+            continue
+        except FileRefused as error:
+            refusal = refusal or error
+    best = max((table.found.score for table in tables), default=0)
+    likely = {table.encoding: table for table in tables if best and table.found.score == best}
+    if not likely:
+        if refusal:
+            raise refusal
+        nearest = max(
+            (table.found.nearest for table in tables if table.found.nearest),
+            key=lambda header: len(header.columns),
+            default=None,
+        )
+        raise no_header(nearest)
+    if len({table.text for table in likely.values()}) == 1:
+        return next(iter(likely.values()))
+    chosen = likely[_tie_break(data, list(likely))]
+    return Table(
+        chosen.text, chosen.delimiter, chosen.found, chosen.skip_lines, chosen.encoding, _is_plain(chosen)
+    )
+
+
+def _is_plain(table: Table) -> bool:
+    """Tell whether the header, being ASCII, left the encoding of the names open."""
+    return table.found.header is not None and all(
+        heading.isascii() for heading in table.found.header.headings
+    )
+
+
+def _tie_break(data: bytes, encodings: list[str]) -> str:
+    """Choose among encodings that all give a header we know.
+
+    In western text a letter beyond ASCII stands alone; in Chinese and Japanese such bytes come in long runs.
+    """
+    lines = [line for line in data.splitlines() if not line.isascii()]
+    sample = b"\n".join(lines)[:_SAMPLE]
+    runs = [len(run) for run in _RUNS_OF_HIGH_BYTES.findall(sample)]
+    many = [encoding for encoding in encodings if encoding in _MULTIBYTE]
+    single = [encoding for encoding in encodings if encoding in _SINGLE_BYTE]
+    if single and (not many or sum(runs) < 2.5 * len(runs)):
+        return single[0]
+    if not many:
+        return encodings[0]
+    guess = from_bytes(sample, cp_isolation=many, threshold=1.0).best()
+    return guess.encoding if guess and guess.encoding in many else many[0]
+
+
+def _best_delimiter(text: str, encoding: str) -> Table:
+    """Obey `sep=X` in the first line, else take the delimiter that gives a row the most known headings."""
+    if told := re.match(r"sep=(.)\r?\n", text, re.IGNORECASE):
+        return Table(text, told[1], find_header(_records(text, told[1], 1)), 1, encoding)
+    candidates: list[Table] = []
+    refusal: FileRefused | None = None
+    for delimiter in _DELIMITERS:
+        try:
+            candidates.append(Table(text, delimiter, find_header(_records(text, delimiter)), 0, encoding))
+        except FileRefused as error:
+            refusal = refusal or error
+    with_header = [table for table in candidates if table.found.header]
+    if not with_header and refusal:
+        raise refusal
+    return max(
+        with_header or candidates,
+        key=lambda table: len(table.found.nearest.columns) if table.found.nearest else 0,
+    )

@@ -1,0 +1,53 @@
+"""A file of any kind we read, seen as one table: its header and the records below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+from bot.receivables.cells import Record
+from bot.receivables.delimited import read_table
+from bot.receivables.detect import FileKind, detect_kind
+from bot.receivables.header import Header, no_header
+from bot.receivables.workbook import read_workbook
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the rows come from, and what only the file itself knows about them."""
+
+    noun: Literal["line", "row"]
+    """What a position counts."""
+    header: Header
+    records: Iterable[Record]
+    """Below the header; can be gone through once."""
+    encoding: str | None = None
+    """None for a workbook."""
+    encoding_assumed: bool = False
+    epoch_1904: bool = False
+
+    def at(self, position: int) -> str:
+        return f"{self.noun} {position}"
+
+
+def open_source(data: bytes) -> Source:
+    """Find the table in a file. Raises `FileRefused` when there is none or more than one."""
+    if detect_kind(data) is FileKind.WORKBOOK:
+        sheet = read_workbook(data)
+        header = sheet.found.header or _none()
+        return Source("row", header, sheet.rows[header.index + 1 :], epoch_1904=sheet.epoch_1904)
+    table = read_table(data)
+    header = table.found.header or _none()
+    return Source(
+        "line",
+        header,
+        islice(table.records(), header.index + 1, None),
+        encoding=table.encoding,
+        encoding_assumed=table.encoding_assumed,
+    )
+
+
+def _none() -> Header:
+    raise no_header(None)

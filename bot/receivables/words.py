@@ -1,0 +1,103 @@
+"""The words of ledgers in English, Chinese and German: kinds, states, yes and no, totals, disputes."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from bot.domain.receivables import ItemKind
+from bot.receivables.cells import clean
+
+
+def folded(text: str) -> str:
+    """Reduce a word to its letters and digits, without case."""
+    return "".join(char for char in clean(text).casefold() if char.isalnum())
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(folded(word) for word in text.split("|"))
+
+
+_TOTALS: Final = _words(
+    "total|totals|subtotal|grand total|sum|Summe|Zwischensumme|Gesamt|Gesamtsumme|Endsumme"
+    "|合计|小计|总计|本页合计|累计|共计"
+)
+_TOTAL_OF: Final = re.compile(
+    r"\stotal:?$|^(?:sub)?total (?:for|of)\s|^summe\s|(?:合计|小计|总计)[:：]?$", re.IGNORECASE
+)
+
+_PAID: Final = _words(
+    "paid|fully paid|paid in full|closed|settled|bezahlt|beglichen|ausgeglichen|erledigt"
+    "|已付|已付款|已收|已收款|已结清|结清"
+)
+_NOT_OPEN: Final = _PAID | _words(
+    "void|voided|draft|cancelled|canceled|deleted|reversed|written off|write-off|uncollectible|refunded"
+    "|submitted|awaiting approval|storniert|Entwurf|ausgebucht|abgeschrieben|gelöscht"
+    "|作废|已作废|草稿|已取消|已核销|坏账|已冲销"
+)
+_PAYMENTS: Final = _words(
+    "payment|customer payment|unapplied payment|unapplied cash|prepayment|overpayment|deposit"
+    "|payment on account"
+    "|Zahlung|Zahlungseingang|Anzahlung|Vorauszahlung|Akonto|Akontozahlung|Überzahlung|收款|收款单|预收|预收款"
+)
+_ADJUSTMENTS: Final = _words(
+    "adjustment|journal|journal entry|general journal|Korrektur|Umbuchung|调整|其他应收"
+)
+_INVOICES: Final = _words("invoice|sales invoice|Rechnung|Ausgangsrechnung|发票|销售发票|应收单|蓝字发票")
+_CREDIT: Final = re.compile(r"credit ?(?:note|memo)|\brefund|gutschrift|红字|退款|贷项|销售退", re.IGNORECASE)
+_DEBIT: Final = re.compile(r"debit ?(?:note|memo)|lastschrift|belastung|借项", re.IGNORECASE)
+
+_NO: Final = _words("|no|n|nein|false|f|0|none|nicht|否|无|未|没有|不")
+_DISPUTED: Final = re.compile(
+    r"(?<!un)disput|contested|争议|异议|纠纷|strittig|reklam|beanstand", re.IGNORECASE
+)
+_HELD: Final = re.compile(r"\bon hold\b|gesperrt|mahnsperre|冻结|暂停催", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def is_total(text: str) -> bool:
+    """Tell whether the text labels a sum: `Total`, `Relecloud Ltd total`, `本页合计`."""
+    return folded(text) in _TOTALS or bool(_TOTAL_OF.search(clean(text)))
+
+
+@lru_cache(maxsize=1024)
+def is_not_open(status: str) -> bool:
+    """Tell whether the status ends the debt or says it never began: paid, void, draft, written off."""
+    return folded(status) in _NOT_OPEN
+
+
+@lru_cache(maxsize=1024)
+def is_paid(status: str) -> bool:
+    return folded(status) in _PAID
+
+
+@lru_cache(maxsize=1024)
+def kind_of(text: str) -> ItemKind | None:
+    """Name the kind a type says; None when it says none we know."""
+    word = folded(text)
+    if _CREDIT.search(clean(text)):
+        return ItemKind.CREDIT_NOTE
+    if word in _PAYMENTS:
+        return ItemKind.PAYMENT_ON_ACCOUNT
+    if _DEBIT.search(clean(text)):
+        return ItemKind.DEBIT_NOTE
+    if word in _ADJUSTMENTS:
+        return ItemKind.ADJUSTMENT
+    return ItemKind.INVOICE if word in _INVOICES else None
+
+
+@lru_cache(maxsize=1024)
+def is_yes(text: str) -> bool:
+    """Tell whether a mark is set. Anything but a known *no* sets it: marks here protect the customer."""
+    return folded(text) not in _NO
+
+
+@lru_cache(maxsize=4096)
+def speaks_of_dispute(text: str) -> bool:
+    return bool(_DISPUTED.search(clean(text)))
+
+
+@lru_cache(maxsize=1024)
+def speaks_of_hold(text: str) -> bool:
+    return bool(_HELD.search(clean(text)))

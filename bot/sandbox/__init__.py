@@ -1,0 +1,1 @@
+"""Small stand-ins for the outside systems, over their real protocols; nothing of our clients in here."""

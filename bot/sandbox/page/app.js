@@ -1,0 +1,203 @@
+/** The page of the sandbox: puts its parts together and lets events and the address flow through them. */
+
+import { actAs, get, listen, post } from "./api.js";
+import { Conversation } from "./conversation.js";
+import { Modal } from "./modal.js";
+import { Pane } from "./pane.js";
+import { PartnerCenter } from "./partner_center.js";
+import { Rail } from "./rail.js";
+import { read, write } from "./route.js";
+import { applyTheme } from "./theme.js";
+import { Thread } from "./thread.js";
+import { author, botChannel, channel, channelBySlug, channelSlug, channelTitle, load, me, workspace } from "./workspace.js";
+
+applyTheme();
+
+const live = document.getElementById("live");
+const modal = new Modal();
+const rail = new Rail(document.getElementById("rail"), { switchTo, chosen: () => showColumn("conversation") });
+const conversation = new Conversation(document.getElementById("conversation"), {
+  back: () => showColumn("rail"), openThread, togglePane, read: markRead,
+});
+const pane = new Pane(document.getElementById("pane"), closePane);
+const partnerCenter = new PartnerCenter();
+
+const FIRST = "U0ANA"; // whom a newcomer plays
+
+let end = () => {};
+let reachable = true;
+let reading = null;
+let growing = null;
+let followed = "";
+
+/** Below 720 px one column is seen at a time. */
+function showColumn(column) {
+  document.body.dataset.column = column;
+}
+
+/** Fetch the state as this person (an id or a handle); only ids are asked for, so a handle is looked up first. */
+async function fetchState(who) {
+  const answer = await get("state", { as: FIRST });
+  const wanted = answer.people?.find((each) => !each.is_bot && (each.id === who || each.handle === who));
+  return wanted && wanted.id !== answer.me ? get("state", { as: wanted.id }) : answer;
+}
+
+async function start(who) {
+  end();
+  const state = await fetchState(who);
+  if (!state.ok) {
+    conversation.warn(["The sandbox cannot be reached. Is it still running?"]);
+    document.getElementById("conversation").append(conversation.notices);
+    setTimeout(start, 2000, who);
+    return;
+  }
+  load(state);
+  actAs(me().id);
+  write({ as: me().handle });
+  rail.draw();
+  warn();
+  modal.show(state.modal ?? []);
+  end = listen({ heard, opened: catchUp, lost });
+  await follow();
+}
+
+function switchTo(someone) {
+  pane.hide();
+  modal.show([]);
+  start(someone.id);
+}
+
+/** Do what the address says. */
+async function follow(takeFocus = false) {
+  const route = read();
+  const wanted = (route.slug && channelBySlug(route.slug)) || workspace().channels[0];
+  write({ slug: channelSlug(wanted), rest: route.ts ?? route.tab ?? "" });
+  followed = location.href;
+  const isThread = route.pane === "thread" && route.ts;
+  rail.mark(wanted.id);
+  const opened = conversation.open(wanted.id, { ts: isThread ? null : route.ts, tab: route.tab === "home" && wanted === botChannel() ? "home" : "messages" });
+  warn();
+  conversation.showPane(route.pane);
+  if (isThread) {
+    showColumn("pane");
+    if (!pane.guest?.holds?.(wanted.id, { ts: route.ts })) await pane.show(new Thread(wanted.id, route.ts), takeFocus);
+  } else if (route.pane === "partner-center") {
+    if (pane.guest !== partnerCenter) {
+      showColumn("pane");
+      await pane.show(partnerCenter, takeFocus);
+    }
+  } else {
+    pane.hide();
+    if (document.body.dataset.column === "pane") showColumn("conversation");
+  }
+  await opened;
+}
+
+function openThread(ts) {
+  write({ pane: "thread", slug: channelSlug(channel(conversation.channelId)), rest: ts }, true);
+  follow(true);
+}
+
+function togglePane(name) {
+  if (read().pane === name) return closePane();
+  write({ pane: name, slug: channelSlug(channel(conversation.channelId)), rest: conversation.tab === "home" ? "home" : "" }, true);
+  return follow(true);
+}
+
+function closePane() {
+  write({ pane: null, slug: channelSlug(channel(conversation.channelId)), rest: conversation.tab === "home" ? "home" : "" }, true);
+  follow();
+}
+
+function markRead(channelId) {
+  const place = channel(channelId);
+  if (place?.unread) {
+    place.unread = 0;
+    rail.refresh(channelId);
+  }
+  clearTimeout(reading);
+  reading = setTimeout(() => post("read", { channel: channelId }), 200);
+}
+
+function warn() {
+  const { app } = workspace();
+  conversation.warn([
+    !reachable && "The sandbox cannot be reached. Trying again…",
+    !app.connected && `${app.name} is not connected: it hears no commands and no clicks until it is started.`,
+  ].filter(Boolean));
+}
+
+/** The stream is open, at first or again: fetch what it did not tell. */
+async function catchUp() {
+  reachable = true;
+  const state = await get("state");
+  if (!state.ok) return;
+  load(state);
+  for (const { id } of workspace().channels) rail.refresh(id);
+  modal.show(state.modal ?? []);
+  pane.guest?.refresh();
+  conversation.refresh();
+  warn();
+}
+
+function lost() {
+  reachable = false;
+  warn();
+}
+
+/** Something about a message: shown where it belongs (a log is read out as it grows), counted where it is not seen. */
+function heardMessage({ type, channel: id, message }) {
+  const place = channel(id);
+  if (!place) return;
+  const inThread = pane.guest?.holds?.(id, message);
+  const here = id === conversation.channelId;
+  if (type === "message_deleted") {
+    if (inThread) pane.guest.remove(message);
+    if (here) conversation.remove(message);
+    return;
+  }
+  if (inThread) pane.guest.put(message);
+  const isReply = message.thread_ts && message.thread_ts !== message.ts;
+  if (here) conversation.put(message);
+  if (here && isReply) {
+    clearTimeout(growing);
+    growing = setTimeout(() => conversation.refresh(), 100); // the message above it counts one more reply
+  }
+  if (type === "message" && !isReply && message.user !== me().id && !(here && conversation.isReading)) {
+    place.unread = (place.unread ?? 0) + 1;
+    rail.refresh(id);
+    live.textContent = `New message from ${author(message).name} in ${channelTitle(place)}`;
+  }
+}
+
+function heard(event) {
+  if (event.type.startsWith("message")) heardMessage(event);
+  else if (event.type === "views") modal.show(event.stack);
+  else if (event.type === "home") conversation.home.show(event.view);
+  else if (event.type === "partner_center") partnerCenter === pane.guest && partnerCenter.stale();
+  else if (event.type === "app") {
+    workspace().app.connected = event.connected;
+    warn();
+  }
+}
+
+/** The address changed by a link or by the browser's own buttons. */
+function moved() {
+  if (!workspace() || location.href === followed) return;
+  const route = read();
+  if (route.pane === "thread" && !route.ts) write({ pane: null });
+  follow();
+}
+
+addEventListener("hashchange", moved);
+addEventListener("popstate", moved);
+document.addEventListener("visibilitychange", () => workspace() && conversation.markRead());
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || modal.isOpen) return;
+  if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+  event.preventDefault();
+  showColumn("conversation");
+  conversation.composer?.begin("/");
+});
+
+start(read().as);

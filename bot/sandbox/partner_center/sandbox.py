@@ -1,0 +1,203 @@
+"""The sandbox Partner Center as tests and the demo hold it: its state, its faults and what it has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from aiohttp import web
+
+from bot.sandbox.partner_center import page, rules
+from bot.sandbox.partner_center.api import Api
+from bot.sandbox.partner_center.directory import Directory
+from bot.sandbox.partner_center.faults import Faults
+from bot.sandbox.partner_center.offers import ordered_now
+from bot.sandbox.partner_center.records import Customer, Subscription
+from bot.sandbox.partner_center.samples import sample_customers
+from bot.sandbox.partner_center.server import AUTHORITY, Server
+from bot.sandbox.partner_center.signin import SignIn
+from bot.sandbox.partner_center.traffic import Exchange, Write
+
+Cloud = Literal["global", "china", "usgov"]
+
+SHOWN = 200
+
+# How long a suspended legacy subscription can be resumed:
+# https://learn.microsoft.com/partner-center/subscription-lifecycle; 21Vianet: "Suspend a subscription".
+GRACE: dict[Cloud, timedelta] = {
+    "global": timedelta(days=90),
+    "china": timedelta(days=60),
+    "usgov": timedelta(days=90),
+}
+
+
+class PartnerCenterSandbox:
+    """A small Partner Center with its sign-in service; both are real servers on 127.0.0.1."""
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        customers: Iterable[Customer] | None = None,
+        latency: float = 0.0,
+        page_size: int = 25,
+        cloud: Cloud = "global",
+    ) -> None:
+        self.cloud = cloud
+        self._now = now
+        self._directory = Directory(
+            sample_customers(now().date()) if customers is None else customers, now=now
+        )
+        self._signin = SignIn(now=now)
+        self._api = Api(
+            directory=self._directory,
+            signin=self._signin,
+            now=now,
+            audience=lambda: self.base_url,
+            page_size=page_size,
+            grace=GRACE[cloud],
+        )
+        self._server = Server(api=self._api, now=now, page=self._page, latency=latency)
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on 127.0.0.1; OSError when the port is taken."""
+        await self._server.start(port)
+
+    async def stop(self) -> None:
+        """Stop listening; the state stays, and `start` may follow."""
+        await self._server.stop()
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is, and the resource a token must be for."""
+        if self._server.port is None:
+            raise RuntimeError("the sandbox Partner Center has not been started")
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def faults(self) -> Faults:
+        """What shall go wrong; a fault meets sign-in too unless its `path_contains` says otherwise."""
+        return self._server.faults
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """Every request with its answer, in the order of the answers; the last 5000."""
+        return self._server.requests
+
+    @property
+    def authority_url(self) -> str:
+        """Where the sign-in service is; the tenant follows in the path."""
+        return self.base_url + AUTHORITY
+
+    @property
+    def tenant_id(self) -> str:
+        return self._signin.tenant_id
+
+    @property
+    def client_id(self) -> str:
+        return self._signin.client_id
+
+    @property
+    def client_secret(self) -> str:
+        return self._signin.client_secret
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token that works now; each use replaces it."""
+        return self._signin.refresh_token
+
+    def expire_tokens(self) -> None:
+        """Make every access token given so far worthless."""
+        self._signin.expire_tokens()
+
+    @property
+    def writes(self) -> list[Write]:
+        """The PATCHes that changed something, in order; a repeated MS-RequestId counts once."""
+        return self._api.writes
+
+    @property
+    def customers(self) -> tuple[Customer, ...]:
+        return self._directory.customers
+
+    def customer(self, text: str) -> Customer:
+        """A customer by id, domain, name, or the only one whose name begins so; else LookupError."""
+        return self._directory.named(text)
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        """A subscription as it is now; LookupError when there is none."""
+        return self._directory.owner(subscription_id)[1]
+
+    def change(self, subscription_id: str, **fields: Any) -> Subscription:
+        """Set fields of a subscription as they are; no rule is asked, its version grows."""
+        return self._directory.change(subscription_id, **fields)
+
+    def suspend_outside(self, subscription_id: str, *reasons: str) -> Subscription:
+        """Suspend a subscription as somebody in the portal might, or Microsoft for its own reasons."""
+        held = self.subscription(subscription_id)
+        suspended, _ = rules.carry_out(self._directory, held, {"status": "suspended"}, self._now())
+        return self.change(held.id, suspension_reasons=reasons) if reasons else suspended
+
+    def resume_outside(self, subscription_id: str) -> Subscription:
+        """Resume a subscription as somebody in the portal might."""
+        held = self.subscription(subscription_id)
+        return rules.carry_out(self._directory, held, {"status": "active"}, self._now())[0]
+
+    def place_orders(self, customer: str, count: int = 1, *, quantity: int = 25) -> list[Subscription]:
+        """Order `count` new subscriptions for a customer at once, as a thief of an admin account would."""
+        buyer = self._directory.named(customer)
+        before = len(buyer.subscriptions)
+        bought = [
+            ordered_now(buyer.id, before + number, quantity=quantity, at=self._now())
+            for number in range(count)
+        ]
+        self._directory.add(buyer.id, *bought)
+        return bought
+
+    def on_change(self, callback: Callable[[], object]) -> None:
+        """Call `callback` after every change of a customer or subscription."""
+        self._directory.on_change(callback)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state and the last 200 requests as plain JSON."""
+        return {
+            "cloud": self.cloud,
+            "customers": [_customer_row(customer) for customer in self.customers],
+            "log": [
+                {"at": seen.at.isoformat(), "method": seen.method, "path": seen.path, "status": seen.status}
+                for seen in self.requests[-SHOWN:]
+            ],
+        }
+
+    def _page(self) -> web.Response:
+        return web.Response(
+            text=page.html(self.snapshot(), now=self._now()),
+            content_type="text/html",
+            headers={"Content-Security-Policy": page.CONTENT_SECURITY_POLICY},
+        )
+
+
+def _customer_row(customer: Customer) -> dict[str, Any]:
+    return {
+        "id": customer.id,
+        "name": customer.name,
+        "domain": customer.domain,
+        "relationship": customer.relationship,
+        "subscriptions": [_subscription_row(held) for held in customer.subscriptions],
+    }
+
+
+def _subscription_row(held: Subscription) -> dict[str, Any]:
+    return {
+        "id": held.id,
+        "name": held.nickname or held.name,
+        "offer_id": held.offer_id,
+        "status": held.status,
+        "kind": held.kind.value,
+        "quantity": held.quantity,
+        "term_end": held.term_end.date().isoformat() if held.term_end else None,
+        "suspension_reasons": list(held.suspension_reasons),
+        "is_trial": held.is_trial,
+        "parent_id": held.parent_id,
+        "changed_at": held.changed_at.isoformat() if held.changed_at else None,
+    }

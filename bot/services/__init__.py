@@ -1,0 +1,31 @@
+"""The use cases: load, decide, save, tell. No rule is decided here, nothing is worded here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.customer import Cloud
+from bot.domain.policy import BillingPolicy
+from bot.services.customers import Customers
+from bot.services.digests import Digests
+from bot.services.execution import Execution
+from bot.services.intake import Receivables
+from bot.services.posts import Posts
+from bot.services.requests import Requests
+
+
+@dataclass(frozen=True)
+class Backstop:
+    """The bundle every handler is given."""
+
+    requests: Requests
+    execution: Execution
+    customers: Customers
+    digests: Digests
+    receivables: Receivables
+    posts: Posts
+    policy: BillingPolicy
+    cloud: Cloud
+    now: Callable[[], datetime]

@@ -1,0 +1,151 @@
+"""Compute the digests. Nothing here posts: that is `handlers.digests`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from bot.domain.customer import Customer
+from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.policy import BillingPolicy, Exposure, Standing, standing
+from bot.domain.receivables import PartyBalances, age, totals
+from bot.store import Store
+from bot.store.books import Import
+from bot.store.mirror import folded
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Digests:
+    def __init__(
+        self, store: Store, policy: BillingPolicy, *, zone: ZoneInfo, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._zone = zone
+        self._now = now
+
+    def today(self) -> date:
+        """The day in the partner's time zone."""
+        return self._now().astimezone(self._zone).date()
+
+    async def overdue(self, *, on: date | None = None) -> OverdueDigest:
+        """Who is past due on that day (default: today), by the books as they were then."""
+        day = on or self.today()
+        async with self._store.read() as tx:
+            last = await tx.books.last_import(on=day)
+            items = await tx.books.open_on(day)
+            directory = Directory(await tx.mirror.all_customers())
+        banners = self._banners(last, day)
+        fresh = not banners
+        parties = age(items, on=day)
+        debtors = [
+            self._debtor(party, directory, day, fresh) for party in parties if _has_past_due(party, day)
+        ]
+        return OverdueDigest(
+            on=day,
+            as_of=last.as_of if last else None,
+            complete=last is not None and last.rejected == 0,
+            banners=banners,
+            totals=totals(parties),
+            debtors=worst_first(debtors),
+        )
+
+    async def standing_of(self, customer: Customer) -> Standing:
+        """Where one customer stands today, for a confirmation."""
+        day = self.today()
+        async with self._store.read() as tx:
+            last = await tx.books.last_import(on=day)
+            items = await tx.books.open_on(day)
+            directory = Directory(await tx.mirror.all_customers())
+        directory.add(customer)
+        theirs = [party for party in age(items, on=day) if directory.of(party) == customer]
+        if last is None:
+            return Standing(None, None, proposes_suspension=False, reasons=())
+        return standing(
+            self._policy,
+            _exposure(theirs),
+            tenant=customer.id,
+            on=day,
+            data_is_fresh=not self._banners(last, day),
+        )
+
+    def _debtor(self, party: PartyBalances, directory: Directory, day: date, fresh: bool) -> Debtor:
+        customer = directory.of(party)
+        return Debtor(
+            party=party,
+            customer=customer,
+            suggestion=None if customer else directory.only_one_named(party.customer),
+            standing=standing(
+                self._policy,
+                _exposure([party]),
+                tenant=customer.id if customer else None,
+                on=day,
+                data_is_fresh=fresh,
+            ),
+        )
+
+    def _banners(self, last: Import | None, day: date) -> tuple[Banner, ...]:
+        if last is None:
+            return (Banner("nothing_imported", {}),)
+        banners = []
+        hours = self._age_hours(last, day)
+        if hours > self._policy.max_data_age_hours:
+            banners.append(Banner("stale", {"as_of": last.as_of.isoformat(), "hours": str(hours)}))
+        if last.rejected:
+            banners.append(Banner("incomplete", {"rejected": str(last.rejected)}))
+        return tuple(banners)
+
+    def _age_hours(self, last: Import, day: date) -> int:
+        """Hours since the moment the books speak for: the import itself, or the end of an earlier day."""
+        end_of_day = datetime.combine(last.as_of + timedelta(days=1), time(), self._zone)
+        moment = min(last.applied_at, end_of_day)
+        asked = self._now() if day == self.today() else datetime.combine(day, time(12), self._zone)
+        return max(0, int((asked - moment).total_seconds() // 3600))
+
+
+class Directory:
+    """Which customer of ours a party in the books is: by tenant id or by exact domain, never by name alone."""
+
+    def __init__(self, customers: list[Customer]) -> None:
+        self._by_id: dict[str, Customer] = {}
+        self._by_domain: dict[str, list[Customer]] = {}
+        self._by_name: dict[str, list[Customer]] = {}
+        for customer in customers:
+            self.add(customer)
+
+    def add(self, customer: Customer) -> None:
+        if customer.id in self._by_id:
+            return
+        self._by_id[customer.id] = customer
+        if customer.domain:
+            self._by_domain.setdefault(customer.domain.lower(), []).append(customer)
+        self._by_name.setdefault(folded(customer.name), []).append(customer)
+
+    def of(self, party: PartyBalances) -> Customer | None:
+        tenant = (party.tenant or "").strip().lower()
+        if _GUID.fullmatch(tenant):
+            return self._by_id.get(tenant)
+        at_domain = self._by_domain.get(tenant, [])
+        return at_domain[0] if len(at_domain) == 1 else None
+
+    def only_one_named(self, name: str) -> Customer | None:
+        named = self._by_name.get(folded(name.strip()), [])
+        return named[0] if len(named) == 1 else None
+
+
+def _exposure(parties: list[PartyBalances]) -> Exposure:
+    overdue: dict[str, Decimal] = {}
+    for party in parties:
+        for currency, balance in party.balances.items():
+            if balance.overdue_net > 0:
+                overdue[currency] = overdue.get(currency, Decimal(0)) + balance.overdue_net
+    oldest = max((b.oldest_days for p in parties for c, b in p.balances.items() if c in overdue), default=0)
+    return Exposure(overdue, oldest)
+
+
+def _has_past_due(party: PartyBalances, day: date) -> bool:
+    return any(item.open_amount > 0 and item.due_date < day for item in party.items)

@@ -1,0 +1,93 @@
+"""Take in a receivables export: read it, compare it with the books, and apply it when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from bot.domain.audit import AuditTag
+from bot.domain.receivables import Changes, ImportMode, changes
+from bot.receivables import Export, read_export
+from bot.store import Store
+from bot.store.books import Import
+
+Held = Literal["shrinks", "older_than_books"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What an export says and what it would do, or did. `held` is why it was not applied."""
+
+    export: Export
+    changes: Changes | None
+    applied: bool
+    held: Held | None = None
+
+
+class Receivables:
+    def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    async def take_in(
+        self,
+        data: bytes,
+        *,
+        file_name: str,
+        as_of: date,
+        mode: ImportMode = "snapshot",
+        currency: str | None = None,
+        date_order: Literal["DMY", "MDY"] | None = None,
+        apply: bool = True,
+        even_if_it_shrinks: bool = False,
+    ) -> Intake:
+        """Read the export and, unless it is refused or held, bring the books to what it says.
+
+        Applying the same export twice changes nothing. Held without `even_if_it_shrinks`: a snapshot that would
+        close more than 30 % of the open items, for a file cut off in the middle looks just like that.
+        """
+        export = read_export(
+            data, file_name=file_name, as_of=as_of, default_currency=currency, date_order=date_order
+        )
+        if export.refused:
+            return Intake(export, None, applied=False)
+        async with self._store.begin() as tx:
+            last = await tx.books.last_import()
+            if last and last.as_of > as_of:
+                return Intake(export, None, applied=False, held="older_than_books")
+            what = changes(
+                await tx.books.open_on(),
+                export.items,
+                mode=mode,
+                settled=export.settled,
+                incomplete_parties=export.incomplete_parties,
+            )
+            if not apply:
+                return Intake(export, what, applied=False)
+            if what.holds_for_confirmation and not even_if_it_shrinks:
+                return Intake(export, what, applied=False, held="shrinks")
+            await tx.books.end((*what.changed, *what.closed), on=as_of)
+            await tx.books.add((*what.new, *what.changed), on=as_of)
+            await tx.books.record(
+                Import(file_name, export.sha256, mode, as_of, self._now(), len(export.rejected))
+            )
+            await tx.audit.append(
+                AuditTag.RECEIVABLES_IMPORTED,
+                export.sha256[:16],
+                file=file_name,
+                as_of=as_of.isoformat(),
+                mode=mode,
+                accepted=export.accepted,
+                rejected=len(export.rejected),
+                new=len(what.new),
+                changed=len(what.changed),
+                closed=len(what.closed),
+            )
+        return Intake(export, what, applied=True)
+
+    async def last_import(self) -> Import | None:
+        """What the books were last brought up to date with."""
+        async with self._store.read() as tx:
+            return await tx.books.last_import()

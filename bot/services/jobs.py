@@ -1,0 +1,50 @@
+"""The jobs the courier carries: name, id, arguments. Who runs them is put together in `bot.app`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import uuid4
+
+from bot.courier import Job
+from bot.domain.request import ActionRequest
+
+EXECUTE = "execute"
+SHOW_REQUEST = "show_request"
+TELL_RESULT = "tell_result"
+POST_OVERDUE = "post_overdue"
+REFRESH_MIRROR = "refresh_mirror"
+
+
+def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
+    """Do what was approved. A new id per attempt: a worker that died must not block the next."""
+    return Job(
+        EXECUTE,
+        id=f"exec:{request.id}:{request.attempt + 1}:{uuid4().hex[:8]}",
+        args={"request_id": request.id},
+        delay=delay,
+    )
+
+
+def show_request(request: ActionRequest) -> Job:
+    """Post the request's card, or redraw it as the request now stands."""
+    return Job(SHOW_REQUEST, id=f"show:{request.id}:{uuid4().hex[:12]}", args={"request_id": request.id})
+
+
+def tell_result(request: ActionRequest) -> Job:
+    """Tell the requester, once, what became of it."""
+    return Job(
+        TELL_RESULT,
+        id=f"tell:{request.id}:{request.status}:{uuid4().hex[:8]}",
+        args={"request_id": request.id},
+    )
+
+
+def post_overdue(day: date, *, slot: datetime | None = None) -> Job:
+    """Post the overdue digest of that day; of all replicas' jobs for one slot, one is kept."""
+    at = slot.isoformat() if slot else f"{day.isoformat()}:{uuid4().hex[:8]}"
+    return Job(POST_OVERDUE, id=f"digest:overdue:{at}", args={"day": day.isoformat()})
+
+
+def refresh_mirror(*, slot: str) -> Job:
+    """Read all customers and subscriptions again; `slot` makes several replicas' wishes one job."""
+    return Job(REFRESH_MIRROR, id=f"sync:{slot}")

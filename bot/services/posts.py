@@ -1,0 +1,77 @@
+"""Remember what was posted in Slack, so that nothing is posted twice and everything can be redrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.errors import Throttled, Unavailable, Upstream
+from bot.store import Store
+from bot.store.posts import Post
+
+GIVEN_UP_AFTER = timedelta(seconds=60)
+"""Longer than any post takes: a claim this old belongs to a process that died."""
+
+Send = Callable[[], Awaitable[tuple[str, str]]]
+"""Posts, and answers with channel and ts. A plain `Unavailable` means that it may have been posted."""
+
+
+class Posts:
+    def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    async def find(self, key: str) -> Post | None:
+        async with self._store.read() as tx:
+            return await tx.posts.find(key)
+
+    async def drawn(self, key: str, *, version: int) -> None:
+        """Remember which version of a request its card shows; the sweep redraws what is behind."""
+        async with self._store.begin() as tx:
+            await tx.posts.drawn(key, version=version)
+
+    async def latest(self, prefix: str) -> Post | None:
+        """The newest post whose key begins so."""
+        async with self._store.read() as tx:
+            return await tx.posts.latest(prefix)
+
+    async def once(
+        self, key: str, send: Send, *, channel: str, content: dict[str, Any] | None = None
+    ) -> bool:
+        """Post what must never be posted twice; False when somebody has, or may have.
+
+        It is claimed first. When the process dies between claim and answer nobody knows whether it was posted, and
+        it is not tried again; when Slack says no, the claim is given back.
+        """
+        async with self._store.begin() as tx:
+            if not await tx.posts.claim(key, channel=channel, at=self._now(), content=content):
+                return False
+        await self._send(key, send)
+        return True
+
+    async def at_least_once(self, key: str, send: Send, *, channel: str) -> bool:
+        """Post what must not be missing; rather twice than not at all.
+
+        False when it is posted already or somebody is at it this minute.
+        """
+        at = self._now()
+        async with self._store.begin() as tx:
+            claimed = await tx.posts.claim(key, channel=channel, at=at) or await tx.posts.reclaim(
+                key, at=at, before=at - GIVEN_UP_AFTER
+            )
+        if claimed:
+            await self._send(key, send)
+        return claimed
+
+    async def _send(self, key: str, send: Send) -> None:
+        try:
+            channel, ts = await send()
+        except Upstream as error:
+            if isinstance(error, Unavailable) and not isinstance(error, Throttled):
+                raise  # it may have been posted: the claim stands
+            async with self._store.begin() as tx:
+                await tx.posts.release(key)
+            raise
+        async with self._store.begin() as tx:
+            await tx.posts.sent(key, channel=channel, ts=ts)

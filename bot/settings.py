@@ -1,0 +1,184 @@
+"""Every environment variable, once. README lists them; a test holds the two together."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.domain.customer import Cloud
+
+_PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,}")
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}")
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Mode(StrEnum):
+    SOCKET = "socket"
+    HTTP = "http"
+
+
+class BadSettings(Exception):
+    """Settings that cannot be used; the message is one line that says which and what to do."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment and `.env`; durations are ISO 8601 or seconds."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, frozen=True
+    )
+
+    database_url: str = "sqlite:///backstop.db"
+
+    slack_bot_token: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    port: int | None = Field(default=None, ge=0, le=65535)
+
+    partner_center_cloud: Cloud = Cloud.GLOBAL
+    partner_center_tenant_id: str | None = None
+    partner_center_client_id: str | None = None
+    partner_center_client_secret: SecretStr | None = None
+    partner_center_refresh_token: SecretStr | None = None
+    partner_center_base_url: str | None = None
+    partner_center_authority_url: str | None = None
+    graph_base_url: str | None = None
+    partner_center_max_concurrency: int = Field(default=4, ge=1, le=64)
+
+    backstop_timezone: str = "UTC"
+    backstop_approvals_channel: str | None = None
+    backstop_overdue_channel: str | None = None
+    backstop_operators: Names = ()
+    backstop_approvers: Names = ()
+    backstop_approvals_suspend: int = Field(default=1, ge=0, le=10)
+    backstop_approval_ttl: timedelta = timedelta(hours=24)
+    backstop_undo_window: timedelta = timedelta(minutes=2)
+    backstop_max_suspensions_per_day: int = Field(default=25, ge=0)
+    backstop_dry_run: bool = False
+    backstop_overdue_cron: str = "0 9 * * mon-fri"
+    backstop_policy_file: Path | None = None
+    backstop_locale: Literal["en", "de", "zh-CN"] = "en"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any, info: Any) -> Any:
+        """`NAME=` in a `.env` means the default, not an empty text."""
+        if isinstance(value, str) and not value.strip():
+            return cls.model_fields[info.field_name].get_default()
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("backstop_operators", "backstop_approvers", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("backstop_operators", "backstop_approvers")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _PERSON_OR_GROUP.fullmatch(name):
+                raise ValueError(f"{name!r} is not a Slack user id (U…, W…) or user-group id (S…)")
+        return value
+
+    @field_validator("backstop_approvals_channel", "backstop_overdue_channel")
+    @classmethod
+    def _is_channel(cls, value: str | None) -> str | None:
+        if value is not None and not _CHANNEL.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is not a channel id (C…); copy it from the channel's details in Slack"
+            )
+        return value
+
+    @field_validator("backstop_approval_ttl", "backstop_undo_window", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    @field_validator("backstop_approval_ttl")
+    @classmethod
+    def _lasts(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
+            raise ValueError("must be longer than nothing, for example PT24H")
+        return value
+
+    @field_validator("backstop_undo_window")
+    @classmethod
+    def _not_negative(cls, value: timedelta) -> timedelta:
+        if value < timedelta(0):
+            raise ValueError("must not be negative; PT0S switches the window off")
+        return value
+
+    @field_validator("backstop_timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone, for example Europe/Berlin")
+        return value
+
+    @field_validator("backstop_overdue_cron")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if value.count(" ") != 4:
+            raise ValueError("must have the five fields of cron, for example '0 9 * * mon-fri'")
+        CronTrigger.from_crontab(value)
+        return value
+
+    @field_validator(
+        "slack_api_url", "partner_center_base_url", "partner_center_authority_url", "graph_base_url"
+    )
+    @classmethod
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^/\s]+", value):
+            raise ValueError("must be a URL that begins with https:// (http:// for tests)")
+        return value
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _ends_in_slash(cls, value: str) -> str:
+        return value if value.endswith("/") else value + "/"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.backstop_timezone)
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.SOCKET if self.slack_app_token else Mode.HTTP
+
+    @property
+    def http_port(self) -> int | None:
+        """Where to listen; in Socket Mode only when a port is set."""
+        return self.port if self.port is not None or self.mode is Mode.SOCKET else 3000
+
+    def need(self, *names: str) -> None:
+        """Raise BadSettings naming the first of these settings that is not set."""
+        for name in names:
+            if not getattr(self, name):
+                raise BadSettings(f"{name.upper()} is not set: add it to the environment or to .env")
+
+
+def load(**given: Any) -> Settings:
+    """The settings, or BadSettings with one line."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise BadSettings(f"{name}: {message}") from None
+    except UnicodeDecodeError:
+        raise BadSettings(".env is not valid UTF-8: save it as UTF-8") from None

@@ -1,0 +1,89 @@
+"""The audit trail in the database: append, read, verify. Nothing here changes or deletes an entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, desc, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
+from bot.store.tables import audit
+
+CHAIN_LOCK = 0x41756469  # any number, as long as it is always this one
+SYSTEM = "backstop"
+"""Who acted when nobody clicked."""
+
+
+class AuditTrail:
+    def __init__(self, connection: AsyncConnection, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._now = now
+
+    async def append(self, tag: AuditTag, subject: str, *, by: str = SYSTEM, **facts: object) -> AuditEvent:
+        """Add one entry behind the last, in the caller's transaction."""
+        if self._connection.dialect.name == "postgresql":
+            # Two appends must not name the same predecessor; SQLite's one writer sees to it alone.
+            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})"))
+        last = (
+            await self._connection.execute(
+                select(audit.c.seq, audit.c.hash).order_by(desc(audit.c.seq)).limit(1)
+            )
+        ).one_or_none()
+        event = chained(
+            seq=last.seq + 1 if last else 1,
+            at=self._now(),
+            tag=tag,
+            subject=subject,
+            by=by,
+            facts=facts,
+            previous=last.hash if last else GENESIS,
+        )
+        await self._connection.execute(
+            insert(audit).values(
+                seq=event.seq,
+                at=event.at,
+                tag=event.tag,
+                subject=subject,
+                by=by,
+                facts=json.dumps(facts, ensure_ascii=False, sort_keys=True),
+                previous=event.previous,
+                hash=event.hash,
+            )
+        )
+        return event
+
+    async def of(self, subject: str) -> list[AuditEvent]:
+        """Everything that happened to one subject, in order."""
+        rows = await self._connection.execute(
+            select(audit).where(audit.c.subject == subject).order_by(audit.c.seq)
+        )
+        return [_event(row) for row in rows.all()]
+
+    async def since(self, moment: datetime | None = None) -> AsyncIterator[AuditEvent]:
+        """All entries from that moment on, in order, without holding them all in memory."""
+        query = select(audit).order_by(audit.c.seq)
+        if moment:
+            query = query.where(audit.c.at >= moment)
+        result = await self._connection.stream(query)
+        async for row in result:
+            yield _event(row)
+
+    async def first_broken(self) -> tuple[int, AuditEvent | None]:
+        """How many entries there are, and the first that was changed, removed or put in; None when all hold."""
+        previous, count = GENESIS, 0
+        async for event in self.since():
+            count += 1
+            if not is_intact(event, previous=previous, seq=count):
+                return count, event
+            previous = event.hash
+        return count, None
+
+
+def _event(row: Row[Any]) -> AuditEvent:
+    return AuditEvent(
+        row.seq, row.at, row.tag, row.subject, row.by, json.loads(row.facts), row.previous, row.hash
+    )

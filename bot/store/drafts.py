@@ -1,0 +1,76 @@
+"""Drafts: what somebody is filling in, kept here so that a form carries nothing but an opaque id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.customer import CustomerId
+from bot.domain.errors import NotFound
+from bot.domain.people import PersonId
+from bot.domain.request import Verb
+from bot.store.tables import drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`confirmed` holds exactly what the confirmation showed; a request is placed from it alone."""
+
+    id: str
+    person: PersonId
+    verb: Verb
+    channel: str
+    created_at: datetime
+    customer_id: CustomerId | None = None
+    form: dict[str, Any] = field(default_factory=dict)
+    confirmed: dict[str, Any] | None = None
+
+
+class Drafts:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, draft: Draft) -> None:
+        await self._connection.execute(
+            insert(drafts).values(
+                id=draft.id,
+                person=draft.person,
+                verb=draft.verb,
+                channel=draft.channel,
+                customer_id=draft.customer_id,
+                form=draft.form,
+                confirmed=draft.confirmed,
+                created_at=draft.created_at,
+            )
+        )
+
+    async def get(self, draft_id: str, *, person: PersonId) -> Draft:
+        """That person's draft. Raises NotFound for anybody else's, too."""
+        query = select(drafts).where(drafts.c.id == draft_id, drafts.c.person == person)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("draft", draft_id)
+        return Draft(
+            id=row.id,
+            person=PersonId(row.person),
+            verb=Verb(row.verb),
+            channel=row.channel,
+            created_at=row.created_at,
+            customer_id=CustomerId(row.customer_id) if row.customer_id else None,
+            form=row.form,
+            confirmed=row.confirmed,
+        )
+
+    async def save(self, draft: Draft) -> None:
+        await self._connection.execute(
+            update(drafts)
+            .where(drafts.c.id == draft.id)
+            .values(customer_id=draft.customer_id, form=draft.form, confirmed=draft.confirmed)
+        )
+
+    async def forget_before(self, moment: datetime) -> None:
+        await self._connection.execute(delete(drafts).where(drafts.c.created_at < moment))

@@ -1,0 +1,171 @@
+"""The local copy of customers and subscriptions, for finding things; what is changed is read live."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.customer import (
+    Customer,
+    CustomerId,
+    Subscription,
+    SubscriptionId,
+    SubscriptionKind,
+    SubscriptionStatus,
+)
+from bot.store.tables import customers, subscriptions
+
+
+def folded(words: str) -> str:
+    """Compare names without case, accents or width: `Müller` is found by `muller`."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", words).casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+class Mirror:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put_customers(self, found: Iterable[Customer], *, at: datetime) -> None:
+        rows = [
+            {
+                "id": c.id,
+                "name": c.name,
+                "domain": c.domain,
+                "relationship": c.relationship,
+                "folded": folded(f"{c.name} {c.domain or ''} {c.id}"),
+                "as_of": at,
+            }
+            for c in found
+        ]
+        if rows:
+            await self._connection.execute(
+                delete(customers).where(customers.c.id.in_([row["id"] for row in rows]))
+            )
+            await self._connection.execute(insert(customers), rows)
+
+    async def put_subscriptions(
+        self, customer: CustomerId, found: Iterable[Subscription], *, at: datetime
+    ) -> None:
+        """Replace all we knew of that customer's subscriptions."""
+        await self._connection.execute(delete(subscriptions).where(subscriptions.c.customer_id == customer))
+        rows = [_subscription_row(s, at) for s in found]
+        if rows:
+            await self._connection.execute(insert(subscriptions), rows)
+
+    async def put_subscription(self, subscription: Subscription, *, at: datetime) -> None:
+        await self._connection.execute(
+            delete(subscriptions).where(
+                subscriptions.c.customer_id == subscription.customer_id,
+                subscriptions.c.id == subscription.id,
+            )
+        )
+        await self._connection.execute(insert(subscriptions).values(_subscription_row(subscription, at)))
+
+    async def forget_older(self, than: datetime) -> int:
+        """Drop customers a complete read no longer showed, and their subscriptions."""
+        gone = select(customers.c.id).where(customers.c.as_of < than)
+        await self._connection.execute(delete(subscriptions).where(subscriptions.c.customer_id.in_(gone)))
+        result = await self._connection.execute(delete(customers).where(customers.c.as_of < than))
+        return int(result.rowcount)
+
+    async def customer(self, customer_id: str) -> Customer | None:
+        row = (
+            await self._connection.execute(select(customers).where(customers.c.id == customer_id.lower()))
+        ).one_or_none()
+        return _customer(row) if row else None
+
+    async def find(self, words: str, *, limit: int = 20) -> list[Customer]:
+        """Customers with these words in name, domain or id, those that begin so first."""
+        needle = folded(words.strip())
+        query = select(customers)
+        for part in needle.split():
+            query = query.where(customers.c.folded.contains(part, autoescape=True))
+        query = query.order_by(
+            ~customers.c.folded.startswith(needle, autoescape=True), customers.c.name, customers.c.domain
+        ).limit(limit)
+        return [_customer(row) for row in (await self._connection.execute(query)).all()]
+
+    async def named(self, name: str) -> list[Customer]:
+        """Customers of exactly this name, whatever the case."""
+        needle = folded(name.strip())
+        candidates = await self.find(name, limit=50) if needle else []
+        return [c for c in candidates if folded(c.name) == needle]
+
+    async def at_domain(self, domain: str) -> list[Customer]:
+        query = select(customers).where(func.lower(customers.c.domain) == domain.strip().lower())
+        return [_customer(row) for row in (await self._connection.execute(query)).all()]
+
+    async def all_customers(self) -> list[Customer]:
+        query = select(customers).order_by(customers.c.name)
+        return [_customer(row) for row in (await self._connection.execute(query)).all()]
+
+    async def subscriptions_of(self, customer: str) -> list[Subscription]:
+        query = (
+            select(subscriptions)
+            .where(subscriptions.c.customer_id == customer)
+            .order_by(subscriptions.c.name)
+        )
+        return [_subscription(row) for row in (await self._connection.execute(query)).all()]
+
+    async def subscription(self, subscription_id: str) -> Subscription | None:
+        query = select(subscriptions).where(subscriptions.c.id == subscription_id.strip().lower()).limit(1)
+        row = (await self._connection.execute(query)).one_or_none()
+        return _subscription(row) if row else None
+
+    async def sizes(self) -> tuple[int, int]:
+        """How many customers and subscriptions it holds."""
+        n_customers = (await self._connection.execute(select(func.count()).select_from(customers))).scalar()
+        n_subs = (await self._connection.execute(select(func.count()).select_from(subscriptions))).scalar()
+        return int(n_customers or 0), int(n_subs or 0)
+
+
+def _customer(row: Row[Any]) -> Customer:
+    return Customer(CustomerId(row.id), row.name, row.domain, row.relationship)
+
+
+def _subscription_row(s: Subscription, at: datetime) -> dict[str, Any]:
+    return {
+        "customer_id": s.customer_id,
+        "id": s.id,
+        "name": s.name,
+        "status": s.status.value,
+        "as_of": at,
+        "facts": {
+            "status_word": s.status_word,
+            "kind": s.kind.value,
+            "offer_id": s.offer_id,
+            "quantity": s.quantity,
+            "unit": s.unit,
+            "is_trial": s.is_trial,
+            "parent_id": s.parent_id,
+            "term": s.term,
+            "term_end": s.term_end.isoformat() if s.term_end else None,
+            "suspension_reasons": list(s.suspension_reasons),
+            "auto_renew": s.auto_renew,
+            "order_id": s.order_id,
+            "publisher": s.publisher,
+        },
+    }
+
+
+def _subscription(row: Row[Any]) -> Subscription:
+    facts = dict(row.facts)
+    term_end = facts.pop("term_end")
+    parent = facts.pop("parent_id")
+    return Subscription(
+        id=SubscriptionId(row.id),
+        customer_id=CustomerId(row.customer_id),
+        name=row.name,
+        status=SubscriptionStatus(row.status),
+        kind=SubscriptionKind(facts.pop("kind")),
+        parent_id=SubscriptionId(parent) if parent else None,
+        term_end=datetime.fromisoformat(term_end) if term_end else None,
+        suspension_reasons=tuple(facts.pop("suspension_reasons")),
+        **facts,
+    )

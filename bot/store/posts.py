@@ -1,0 +1,88 @@
+"""What we posted in Slack and where: claimed before it is sent, so that nothing is posted twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.tables import posts
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """`ts` is None until Slack has answered; a claim without `ts` may or may not have been posted."""
+
+    key: str
+    channel: str
+    ts: str | None
+    claimed_at: datetime
+    drawn: int | None = None
+    """The version of the request the post shows."""
+    content: dict[str, Any] | None = None
+
+
+class Posts:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def claim(
+        self, key: str, *, channel: str, at: datetime, content: dict[str, Any] | None = None
+    ) -> bool:
+        """Whether the caller is the one who may post it; only the first is."""
+        if await self.find(key):
+            return False
+        try:
+            await self._connection.execute(
+                insert(posts).values(
+                    key=key, state="claimed", channel=channel, claimed_at=at, content=content
+                )
+            )
+        except IntegrityError:
+            return False
+        return True
+
+    async def reclaim(self, key: str, *, at: datetime, before: datetime) -> bool:
+        """Take over a claim that was made before that moment and never came to a post."""
+        changed = await self._connection.execute(
+            update(posts)
+            .where(posts.c.key == key, posts.c.state == "claimed", posts.c.claimed_at < before)
+            .values(claimed_at=at)
+        )
+        return bool(changed.rowcount == 1)
+
+    async def sent(self, key: str, *, channel: str, ts: str) -> None:
+        await self._connection.execute(
+            update(posts).where(posts.c.key == key).values(state="sent", channel=channel, ts=ts)
+        )
+
+    async def drawn(self, key: str, *, version: int) -> None:
+        """The post now shows that version of what it is about."""
+        await self._connection.execute(update(posts).where(posts.c.key == key).values(drawn=version))
+
+    async def release(self, key: str) -> None:
+        """Give a claim back after Slack definitely refused the post."""
+        await self._connection.execute(posts.delete().where(posts.c.key == key, posts.c.state == "claimed"))
+
+    async def find(self, key: str) -> Post | None:
+        row = (await self._connection.execute(select(posts).where(posts.c.key == key))).one_or_none()
+        return _post(row) if row else None
+
+    async def latest(self, prefix: str) -> Post | None:
+        """The newest post whose key begins so."""
+        query = (
+            select(posts)
+            .where(posts.c.key.startswith(prefix, autoescape=True), posts.c.state == "sent")
+            .order_by(posts.c.claimed_at.desc())
+            .limit(1)
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        return _post(row) if row else None
+
+
+def _post(row: Row[Any]) -> Post:
+    return Post(row.key, row.channel, row.ts, row.claimed_at, row.drawn, row.content)

@@ -1,0 +1,221 @@
+"""Opens the database and hands out transactions; a `Tx` is one transaction and all the tables in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.domain.errors import Unavailable
+from bot.store.audit import AuditTrail
+from bot.store.books import Books
+from bot.store.drafts import Drafts
+from bot.store.marks import Marks
+from bot.store.mirror import Mirror
+from bot.store.posts import Posts
+from bot.store.requests import Requests
+
+SQLITE_BUSY_MS = 30_000
+MOST_WORKERS = 1000
+MIGRATION_LOCK = 0x4261636B  # any number, as long as it is always this one
+
+
+class Tx:
+    """One transaction; everything done through it is kept together or not at all."""
+
+    def __init__(self, connection: AsyncConnection, now: Callable[[], datetime]) -> None:
+        self.connection = connection
+        self._now = now
+
+    @cached_property
+    def requests(self) -> Requests:
+        return Requests(self.connection)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        return Drafts(self.connection)
+
+    @cached_property
+    def posts(self) -> Posts:
+        return Posts(self.connection)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        return AuditTrail(self.connection, self._now)
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        return Mirror(self.connection)
+
+    @cached_property
+    def books(self) -> Books:
+        return Books(self.connection)
+
+    @cached_property
+    def marks(self) -> Marks:
+        return Marks(self.connection)
+
+
+class Store:
+    """The one way to the database."""
+
+    def __init__(self, url: str, *, now: Callable[[], datetime]) -> None:
+        self.url = async_url(url)
+        self._now = now
+        self._engine = _engine(self.url)
+        self._ordinal: AsyncConnection | None = None
+        # Writers of one process queue here instead of in SQLite's busy handler, which sleeps up to 100 ms.
+        self._writer = asyncio.Lock() if self.is_sqlite else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """A transaction that writes: committed at the end, rolled back when anything is raised.
+
+        Raises Unavailable (system `database`) when the database cannot be reached.
+        """
+        queue: AbstractAsyncContextManager[Any] = self._writer or nullcontext()
+        async with queue, self._connection(writes=True) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """A transaction that only reads; it never waits for a writer on SQLite."""
+        async with self._connection(writes=False) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _connection(self, *, writes: bool) -> AsyncIterator[Tx]:
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(backstop_writes=writes)
+                async with connection.begin():
+                    yield Tx(connection, self._now)
+        except (OperationalError, OSError) as error:
+            raise Unavailable("database", type(error).__name__) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("database", type(error).__name__) from error
+            raise
+
+    async def worker_name(self, host: str) -> str:
+        """A name that no other living worker bears: the host's, with an ordinal that is free again after a death.
+
+        Postgres keeps it by an advisory lock for as long as this store is open; SQLite has one worker anyway.
+        """
+        if self.is_sqlite:
+            return f"{host}-0"
+        self._ordinal = await self._engine.connect()
+        for ordinal in range(MOST_WORKERS):
+            taken = await self._ordinal.execute(
+                text("SELECT pg_try_advisory_lock(hashtext(:host), :ordinal)"),
+                {"host": host, "ordinal": ordinal},
+            )
+            await self._ordinal.commit()
+            if taken.scalar_one():
+                return f"{host}-{ordinal}"
+        raise Unavailable("database", "too-many-workers")
+
+    async def ping(self) -> None:
+        """Raise Unavailable unless the database answers."""
+        async with self.read() as tx:
+            await tx.connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        if self._ordinal:
+            await self._ordinal.close()
+        await self._engine.dispose()
+
+
+def async_url(url: str) -> URL:
+    """The URL with our driver: `sqlite:///…` and `postgresql://…` are what an operator writes.
+
+    Raises ValueError for any other database.
+    """
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise ValueError(f"{other} is not supported")
+
+
+def sync_url(url: str) -> URL:
+    """The same database for a library that wants a blocking driver."""
+    parsed = async_url(url)
+    return parsed.set(drivername="sqlite") if parsed.get_backend_name() == "sqlite" else parsed
+
+
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=5)
+    engine = create_async_engine(url, pool_size=5, max_overflow=10)
+    _tune_sqlite(engine.sync_engine)
+    return engine
+
+
+def _tune_sqlite(engine: Any) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not open transactions of its own
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            f"busy_timeout={SQLITE_BUSY_MS}",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A DEFERRED transaction that turns writer fails at once with "database is locked".
+        writes = connection.get_execution_options().get("backstop_writes", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def migrate(url: str) -> bool:
+    """Bring our tables to the current schema; return whether anything changed.
+
+    Any number of processes may do it at once. Raises Unavailable when the database cannot be reached.
+    """
+    engine = create_engine(sync_url(url), poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        _tune_sqlite(engine)
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            before = _revision(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            return before != _revision(connection)
+    except OperationalError as error:
+        raise Unavailable("database", type(error).__name__, detail=str(error.orig)[:300]) from error
+    finally:
+        engine.dispose()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,181 @@
+"""Every table, once. Money and hashes are text: a database must not round or reorder them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment in UTC; SQLite would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("verb", String(16), nullable=False),
+    Column("customer_id", String(64), nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("subscription_id", String(64), nullable=False),
+    Column("subscription_name", Text, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("requested_by", String(32), nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("approvals_needed", Integer, nullable=False),
+    Column("seen", Text, nullable=False),
+    Column("ms_request_id", String(36), nullable=False),
+    Column("policy_note", Text, nullable=False),
+    Column("undo_seconds", Integer, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("decisions", JSON, nullable=False),
+    Column("acts_at", Instant),
+    Column("closed_by", String(32)),
+    Column("closed_at", Instant),
+    Column("attempt", Integer, nullable=False),
+    Column("lease_until", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("outcome", JSON),
+    Column("version", Integer, nullable=False),
+    # One open request per action and subscription: the database refuses the second.
+    Column("open_key", String(128), unique=True),
+    Index("ix_requests_status", "status"),
+    Index("ix_requests_requested_by", "requested_by"),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("person", String(32), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("customer_id", String(64)),
+    Column("form", JSON, nullable=False),
+    Column("confirmed", JSON),
+    Column("created_at", Instant, nullable=False),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("key", String(160), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("ts", String(32)),
+    Column("claimed_at", Instant, nullable=False),
+    Column("drawn", Integer),  # the version of the request that its card shows
+    Column("content", JSON),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("tag", String(64), nullable=False),
+    Column("subject", String(160), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("ix_audit_subject", "subject"),
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("domain", Text),
+    Column("relationship", String(32)),
+    Column("folded", Text, nullable=False),
+    Column("as_of", Instant, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("customer_id", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Index("ix_subscriptions_id", "id"),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("applied_at", Instant, nullable=False),
+    Column("rejected", Integer, nullable=False),
+)
+
+# An open item as it stood from `valid_from` on, up to but not including `valid_to`.
+open_items = Table(
+    "open_items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("party_key", Text, nullable=False),
+    Column("document_number", Text, nullable=False),
+    Column("instalment", Integer, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+    Column("item", JSON, nullable=False),
+    Index("ix_open_items_valid_to", "valid_to"),
+    Index("ix_open_items_party_key", "party_key"),
+)

@@ -1,0 +1,23 @@
+"""Everything that answers Slack, the clock or a finished job. FEATURES is the table of contents."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+from handlers.command import Command, Shortcut
+
+FEATURES = ("csp", "suspend", "decisions", "digests")
+
+
+def features() -> list[ModuleType]:
+    return [import_module(f"handlers.{name}") for name in FEATURES]
+
+
+def commands() -> list[Command]:
+    """Every slash command, in the order of the help."""
+    return [feature.COMMAND for feature in features() if hasattr(feature, "COMMAND")]
+
+
+def shortcuts() -> list[Shortcut]:
+    return [feature.SHORTCUT for feature in features() if hasattr(feature, "SHORTCUT")]

@@ -1,0 +1,108 @@
+"""`/csp`: help, find, status, requests."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from functools import partial
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+import handlers
+from bot.domain.people import Person, Right
+from handlers.command import Command
+from handlers.desk import Desk
+from handlers.views import blocks, replies
+
+COMMAND = Command(
+    name="/csp",
+    usage="help",
+    about="help-help",
+    example="/csp find contoso",
+    subcommands=(
+        ("find TEXT", "help-find"),
+        ("requests", "help-requests"),
+        ("status", "help-status"),
+    ),
+)
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    app.command(COMMAND.name)(partial(answer, desk))
+
+
+async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
+    person = await desk.people.who_clicked(body)
+    word, _, rest = str(body.get("text") or "").strip().partition(" ")
+    match word.lower():
+        case "" | "help":
+            found = show_help(desk, person)
+        case "find":
+            found = await find(desk, person, rest.strip())
+        case "requests":
+            found = await requests(desk, person)
+        case "status":
+            found = await status(desk, person)
+        case _:
+            found = show_help(desk, person, mistyped=word)
+    await ack(blocks.reply(_first_words(found), found))
+
+
+def show_help(desk: Desk, person: Person, *, mistyped: str = "") -> list[blocks.Block]:
+    """What this person may do; behind a mistyped word, the nearest one that exists."""
+    texts = desk.texts_for(person)
+    commands = [c for c in handlers.commands() if c.right is None or c.right in person.rights]
+    hint = ""
+    if mistyped:
+        words = [usage.split()[0] for usage, _ in COMMAND.subcommands] + ["help"]
+        near = difflib.get_close_matches(mistyped.lower(), words, n=1)
+        key = "help-did-you-mean" if near else "help-unknown"
+        hint = texts.mrkdwn(key, word=blocks.name(mistyped), near=near[0] if near else "")
+    return replies.help_text(commands, texts, hint=hint)
+
+
+async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
+    texts = desk.texts_for(person)
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    if not words:
+        return [blocks.section(texts("find-what"))]
+    customers = await desk.backstop.customers.search(words, limit=replies.MOST_FOUND + 1)
+    shown = customers[: replies.MOST_FOUND]
+    owned = await asyncio.gather(*(desk.backstop.customers.subscriptions(c.id) for c in shown))
+    matches = [replies.Match(c, theirs) for c, theirs in zip(shown, owned, strict=True)]
+    more = len(customers) > len(shown)
+    return replies.found(words, matches, texts, may_operate=Right.OPERATE in person.rights, more=more)
+
+
+async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    found = await desk.backstop.requests.open()
+    return replies.open_requests(found, desk.texts_for(person), channel=desk.channels.approvals)
+
+
+async def status(desk: Desk, person: Person) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    backstop = desk.backstop
+    texts = desk.texts_for(person)
+    mirror = await backstop.customers.state()
+    books = await backstop.receivables.last_import()
+    digest = await backstop.posts.latest("digest:overdue:")
+    state = replies.State(
+        cloud=backstop.cloud.value,
+        dry_run=backstop.requests.rules.dry_run,
+        customers=mirror.customers,
+        subscriptions=mirror.subscriptions,
+        mirror_as_of=mirror.as_of,
+        mirror_failed=mirror.failed,
+        books_as_of=texts.day(books.as_of) if books else None,
+        last_digest=digest.claimed_at if digest else None,
+        counts=await backstop.requests.counts(),
+        policy_version=backstop.policy.version,
+    )
+    return replies.status(state, texts)
+
+
+def _first_words(found: list[blocks.Block]) -> str:
+    """For the notification, and for whoever cannot see the blocks."""
+    return str((found[0].get("text") or {}).get("text") or "Backstop")

@@ -1,0 +1,122 @@
+"""The one place that catches for people: an error becomes a reply, and nobody is left without an answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.response import BoltResponse
+
+from bot.domain.errors import BackstopError, Invalid, Refused
+from bot.domain.people import Person, PersonId
+from handlers.desk import Desk, call
+from handlers.views import blocks, errors
+
+log = logging.getLogger(__name__)
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    @app.error
+    async def answer(error: Exception, body: dict[str, Any], respond: AsyncRespond) -> BoltResponse:
+        return await answered(desk, error, body, respond)
+
+
+def register_rest(app: AsyncApp, desk: Desk) -> None:
+    """Answer what no feature listens to, an old button for one; in Socket Mode it would hang otherwise."""
+    anything = re.compile(".*")
+
+    async def unheard(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        if body.get("type") == "block_actions" and not body["actions"][0].get("url"):
+            person = await desk.people.who_clicked(body)
+            said = desk.texts_for(person)("error-old-button")
+            desk.after_ack(tell(desk, body, said, respond))
+
+    for listen in (app.action, app.shortcut, app.view, app.view_closed, app.options, app.event):
+        listen(anything)(unheard)
+
+
+async def answered(desk: Desk, error: Exception, body: dict[str, Any], respond: AsyncRespond) -> BoltResponse:
+    """Acknowledge with the words for what went wrong, in the form this payload can show."""
+    person = await _who(desk, body)
+    texts = desk.texts_for(person)
+    words = await words_for(desk, error, person=person, attempted=_what(body))
+    kind = body.get("type")
+    if kind == "view_submission":
+        if isinstance(error, Invalid):
+            said = errors.plain_words(error, texts)
+            return _json({"response_action": "errors", "errors": {error.at: said}})
+        return _json({"response_action": "update", "view": errors.view(words, texts)})
+    if kind == "block_suggestion":
+        return _json({"options": []})
+    if "command" in body:
+        return _json(blocks.reply(words))
+    desk.after_ack(tell(desk, body, words, respond))
+    return BoltResponse(status=200, body="")
+
+
+async def words_for(desk: Desk, error: Exception, *, person: Person, attempted: str) -> str:
+    """The words for an error; a refusal is remembered, anything unforeseen is logged under a reference."""
+    texts = desk.texts_for(person)
+    if not isinstance(error, BackstopError):
+        reference = secrets.token_hex(4)
+        log.error("reference %s: %s failed", reference, attempted, exc_info=error)
+        return errors.unforeseen(reference, texts)
+    if isinstance(error, Refused):
+        subject = str(getattr(error, "request_id", "") or attempted)
+        await desk.backstop.requests.refused(error, by=person, subject=subject, attempted=attempted)
+    else:
+        log.warning("%s: %s %s", attempted, error.code, getattr(error, "reason", ""))
+    return errors.words(error, texts)
+
+
+async def tell(desk: Desk, body: dict[str, Any], words: str, respond: AsyncRespond | None = None) -> None:
+    """Say something to the person alone, where they are; failing that, in a direct message."""
+    user = body.get("user") or {}
+    user_id = str(user.get("id") or body.get("user_id") or "")
+    channel = str((body.get("channel") or {}).get("id") or body.get("channel_id") or "")
+    message = blocks.reply(words)
+    if respond is not None and body.get("response_url"):
+        try:
+            answer = await respond(**message)
+            if answer is None or answer.status_code == 200:
+                return
+        except Exception as error:  # the address of a click lives 30 minutes; there are other ways
+            log.info("response_url did not work: %s", type(error).__name__)
+    if channel:
+        try:
+            await call(
+                desk.client.chat_postEphemeral,
+                channel=channel,
+                user=user_id,
+                text=words,
+                blocks=message["blocks"],
+            )
+        except BackstopError as error:
+            log.info("no ephemeral message in %s: %s", channel, error.code)
+        else:
+            return
+    await call(desk.client.chat_postMessage, channel=user_id, text=words, blocks=message["blocks"])
+
+
+async def _who(desk: Desk, body: dict[str, Any]) -> Person:
+    try:
+        return await desk.people.who_clicked(body)
+    except (BackstopError, KeyError):
+        user = body.get("user") or {}
+        return Person(PersonId(str(user.get("id") or body.get("user_id") or "unknown")), locale=desk.language)
+
+
+def _what(body: dict[str, Any]) -> str:
+    """What was attempted, for the audit trail and the log."""
+    if "command" in body:
+        return str(body["command"])
+    clicked = body.get("actions") or [{}]
+    return str((body.get("view") or {}).get("callback_id") or clicked[0].get("action_id") or body.get("type"))
+
+
+def _json(body: dict[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=body)

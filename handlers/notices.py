@@ -1,0 +1,121 @@
+"""What we tell Slack after something happened: post and redraw the card, message the requester."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+
+from bot.domain.errors import NotFound, Upstream
+from bot.domain.request import ActionRequest, Status
+from bot.texts import Texts, for_locale
+from handlers.desk import Desk, call
+from handlers.views import blocks
+from handlers.views.request_card import headline, progress, request_card
+
+log = logging.getLogger(__name__)
+
+
+class Notices:
+    """The jobs that draw. Each reads the request as it is now, so a late or repeated job does no harm."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._drawing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def show_request(self, request_id: str) -> None:
+        """Post the card, or redraw it until it shows the request's newest state."""
+        lock = self._drawing[request_id]
+        async with lock:
+            await self._show(request_id)
+        if not lock.locked():
+            self._drawing.pop(request_id, None)
+
+    async def _show(self, request_id: str) -> None:
+        desk = self._desk
+        channel = desk.channels.approvals
+        if channel is None:
+            return
+        key = f"card:{request_id}"
+        request = await desk.backstop.requests.get(request_id)
+        first = request
+
+        async def post() -> tuple[str, str]:
+            answer = await call(
+                desk.client.chat_postMessage,
+                channel=channel,
+                text=headline(first, desk.texts),
+                blocks=request_card(first, desk.texts),
+                unfurl_links=False,
+            )
+            return str(answer["channel"]), str(answer["ts"])
+
+        if await desk.backstop.posts.at_least_once(key, post, channel=channel):
+            await desk.backstop.posts.drawn(key, version=first.version)
+        posted = await desk.backstop.posts.find(key)
+        if posted is None or posted.ts is None:
+            return
+        # Somebody may change the request while we draw; draw until what is shown is what is.
+        while (request := await desk.backstop.requests.get(request_id)).version != posted.drawn:
+            await draw(desk, request, channel=posted.channel, ts=posted.ts)
+            await desk.backstop.posts.drawn(key, version=request.version)
+            posted = await desk.backstop.posts.find(key)
+            if posted is None or posted.ts is None:
+                return
+
+    async def tell_result(self, request_id: str) -> None:
+        """Tell the requester, once, what became of it."""
+        desk = self._desk
+        request = await desk.backstop.requests.get(request_id)
+        if request.status.is_open and request.status is not Status.UNKNOWN:
+            return
+        person = await desk.people.language_of(request.requested_by)
+        texts = for_locale(person, default=desk.language)
+
+        async def send() -> tuple[str, str]:
+            return await message(desk, request.requested_by, request, texts)
+
+        await desk.backstop.posts.once(f"result:{request.id}", send, channel=request.requested_by)
+
+
+async def message(desk: Desk, user_id: str, request: ActionRequest, texts: Texts) -> tuple[str, str]:
+    """A direct message with the request's state; answers with where it stands."""
+    try:
+        opened = await call(desk.client.conversations_open, users=user_id)
+        channel = str(opened["channel"]["id"])
+    except Upstream as error:
+        log.info("conversations.open: %s; posting to the user id instead", error.reason)
+        channel = user_id
+    said = headline(request, texts)
+    answer = await call(
+        desk.client.chat_postMessage,
+        channel=channel,
+        text=said,
+        blocks=[
+            blocks.section(f"*{blocks.escaped(said)}*"),
+            blocks.section("\n".join(progress(request, texts)[1:]) or blocks.escaped(request.id)),
+        ],
+    )
+    return str(answer["channel"]), str(answer["ts"])
+
+
+async def draw(desk: Desk, request: ActionRequest, *, channel: str, ts: str) -> None:
+    await call(
+        desk.client.chat_update,
+        channel=channel,
+        ts=ts,
+        text=headline(request, desk.texts),
+        blocks=request_card(request, desk.texts),
+    )
+
+
+async def redraw(desk: Desk, request_id: str, *, channel: str, ts: str) -> None:
+    """Bring a clicked message up to date, unless it is the card the jobs draw anyway."""
+    try:
+        request = await desk.backstop.requests.get(request_id)
+    except NotFound:
+        return
+    posted = await desk.backstop.posts.find(f"card:{request_id}")
+    if posted and posted.ts == ts and posted.drawn == request.version:
+        return
+    await draw(desk, request, channel=channel, ts=ts)

@@ -1,0 +1,76 @@
+"""Who clicked: a Slack user becomes a Person with rights, read anew at each click. Nobody has any by default."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import Unavailable
+from bot.domain.people import Person, PersonId, Right
+from handlers import slack
+
+MOST_LOCALES = 5000
+LOCALE_SECONDS = 1.0
+
+
+class People:
+    """`operators` and `approvers` are ids of users (`U…`, `W…`) or of user groups (`S…`)."""
+
+    def __init__(
+        self, client: AsyncWebClient, *, operators: Sequence[str], approvers: Sequence[str], language: str
+    ) -> None:
+        self._client = client
+        self._named = {Right.OPERATE: tuple(operators), Right.APPROVE: tuple(approvers)}
+        self._language = language
+        self._locales: dict[str, str] = {}
+
+    async def who_clicked(self, body: dict[str, Any]) -> Person:
+        """The person behind a payload, with what they may do at this moment.
+
+        Raises Unavailable (system `slack`) when a user group cannot be read: without knowing, nobody is let in.
+        """
+        user = body.get("user")
+        user_id = str(user["id"] if isinstance(user, dict) else body["user_id"])
+        groups = {name for names in self._named.values() for name in names if name.startswith("S")}
+        members, locale = await asyncio.gather(self._members(sorted(groups)), self.language_of(user_id))
+        rights = {
+            right
+            for right, names in self._named.items()
+            if any(user_id == name or user_id in members.get(name, ()) for name in names)
+        }
+        return Person(PersonId(user_id), frozenset(rights), locale)
+
+    async def _members(self, groups: Sequence[str]) -> dict[str, frozenset[str]]:
+        answers = await asyncio.gather(*(self._members_of(group) for group in groups))
+        return dict(zip(groups, answers, strict=True))
+
+    async def _members_of(self, group: str) -> frozenset[str]:
+        try:
+            answer = await self._client.usergroups_users_list(usergroup=group)
+        except SlackApiError as error:
+            if slack.reason(error) in ("no_such_subteam", "subteam_not_found"):
+                return frozenset()
+            raise slack.translated(error) from error
+        except slack.UNREACHABLE as error:
+            raise Unavailable("slack", type(error).__name__) from error
+        return frozenset(answer.get("users") or ())
+
+    async def language_of(self, user_id: str) -> str:
+        """The language of their Slack; asked once, since nothing depends on it but words."""
+        known = self._locales.get(user_id)
+        if known:
+            return known
+        try:
+            async with asyncio.timeout(LOCALE_SECONDS):
+                answer = await self._client.users_info(user=user_id, include_locale=True)
+        except (SlackApiError, *slack.UNREACHABLE):
+            return self._language
+        locale = str((answer.get("user") or {}).get("locale") or self._language)
+        if len(self._locales) >= MOST_LOCALES:
+            self._locales.clear()
+        self._locales[user_id] = locale
+        return locale

@@ -1,0 +1,35 @@
+"""How Slack says no: its errors become ours, by code and never by text."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import Rejected, SignInFailed, Throttled, Unavailable, Upstream
+
+UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+"""What the client raises when no answer came: whether Slack acted is open."""
+
+_SIGN_IN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
+_AGAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+
+
+def reason(error: SlackApiError) -> str:
+    """Slack's own word, such as `not_in_channel`."""
+    answer = error.response
+    return str(answer.get("error") or "") if hasattr(answer, "get") else ""
+
+
+def translated(error: SlackApiError) -> Upstream:
+    """`Rejected` means that Slack took nothing."""
+    word = reason(error)
+    status = getattr(error.response, "status_code", None)
+    if word == "ratelimited" or status == 429:
+        return Throttled("slack", "ratelimited", 429)
+    if word in _SIGN_IN:
+        return SignInFailed("slack", word, status)
+    if word in _AGAIN or (status is not None and status >= 500):
+        return Unavailable("slack", word or "error", status)
+    return Rejected("slack", word or "error", status)

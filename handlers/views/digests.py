@@ -1,0 +1,133 @@
+"""The overdue digest: totals per currency, the worst customers first, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.domain.digest import Banner, Debtor, OverdueDigest
+from bot.domain.receivables import AgingBucket, Balance
+from bot.texts import Texts
+from handlers import ids
+from handlers.views import blocks
+from handlers.views.blocks import Block
+from handlers.views.policy import next_step
+
+PAGE = 8
+"""Customers a page: with everything around them well under Slack's 50 blocks and 13,200 characters."""
+MOST_CURRENCIES = 6
+
+
+def overdue(digest: OverdueDigest, texts: Texts, *, page: int = 0) -> list[Block]:
+    """One page of the digest; the first also has the totals."""
+    pages = max(1, -(-len(digest.debtors) // PAGE))
+    page = min(max(page, 0), pages - 1)
+    body = [blocks.header(texts("overdue-title", day=texts.day(digest.on)))]
+    body += [blocks.section(f"⚠ {banner(b, texts)}") for b in digest.banners]
+    if page == 0:
+        body += _totals(digest, texts)
+    shown = digest.debtors[page * PAGE : (page + 1) * PAGE]
+    if not shown and digest.as_of:
+        body.append(blocks.section(texts("overdue-nobody")))
+    for debtor in shown:
+        body.append(blocks.divider())
+        body.append(_debtor(debtor, texts))
+    body += _footer(digest, texts, page=page, pages=pages)
+    return body
+
+
+def summary(digest: OverdueDigest, texts: Texts) -> str:
+    """One line for notifications and screen readers."""
+    if digest.as_of is None:
+        return texts("overdue-summary-empty")
+    late = [texts.money(b.overdue, c) for c, b in digest.totals.items() if b.overdue > 0]
+    if not late:
+        return texts("overdue-nobody")
+    return texts.count("overdue-summary", len(digest.debtors), amounts=", ".join(late))
+
+
+def banner(said: Banner, texts: Texts) -> str:
+    return texts.mrkdwn(f"banner-{said.key.replace('_', '-')}", **said.facts)
+
+
+def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
+    """A line a currency and its aging buckets; currencies are never added up."""
+    made: list[Block] = []
+    for currency, balance in list(digest.totals.items())[:MOST_CURRENCIES]:
+        lines = [
+            f"*{texts('overdue-total', currency=currency, overdue=texts.money(balance.overdue, currency))}*",
+            texts("overdue-open", open=texts.money(balance.open, currency)),
+        ]
+        if balance.disputed:
+            lines.append(texts("overdue-disputed", disputed=texts.money(balance.disputed, currency)))
+        lines.append(_aging(balance, texts))
+        made.append(blocks.section("\n".join(lines)))
+    left = len(digest.totals) - MOST_CURRENCIES
+    if left > 0:
+        made.append(blocks.context(texts.count("overdue-more-currencies", left)))
+    return made
+
+
+def _aging(balance: Balance, texts: Texts) -> str:
+    parts = [
+        f"{bucket_name(bucket, texts)} {texts.money(amount, balance.currency)}"
+        for bucket, amount in balance.buckets.items()
+        if amount
+    ]
+    return " · ".join(parts)
+
+
+def bucket_name(bucket: AgingBucket, texts: Texts) -> str:
+    return texts(f"bucket-{bucket.value.replace('+', '-plus')}")
+
+
+def _debtor(debtor: Debtor, texts: Texts) -> Block:
+    party = debtor.party
+    name = blocks.name(debtor.customer.name if debtor.customer else party.customer)
+    lines = [
+        f"*{name}* · {_owed(party.balances.values(), texts)}",
+        texts.count("overdue-oldest", party.oldest_days, step=next_step(debtor.standing, texts)),
+    ]
+    if debtor.customer is None:
+        key = "overdue-by-name" if debtor.suggestion else "overdue-unmapped"
+        domain = debtor.suggestion.domain if debtor.suggestion else ""
+        lines.append(f"_{texts.mrkdwn(key, domain=blocks.name(domain or ''))}_")
+    disputed = [texts.money(b.disputed, c) for c, b in party.balances.items() if b.disputed]
+    if disputed:
+        lines.append(texts("overdue-disputed", disputed=", ".join(disputed)))
+    return blocks.section("\n".join(lines), accessory=_suspend(debtor, texts))
+
+
+def _suspend(debtor: Debtor, texts: Texts) -> Block | None:
+    """Only where there is a customer to suspend; the button opens the form, it decides nothing."""
+    customer = debtor.known_as
+    if customer is None:
+        return None
+    return blocks.button(
+        texts("suspend"),
+        ids.SUSPEND_CUSTOMER,
+        customer.id,
+        label=texts("suspend-label", customer=blocks.harmless(customer.name)),
+    )
+
+
+def _owed(balances: Iterable[Balance], texts: Texts) -> str:
+    amounts = [texts.money(b.overdue, b.currency) for b in balances if b.overdue > 0]
+    return ", ".join(amounts) if amounts else texts("overdue-nothing-dunnable")
+
+
+def _footer(digest: OverdueDigest, texts: Texts, *, page: int, pages: int) -> list[Block]:
+    said = []
+    if digest.as_of:
+        said.append(texts("overdue-as-of", day=texts.day(digest.as_of)))
+    if pages > 1:
+        said.append(texts("overdue-page", page=page + 1, pages=pages, n=len(digest.debtors)))
+    foot = [blocks.divider(), blocks.context(" · ".join(said))] if said else []
+    turns = []
+    value = f"{digest.on.isoformat()}:{page}"
+    if page > 0:
+        turns.append(blocks.button(texts("previous"), ids.PREVIOUS_PAGE, value))
+    if page < pages - 1:
+        turns.append(blocks.button(texts("next"), ids.NEXT_PAGE, value))
+    if turns:
+        foot.append(blocks.actions(*turns))
+    return foot

@@ -1,0 +1,139 @@
+"""The forms: suspend, and the reason for a denial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from bot.domain.customer import Customer, Subscription
+from bot.domain.request import Reason
+from bot.texts import Texts
+from handlers import ids
+from handlers.views import blocks
+from handlers.views.blocks import Option, View
+
+MOST_NAME = 60
+
+
+def suspend_form(
+    draft_id: str,
+    texts: Texts,
+    *,
+    customer: Customer | None = None,
+    subscription: Subscription | None = None,
+    reason: Reason | None = None,
+    hint: str = "",
+) -> View:
+    """`hint` says what came of the text typed behind the command."""
+    body = [blocks.context(hint)] if hint else []
+    body += [
+        blocks.input_block(
+            texts("form-customer"),
+            blocks.external_select(
+                ids.CUSTOMER,
+                texts("form-customer-placeholder"),
+                chosen=customer_option(customer) if customer else None,
+                focus=customer is None,
+            ),
+            ids.CUSTOMER,
+            tells_at_once=True,
+        ),
+        blocks.input_block(
+            texts("form-subscription"),
+            blocks.external_select(
+                ids.SUBSCRIPTION,
+                texts("form-subscription-placeholder"),
+                chosen=subscription_option(subscription, texts) if subscription else None,
+                focus=customer is not None and subscription is None,
+            ),
+            subscription_block_id(customer),
+        ),
+        blocks.input_block(
+            texts("form-reason"),
+            blocks.static_select(
+                ids.REASON,
+                texts("form-reason-placeholder"),
+                [reason_option(r, texts) for r in Reason],
+                chosen=reason_option(reason, texts) if reason else None,
+            ),
+            ids.REASON,
+        ),
+        blocks.input_block(
+            texts("form-note"),
+            blocks.text_input(ids.NOTE),
+            ids.NOTE,
+            optional=True,
+            hint=texts("form-note-hint"),
+        ),
+    ]
+    return blocks.modal(
+        texts("suspend-title"),
+        body,
+        callback_id=ids.SUSPEND_FORM,
+        submit=texts("continue"),
+        close=texts("cancel"),
+        private_metadata=draft_id,
+    )
+
+
+def subscription_block_id(customer: Customer | None) -> str:
+    """Another customer, another block: Slack then forgets the subscription that was chosen before."""
+    return f"{ids.SUBSCRIPTION}:{customer.id}" if customer else ids.SUBSCRIPTION
+
+
+def customer_option(customer: Customer) -> Option:
+    """Names are not unique: the domain tells two of one name apart."""
+    return blocks.option(
+        blocks.harmless(customer.name), customer.id, blocks.harmless(customer.domain or customer.id)
+    )
+
+
+def subscription_option(subscription: Subscription, texts: Texts) -> Option:
+    quantity = f" × {texts.number(subscription.quantity)}" if subscription.quantity is not None else ""
+    name = blocks.shortened(blocks.harmless(subscription.name), MOST_NAME)
+    described = [status_words(subscription, texts)]
+    if subscription.is_trial:
+        described.append(texts("trial"))
+    if subscription.parent_id:
+        described.append(texts("add-on"))
+    return blocks.option(f"{name}{quantity}", subscription.id, " · ".join(described))
+
+
+def reason_option(reason: Reason, texts: Texts) -> Option:
+    return blocks.option(texts(f"reason-{reason}"), reason.value)
+
+
+def status_words(subscription: Subscription, texts: Texts) -> str:
+    """The status in words; one nobody knows is shown as Microsoft wrote it."""
+    key = f"subscription-{subscription.status}"
+    return texts(key) if texts.has(key) else blocks.harmless(subscription.status_word)
+
+
+def options(found: Iterable[Option]) -> list[Option]:
+    """As many as Slack takes in one answer."""
+    return list(islice(found, blocks.MOST_OPTIONS))
+
+
+def deny_form(request_id: str, about: str, texts: Texts) -> View:
+    """`about` is one line of mrkdwn that says what is being denied."""
+    return blocks.modal(
+        texts("deny-title"),
+        [
+            blocks.section(about),
+            blocks.input_block(
+                texts("deny-reason"),
+                blocks.text_input(ids.DENY_REASON, most=500),
+                ids.DENY_REASON,
+                hint=texts("deny-reason-hint"),
+            ),
+        ],
+        callback_id=ids.DENY_REASON,
+        submit=texts("deny"),
+        close=texts("cancel"),
+        private_metadata=request_id,
+    )
+
+
+def wait_view(title: str, said: str, texts: Texts, *, external_id: str = "") -> View:
+    """Shown while something is being read."""
+    return blocks.modal(title, [blocks.section(said)], close=texts("cancel"), external_id=external_id)

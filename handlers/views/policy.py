@@ -1,0 +1,32 @@
+"""The billing policy's verdict on one customer, in words."""
+
+from __future__ import annotations
+
+from bot.domain.policy import Standing
+from bot.domain.request import Reason
+from bot.texts import Texts
+from handlers.views import blocks
+
+
+def verdict(standing: Standing | None, reason: Reason, texts: Texts) -> tuple[bool | None, str]:
+    """Whether the policy foresees a suspension for this reason, and why; None where it has no say."""
+    if reason is not Reason.NON_PAYMENT:
+        return None, texts("rule-not-about", reason=texts(f"reason-{reason}"))
+    if standing is None or not standing.reasons:
+        return None, texts("rule-no-books")
+    return standing.proposes_suspension, "; ".join(reasons(standing, texts))
+
+
+def reasons(standing: Standing, texts: Texts) -> list[str]:
+    said = []
+    for rule in standing.reasons:
+        name, _, stage = rule.rule.partition(":")
+        fact = blocks.harmless(rule.fact)
+        said.append(texts(f"rule-{name.replace('_', '-')}", stage=stage, fact=fact))
+    return said
+
+
+def next_step(standing: Standing, texts: Texts) -> str:
+    if standing.stage is None:
+        return texts("stage-none")
+    return texts(f"stage-action-{standing.stage.action}")

@@ -1,0 +1,155 @@
+"""What the `/csp` commands answer: help, find, status, requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.customer import Customer, Subscription
+from bot.domain.request import ActionRequest, Status
+from bot.texts import Texts
+from handlers import ids
+from handlers.command import Command
+from handlers.views import blocks
+from handlers.views.blocks import Block
+from handlers.views.forms import status_words
+from handlers.views.request_card import headline
+
+MOST_FOUND = 10
+MOST_SUBSCRIPTIONS = 12
+MOST_REQUESTS = 15
+
+
+def help_text(commands: Sequence[Command], texts: Texts, *, hint: str = "") -> list[Block]:
+    """`commands` are those the person may use."""
+    body = [blocks.section(hint)] if hint else []
+    body.append(blocks.header(texts("help-title")))
+    body.append(blocks.section(texts("help-intro")))
+    for command in commands:
+        usage = blocks.escaped(f"{command.name} {command.usage}".strip())
+        lines = [f"`{usage}`  {texts(command.about)}"]
+        lines += [
+            f"`{blocks.escaped(f'{command.name} {usage}')}`  {texts(about)}"
+            for usage, about in command.subcommands
+        ]
+        body.append(blocks.section("\n".join(lines)))
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    customer: Customer
+    subscriptions: Sequence[Subscription]
+
+
+def found(
+    words: str, matches: Sequence[Match], texts: Texts, *, may_operate: bool, more: bool
+) -> list[Block]:
+    if not matches:
+        return [blocks.section(texts.mrkdwn("find-nobody", words=blocks.name(words)))]
+    body: list[Block] = []
+    for match in matches:
+        customer = match.customer
+        lines = [
+            f"*{blocks.name(customer.name)}*  {blocks.name(customer.domain or '')}",
+            f"`{blocks.escaped(customer.id)}`",
+        ]
+        lines += [
+            f"• {blocks.name(s.name, 60)}"
+            + (f" × {texts.number(s.quantity)}" if s.quantity is not None else "")
+            + f": {blocks.escaped(status_words(s, texts))}"
+            for s in match.subscriptions[:MOST_SUBSCRIPTIONS]
+        ]
+        left = len(match.subscriptions) - MOST_SUBSCRIPTIONS
+        if left > 0:
+            lines.append(texts.count("find-more-subscriptions", left))
+        if not match.subscriptions:
+            lines.append(texts("find-no-subscriptions"))
+        accessory = (
+            blocks.button(
+                texts("suspend"),
+                ids.SUSPEND_CUSTOMER,
+                customer.id,
+                label=texts("suspend-label", customer=blocks.harmless(customer.name)),
+            )
+            if may_operate and customer.may_be_acted_on
+            else None
+        )
+        body.append(blocks.section("\n".join(lines), accessory=accessory))
+    if more:
+        body.append(blocks.context(texts("find-more")))
+    return body
+
+
+def open_requests(requests: Sequence[ActionRequest], texts: Texts, *, channel: str | None) -> list[Block]:
+    if not requests:
+        return [blocks.section(texts("requests-none"))]
+    body = [blocks.header(texts("requests-title"))]
+    body += [
+        blocks.section(
+            f"{blocks.escaped(headline(request, texts))}\n"
+            + texts.mrkdwn(
+                "requests-line",
+                by=blocks.person(request.requested_by),
+                at=blocks.moment(request.placed_at),
+            )
+        )
+        for request in requests[:MOST_REQUESTS]
+    ]
+    if len(requests) > MOST_REQUESTS:
+        body.append(blocks.context(texts.count("requests-more", len(requests) - MOST_REQUESTS)))
+    if channel:
+        body.append(blocks.context(texts.mrkdwn("requests-where", channel=blocks.channel(channel))))
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What `/csp status` tells; None is shown as "unknown" or "never"."""
+
+    cloud: str
+    dry_run: bool
+    customers: int
+    subscriptions: int
+    mirror_as_of: datetime | None
+    mirror_failed: int
+    books_as_of: str | None
+    last_digest: datetime | None
+    counts: Mapping[Status, int]
+    policy_version: str
+
+
+def status(state: State, texts: Texts) -> list[Block]:
+    never = texts("never")
+    waiting = ", ".join(
+        f"{texts(f'status-{status}')} {texts.number(n)}" for status, n in state.counts.items() if n
+    )
+    body: list[Block] = [blocks.header(texts("state-title"))]
+    if state.dry_run:
+        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
+    mirror = texts(
+        "state-mirror-size",
+        customers=texts.number(state.customers),
+        subscriptions=texts.number(state.subscriptions),
+    )
+    as_of = blocks.moment(state.mirror_as_of) if state.mirror_as_of else never
+    lines = f"{mirror}\n{texts.mrkdwn('state-mirror-as-of', at=as_of)}"
+    if state.mirror_failed:
+        lines += "\n" + texts.count("state-mirror-failed", state.mirror_failed)
+    body.append(
+        blocks.fields(
+            [
+                (texts("state-cloud"), texts(f"cloud-{state.cloud}")),
+                (texts("state-requests"), waiting or texts("requests-none")),
+                (texts("state-mirror"), lines),
+                (texts("state-books"), state.books_as_of or never),
+                (
+                    texts("state-digest"),
+                    blocks.moment(state.last_digest) if state.last_digest else never,
+                ),
+                (texts("state-policy"), f"`{state.policy_version}`"),
+            ]
+        )
+    )
+    return body

@@ -1,0 +1,223 @@
+"""The manifest says what the code does: no more, or Slack grants too much; no less, or a command is dead."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+import bot
+import handlers
+from bot.domain.errors import Invalid
+from bot.sandbox.slack import SlackSandbox
+from handlers.manifest import SCOPE_OF, bot_scopes, manifest
+
+ROOT = Path(handlers.__file__).parent.parent
+
+
+class Listening(AsyncApp):
+    """Bolt itself, writing down what it is asked to listen to."""
+
+    def __init__(self) -> None:
+        super().__init__(token="xoxb-0", signing_secret="0")
+        self.heard: list[tuple[str, Any]] = []
+
+    def command(self, command, *others, **more):
+        self.heard.append(("command", command))
+        return super().command(command, *others, **more)
+
+    def shortcut(self, constraints, *others, **more):
+        self.heard.append(("shortcut", constraints))
+        return super().shortcut(constraints, *others, **more)
+
+    def global_shortcut(self, callback_id, *others, **more):
+        self.heard.append(("shortcut", callback_id))
+        return super().global_shortcut(callback_id, *others, **more)
+
+    def message_shortcut(self, callback_id, *others, **more):
+        self.heard.append(("message shortcut", callback_id))
+        return super().message_shortcut(callback_id, *others, **more)
+
+    def event(self, event, *others, **more):
+        self.heard.append(("event", event))
+        return super().event(event, *others, **more)
+
+    def message(self, keyword="", *others, **more):
+        self.heard.append(("event", "message"))
+        return super().message(keyword, *others, **more)
+
+    def of(self, kind: str) -> set[Any]:
+        return {what for heard, what in self.heard if heard == kind}
+
+
+@pytest.fixture
+def listening() -> Listening:
+    app = Listening()
+    for feature in handlers.features():
+        feature.register(app, Mock(name="desk"))
+    return app
+
+
+def test_every_command_listened_to_is_in_it_and_no_other(listening):
+    commands = manifest(url=None)["features"]["slash_commands"]
+    assert commands
+    assert {c["command"] for c in commands} == listening.of("command")
+
+
+def test_every_shortcut_listened_to_is_in_it_and_no_other(listening):
+    shortcuts = manifest(url=None)["features"]["shortcuts"]
+    assert {s["callback_id"] for s in shortcuts if s["type"] == "global"} == listening.of("shortcut")
+    assert {s["callback_id"] for s in shortcuts if s["type"] == "message"} == listening.of("message shortcut")
+
+
+def test_events_are_subscribed_to_only_if_somebody_listens(listening):
+    subscribed = manifest(url=None)["settings"].get("event_subscriptions", {}).get("bot_events", ())
+    assert set(subscribed) == listening.of("event")
+
+
+def test_every_method_called_has_its_scope_and_no_scope_is_without_a_call():
+    assert set(methods_called()) == set(SCOPE_OF)
+
+
+def test_the_scopes_are_those_of_the_methods_and_the_commands():
+    wanted = {scope for scope in SCOPE_OF.values() if scope} | {"commands"}
+    assert manifest(url=None)["oauth_config"] == {"scopes": {"bot": sorted(wanted)}}
+    assert bot_scopes() == tuple(sorted(wanted))
+
+
+async def test_the_scopes_suffice_for_every_call():
+    """The sandbox refuses like Slack does, whatever else it may think of a call without arguments."""
+    slack = SlackSandbox(manifest=manifest(url=None))
+    await slack.start()
+    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+    client.proxy = None
+    # The upload is made of these two; conversations_info is the one call that goes without its scope.
+    methods = set(SCOPE_OF) - {"files_upload_v2", "conversations_info", "apps_connections_open"}
+    methods |= {"files_getUploadURLExternal", "files_completeUploadExternal"}
+    try:
+        for method in methods:
+            answer = await client.api_call(method.replace("_", ".")) if method == "auth_test" else None
+            refused = await refusal(client, method.replace("_", ".")) if answer is None else ""
+            assert refused not in ("missing_scope", "unknown_method"), method
+    finally:
+        await slack.stop()
+
+
+@pytest.mark.parametrize(
+    ("feature", "key", "most"),
+    [
+        pytest.param("slash_commands", "command", 32, id="the name of a command"),
+        pytest.param("slash_commands", "description", 2000, id="the description of a command"),
+        pytest.param("slash_commands", "usage_hint", 1000, id="the usage hint of a command"),
+        pytest.param("shortcuts", "name", 24, id="the name of a shortcut"),
+        pytest.param("shortcuts", "description", 150, id="the description of a shortcut"),
+        pytest.param("shortcuts", "callback_id", 255, id="the callback id of a shortcut"),
+    ],
+)
+def test_slack_takes_the_length_of(feature, key, most):
+    for entry in manifest(url=None)["features"][feature]:
+        assert 0 < len(entry[key]) <= most
+
+
+def test_slack_takes_the_length_of_name_and_description():
+    shown = manifest(url=None)["display_information"]
+    assert len(shown["name"]) <= 35
+    assert len(shown["description"]) <= 140
+
+
+def test_in_socket_mode_there_is_no_address_in_it():
+    made = manifest(url=None)
+    assert made["settings"]["socket_mode_enabled"] is True
+    assert made["settings"]["interactivity"] == {"is_enabled": True}
+    assert "http" not in json.dumps(made)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://bot.example.com", "https://bot.example.com/slack/events"),
+        ("https://bot.example.com/", "https://bot.example.com/slack/events"),
+        ("https://example.com/backstop", "https://example.com/backstop/slack/events"),
+        ("https://bot.example.com/slack/events", "https://bot.example.com/slack/events"),
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3000/slack/events"),
+        ("http://[::1]:3000", "http://[::1]:3000/slack/events"),
+        ("http://localhost", "http://localhost/slack/events"),
+    ],
+)
+def test_over_http_everything_goes_to_one_address(url, address):
+    made = manifest(url=url)
+    assert made["settings"]["socket_mode_enabled"] is False
+    assert made["settings"]["interactivity"] == {
+        "is_enabled": True,
+        "request_url": address,
+        "message_menu_options_url": address,
+    }
+    assert {c["url"] for c in made["features"]["slash_commands"]} == {address}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "bot.example.com",
+        "http://bot.example.com",
+        "ftp://bot.example.com",
+        "https://",
+        "https://:443",
+        "https://host:port",
+        "https://host:99999",
+        "https://host:0",
+        "https://[::1",
+        "https://ana:secret@bot.example.com",
+        "https://bot.example.com?token=1",
+        "https://bot.example.com#here",
+        "https://bot.example.com /x",
+        "https://bot.exam\nple.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost@example.com",
+    ],
+)
+def test_an_address_slack_would_not_deliver_to_is_refused(url):
+    with pytest.raises(Invalid) as refused:
+        manifest(url=url)
+    assert (refused.value.at, refused.value.reason) == ("--url", "not-an-address")
+
+
+def methods_called() -> Iterator[str]:
+    """The methods of Slack's client that our code uses, called or handed on to be called."""
+    for package in (Path(bot.__file__).parent, Path(handlers.__file__).parent):
+        for path in package.rglob("*.py"):
+            if "sandbox" not in path.relative_to(ROOT).parts:
+                yield from _methods_in(ast.parse(path.read_text("utf-8")))
+
+
+def _methods_in(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _is_client(node.value):
+            method = getattr(AsyncWebClient, node.attr, None)
+            if inspect.iscoroutinefunction(method):
+                yield node.attr
+
+
+def _is_client(node: ast.expr) -> bool:
+    """Whether an expression goes by the name of a client: `client`, `self._client`, `desk.client`, `slack`."""
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name.lstrip("_") in ("client", "slack", "web_client")
+
+
+async def refusal(client: AsyncWebClient, method: str) -> str:
+    from slack_sdk.errors import SlackApiError
+
+    try:
+        await client.api_call(method)
+    except SlackApiError as error:
+        return str(error.response["error"])
+    return ""
