@@ -25,6 +25,7 @@ from bot.domain.policy import Standing
 from bot.domain.request import Reason, Verb
 from bot.services.requests import Confirmed
 from bot.store.drafts import Draft
+from bot.texts import Texts
 from handlers import errors, ids
 from handlers.command import Command, Shortcut
 from handlers.desk import Desk, call
@@ -108,12 +109,19 @@ async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any])
         await ack(options=[])
         return
     texts = desk.texts_for(person)
-    typed = str(body.get("value") or "").casefold()
+    typed = str(body.get("value") or "").casefold().split()
     found = await desk.backstop.customers.subscriptions(CustomerId(customer_id))
-    matching = [s for s in found if typed in f"{s.name} {s.id} {s.offer_id or ''}".casefold()]
+    matching = [s for s in found if all(word in _searched(s, texts) for word in typed)]
     # Those that can be suspended first; the others stay visible, so that nobody wonders where they went.
     matching.sort(key=lambda s: (s.status is not SubscriptionStatus.ACTIVE, s.name))
     await ack(options=forms.options(forms.subscription_option(s, texts) for s in matching))
+
+
+def _searched(subscription: Subscription, texts: Texts) -> str:
+    """What of a subscription may be typed: all that its option shows, and its ids."""
+    option = forms.subscription_option(subscription, texts)
+    shown = f"{option['text']['text']} {option['description']['text']}"
+    return f"{shown} {subscription.name} {subscription.id} {subscription.offer_id or ''}".casefold()
 
 
 async def choose_customer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

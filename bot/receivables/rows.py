@@ -162,11 +162,6 @@ class RowReader:
         raw_open = self._amount(cells, Field.OPEN_AMOUNT, self._open)
         raw_total = self._amount(cells, Field.TOTAL, self._total)
         raw_paid = self._amount(cells, Field.PAID, self._paid)
-        if raw_open is None and (raw_total is None or (self._open is not None and raw_paid is None)):
-            field = Field.TOTAL if self._open is None else Field.OPEN_AMOUNT
-            raise self._at(
-                field, RowRejected(Code.BAD_AMOUNT, "The row has no open amount; add it, 0 if it is paid.")
-            )
         sign = _sign(raw_open) or _sign(raw_total) or _sign(raw_paid)
         if _is_zero(raw_open):
             return _Amounts(Decimal(0), None, "")
@@ -178,7 +173,10 @@ class RowReader:
         paid = self._money(raw_paid, currency, Field.PAID)
         stated = self._money(raw_open, currency, Field.OPEN_AMOUNT)
         if stated is None:
-            assert total is not None  # noqa: S101  # a row without either was refused above
+            if total is None or (self._open is not None and paid is None):
+                field = Field.TOTAL if self._open is None else Field.OPEN_AMOUNT
+                message = "The row has no open amount; add it, 0 if it is paid."
+                raise self._at(field, RowRejected(Code.BAD_AMOUNT, message))
             stated = total - (paid or 0)
         elif total is not None and paid is not None and not _agree(total, paid, stated):
             raise self._at(

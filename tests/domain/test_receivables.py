@@ -121,6 +121,10 @@ class TestBalances:
         assert (balance.oldest_days, balance.items_overdue) == (5, 1)
         assert sum(balance.buckets.values()) == 200
 
+    def test_what_is_due_today_is_not_yet_overdue(self):
+        [party] = age([overdue_by(0)], on=TODAY)
+        assert (party.balances["EUR"].overdue, party.balances["EUR"].items_overdue) == (Decimal(0), 0)
+
     def test_disputed_debt_is_shown_apart(self):
         [party] = age([an_item(disputed=True)], on=TODAY)
         assert party.balances["EUR"].disputed == 100

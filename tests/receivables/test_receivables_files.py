@@ -127,8 +127,9 @@ class TestLimits:
             archive.writestr("xl/media/image.png", bytes(201 * 1024 * 1024))
         assert refusal(out.getvalue()) == "too_large"
 
-    def test_a_cell_in_the_far_corner_does_not_fill_the_memory(self):
-        data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b'r="E2"', b'r="XFD1048576"')
+    @pytest.mark.parametrize("corner", [b"XFD2", b"GR1048576"], ids=["last column", "last row"])
+    def test_a_cell_far_out_does_not_fill_the_memory(self, corner):
+        data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b'r="E2"', b'r="' + corner + b'"')
         assert refusal(data) == "too_large"
 
     def test_the_declared_dimension_is_ignored(self):

@@ -124,6 +124,16 @@ class TestDates:
         rows = [{"Invoice Date": "13/10/2026", "Due Date": "12/11/2026"}]
         assert read(a_file(*rows)).items[0].due_date == date(2026, 11, 12)
 
+    def test_each_column_has_its_own_order_where_it_proves_one(self):
+        rows = [
+            {"Invoice Date": "10/13/2026", "Due Date": "12/11/2026"},
+            {"Invoice No": "2", "Invoice Date": "10/01/2026", "Due Date": "13/11/2026"},
+        ]
+        assert [(item.issue_date, item.due_date) for item in read(a_file(*rows)).items] == [
+            (date(2026, 10, 13), date(2026, 11, 12)),
+            (date(2026, 10, 1), date(2026, 11, 13)),
+        ]
+
     def test_an_open_question_refuses_the_file(self):
         export = read(a_file({"Due Date": "03/04/2026"}))
         assert export.refused is not None

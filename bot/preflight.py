@@ -1,0 +1,492 @@
+"""`backstop check`: what stands in the way of `backstop run`, and what to do about it. It changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot import policy_file
+from bot.app import check_ready_to_run, partner_center_of, slack_client
+from bot.domain.errors import AccessDenied, Invalid, Rejected, SignInFailed, Upstream
+from bot.policy_file import BadPolicy
+from bot.settings import BadSettings, Mode, Settings
+from bot.store.store import async_url
+from handlers.desk import call
+from handlers.manifest import bot_scopes
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long a single check may take."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at and what was found; `remedy` is empty where all is well."""
+
+    name: str
+    ok: bool
+    message: str
+    remedy: str = ""
+
+
+class _Amiss(Exception):
+    """What a check found wrong, and the one sentence that says what to do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+Probe = Callable[[], Awaitable[str]]
+"""Answers with what is well, or raises _Amiss."""
+
+
+async def check(
+    settings: Settings, *, now: Callable[[], datetime], patience: float = PATIENCE_SECONDS
+) -> tuple[Check, ...]:
+    """Look at everything `run` depends on. Never raises; no message holds a secret."""
+    preflight = _Preflight(settings, now=now, patience=patience)
+    groups = await asyncio.gather(
+        preflight.ground(),
+        preflight.slack(),
+        preflight.delivery(),
+        preflight.people(),
+        preflight.partner_center(),
+    )
+    return tuple(found for group in groups for found in group)
+
+
+def table(checks: Iterable[Check]) -> str:
+    """One line a check, and under each that fails what to do."""
+    rows = tuple(checks)
+    width = max((len(row.name) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        lines.append(f"{'✓' if row.ok else '✗'} {row.name:<{width}}  {row.message}".rstrip())
+        if row.remedy:
+            lines.append(f"  {'':<{width}}  → {row.remedy}")
+    return "\n".join(lines)
+
+
+def as_json(checks: Iterable[Check]) -> dict[str, Any]:
+    rows = tuple(checks)
+    return {"ok": all(row.ok for row in rows), "checks": [asdict(row) for row in rows]}
+
+
+def _explained(error: Exception) -> _Amiss:
+    """What no probe has words of its own for."""
+    match error:
+        case _Amiss():
+            return error
+        case BadSettings():
+            message, _, remedy = str(error).partition(": ")
+            return _Amiss(message, f"{remedy[:1].upper()}{remedy[1:]}.")
+        case SignInFailed(system="slack"):
+            return _Amiss(f"not looked at: Slack refuses the token ({error.reason})", "Put the Slack token right first.")
+        case Upstream():
+            return _Amiss(
+                f"no usable answer from {error.system} ({error.reason or error.code})",
+                "Try again in a minute; if it stays, look at the status page of that system.",
+            )
+    return _Amiss(
+        f"failed unexpectedly ({type(error).__name__})",
+        "Try again; if it stays, report it together with this line.",
+    )
+
+
+class _Preflight:
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime], patience: float) -> None:
+        self._settings = settings
+        self._now = now
+        self._patience = patience
+        self._secrets = _secrets(settings)
+
+    async def ground(self) -> list[Check]:
+        """What there has to be before anything is connected to."""
+        return await self._looks(
+            {
+                "settings": self._ready_to_run,
+                "database": self._database,
+                "billing policy": self._policy,
+            }
+        )
+
+    async def slack(self) -> list[Check]:
+        """What the bot token opens."""
+        client, address = slack_client(self._settings), self._settings.slack_api_url
+        return await self._looks(
+            {
+                "Slack token": partial(self._token, client),
+                "Slack scopes": partial(_scopes, client, address),
+                **{
+                    f"{what} channel": partial(_channel, client, setting, channel)
+                    for what, setting, channel in self._channels()
+                },
+            }
+        )
+
+    async def people(self) -> list[Check]:
+        """Whether somebody may ask, and somebody else may decide."""
+        client, needed = slack_client(self._settings), self._approvals_needed()
+        (operators, may_ask), (approvers, may_decide) = await asyncio.gather(
+            self._named(client, "operators", self._settings.backstop_operators, needed=True),
+            self._named(client, "approvers", self._settings.backstop_approvers, needed=needed > 0),
+        )
+        if not (operators.ok and approvers.ok):
+            return [operators, approvers]
+        return [
+            operators,
+            approvers,
+            await self._look("four eyes", partial(_four_eyes, may_ask, may_decide, needed)),
+        ]
+
+    async def delivery(self) -> list[Check]:
+        """The way Slack reaches us."""
+        return await self._looks({"Slack delivery": self._reached})
+
+    async def partner_center(self) -> list[Check]:
+        probes = {"Partner Center": partial(self._sign_in, as_user=False)}
+        if self._settings.partner_center_refresh_token:
+            probes["Partner Center (App+User)"] = partial(self._sign_in, as_user=True)
+        return await self._looks(probes)
+
+    async def _looks(self, probes: Mapping[str, Probe]) -> list[Check]:
+        return await asyncio.gather(*(self._look(name, probe) for name, probe in probes.items()))
+
+    async def _look(self, name: str, probe: Probe) -> Check:
+        """Run one probe within its time; whatever it raises becomes a line of the table."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return Check(name, True, self._clean(await probe()))
+        except TimeoutError:
+            amiss = _Amiss(
+                f"no answer within {self._patience:g} seconds",
+                "Check the address, the proxy and the firewall, then try again.",
+            )
+        except Exception as error:
+            log.debug("%s", name, exc_info=True)
+            amiss = _explained(error)
+        return Check(name, False, self._clean(amiss.message), amiss.remedy)
+
+    def _clean(self, text: str) -> str:
+        """Fit for a terminal and for a log: one line, no control characters, no secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+    async def _ready_to_run(self) -> str:
+        check_ready_to_run(self._settings, listens=True)
+        return "all that `backstop run` needs is set"
+
+    async def _policy(self) -> str:
+        path = self._settings.backstop_policy_file
+        try:
+            policy = policy_file.load(path)
+        except BadPolicy as error:
+            raise _Amiss(
+                str(error),
+                "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy.",
+            ) from None
+        return f"{path or 'the packaged one'}, version {policy.version}"
+
+    async def _database(self) -> str:
+        url = _database_url(self._settings.database_url)
+        name = _database_name(url)
+        if url.get_backend_name() == "sqlite":
+            url = _for_reading(url)
+        current, known = await _revision(url, name), _known_revisions()
+        if current is None:
+            raise _Amiss(f"{name} has no tables yet", "Run `backstop migrate`: it creates them.")
+        if current not in known:
+            raise _Amiss(
+                f"{name} was migrated by a newer release (schema {current})", "Install that release or a later one."
+            )
+        if current != known[0]:
+            raise _Amiss(f"{name} has the old schema {current}", "Run `backstop migrate`.")
+        return f"{name}, schema {current}"
+
+    async def _token(self, client: AsyncWebClient) -> str:
+        self._settings.need("slack_bot_token")
+        try:
+            who = await _hello(client, self._settings.slack_api_url)
+        except SignInFailed as error:
+            raise _Amiss(
+                f"Slack refuses SLACK_BOT_TOKEN ({error.reason})",
+                "Copy the Bot User OAuth Token (xoxb-…) from the app's page OAuth & Permissions again.",
+            ) from error
+        return f"{who.get('user')} in {who.get('team')}"
+
+    async def _reached(self) -> str:
+        token = self._settings.slack_app_token
+        if self._settings.mode is Mode.HTTP or token is None:
+            self._settings.need("slack_signing_secret")
+            return f"signed HTTP to port {self._settings.http_port}"
+        try:
+            await call(slack_client(self._settings).apps_connections_open, app_token=token.get_secret_value())
+        except (SignInFailed, Rejected) as error:
+            raise _Amiss(
+                f"Slack refuses SLACK_APP_TOKEN ({error.reason})",
+                "Create an app-level token (xapp-…) with the scope connections:write and set SLACK_APP_TOKEN to it.",
+            ) from error
+        except Upstream as error:
+            raise _silent(error, self._settings.slack_api_url) from error
+        return "Socket Mode"
+
+    def _channels(self) -> list[tuple[str, str, str]]:
+        configured = (
+            ("approvals", "BACKSTOP_APPROVALS_CHANNEL", self._settings.backstop_approvals_channel),
+            ("overdue", "BACKSTOP_OVERDUE_CHANNEL", self._settings.backstop_overdue_channel),
+        )
+        return [(what, setting, channel) for what, setting, channel in configured if channel]
+
+    async def _named(
+        self, client: AsyncWebClient, who: str, names: Sequence[str], *, needed: bool
+    ) -> tuple[Check, set[str]]:
+        """The check, and the ids of everybody who is meant."""
+        people = {name for name in names if not name.startswith("S")}
+        setting = f"BACKSTOP_{who.upper()}"
+
+        async def probe() -> str:
+            if not names and needed:
+                raise _Amiss(
+                    "nobody is named", f"Set {setting} to user ids (U…) or user-group ids (S…), separated by commas."
+                )
+            for group in sorted(set(names) - people):
+                people.update(await _members(client, group, setting))
+            return f"{len(people)} by {', '.join(names)}" if names else "nobody, and no approval is asked for"
+
+        return await self._look(who, probe), people
+
+    def _approvals_needed(self) -> int:
+        """What a suspension for non-payment needs; the billing policy may ask for more than the settings."""
+        try:
+            stage = policy_file.load(self._settings.backstop_policy_file).suspend_stage
+        except BadPolicy:
+            stage = None
+        return max(self._settings.backstop_approvals_suspend, stage.approvals if stage else 0)
+
+    async def _sign_in(self, *, as_user: bool) -> str:
+        self._settings.need(
+            "partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret"
+        )
+        try:
+            client, to_close = partner_center_of(self._settings, now=self._now, as_user=as_user)
+        except Invalid as error:
+            raise _Amiss(f"{error.at} cannot be used ({error.reason})", f"Correct {error.at} or unset it.") from None
+        try:
+            await client.sign_in()
+        except SignInFailed as error:
+            raise _Amiss(f"Microsoft refuses the sign-in: {_said(error)}", _sign_in_remedy(error.reason)) from error
+        except AccessDenied as error:
+            raise _Amiss(
+                f"signed in, but Partner Center refuses to list customers: {_said(error)}",
+                "Add the app in Partner Center under App management, and give the account the Admin agent role.",
+            ) from error
+        except Upstream as error:
+            raise _Amiss(
+                f"Partner Center does not answer as it should: {_said(error)}",
+                "Check PARTNER_CENTER_CLOUD and the PARTNER_CENTER_…_URL settings, then try again.",
+            ) from error
+        finally:
+            for opened in to_close:
+                await opened.aclose()
+        how = "App+User" if as_user else "app-only"
+        return f"signed in to {self._settings.partner_center_cloud.value} ({how})"
+
+
+# Slack
+
+
+async def _hello(client: AsyncWebClient, address: str) -> AsyncSlackResponse:
+    try:
+        return await call(client.auth_test)
+    except SignInFailed:
+        raise
+    except Upstream as error:
+        raise _silent(error, address) from error
+
+
+def _silent(error: Upstream, address: str) -> _Amiss:
+    return _Amiss(
+        f"no usable answer from Slack at {address} ({error.reason})",
+        "Check SLACK_API_URL, and that this machine can reach it.",
+    )
+
+
+async def _scopes(client: AsyncWebClient, address: str) -> str:
+    """Slack says in a header of every answer what it has granted."""
+    answer = await _hello(client, address)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if "x-oauth-scopes" not in headers:
+        return "unknown: Slack did not say"
+    granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
+    wanted = bot_scopes()
+    missing = [scope for scope in wanted if scope not in granted]
+    if missing:
+        raise _Amiss(
+            f"missing: {', '.join(missing)}",
+            "Give the app the manifest that `backstop manifest` prints, and install it to the workspace again.",
+        )
+    return f"all {len(wanted)} are granted"
+
+
+async def _channel(client: AsyncWebClient, setting: str, channel: str) -> str:
+    """Looking needs a scope that only this check would use, so we do not ask for it."""
+    try:
+        found: dict[str, Any] = (await call(client.conversations_info, channel=channel))["channel"]
+    except Rejected as error:
+        if error.reason in ("missing_scope", "unknown_method"):
+            return f"{channel}: unknown: Slack lets us look only with the scope channels:read"
+        raise _Amiss(
+            f"{channel}: Slack does not show it ({error.reason})",
+            f"Copy the channel's id from its details in Slack to {setting}; invite the app where it is private.",
+        ) from error
+    shown = f"#{found['name']} ({channel})" if found.get("name") else channel
+    if found.get("is_archived"):
+        raise _Amiss(f"{shown} is archived", f"Unarchive it, or set {setting} to another channel.")
+    if not (found.get("is_member") or found.get("is_im")):
+        raise _Amiss(f"the app is not in {shown}", "Type /invite @Backstop in that channel.")
+    return shown
+
+
+async def _members(client: AsyncWebClient, group: str, setting: str) -> frozenset[str]:
+    try:
+        members = frozenset((await call(client.usergroups_users_list, usergroup=group)).get("users") or ())
+    except Rejected as error:
+        if error.reason == "missing_scope":
+            remedy = "Grant the app the scope usergroups:read and install it again."
+        else:
+            remedy = f"Correct {setting}: copy the group's id (S…) from Slack."
+        raise _Amiss(f"the user group {group} cannot be read ({error.reason})", remedy) from error
+    if not members:
+        raise _Amiss(f"the user group {group} is empty", f"Add people to it in Slack, or correct {setting}.")
+    return members
+
+
+async def _four_eyes(operators: set[str], approvers: set[str], needed: int) -> str:
+    """Nobody decides on their own request, so for each operator there must be enough others."""
+    if needed == 0:
+        return "no approval is asked for"
+    alone = sorted(person for person in operators if len(approvers - {person}) < needed)
+    plural = "approvals" if needed > 1 else "approval"
+    if alone and len(alone) == len(operators):
+        raise _Amiss(
+            f"no request could get {needed} {plural}: nobody approves their own, and there are too few others",
+            "Name more people in BACKSTOP_APPROVERS.",
+        )
+    if alone:
+        return f"{needed} {plural}; but too few others for what {', '.join(alone)} would ask for"
+    return f"{needed} {plural} by somebody else"
+
+
+# Partner Center
+
+_REMEDIES: Final = {
+    "invalid_client": "Set PARTNER_CENTER_CLIENT_SECRET to the value (not the id) of a secret that is still valid.",
+    "unauthorized_client": "Set PARTNER_CENTER_CLIENT_ID to the application id of the app in your tenant.",
+    "invalid_grant": "Sign in anew as the partner's user and set PARTNER_CENTER_REFRESH_TOKEN to the new token.",
+}
+
+
+def _sign_in_remedy(reason: str) -> str:
+    otherwise = "Check PARTNER_CENTER_CLOUD, PARTNER_CENTER_TENANT_ID and PARTNER_CENTER_CLIENT_ID."
+    return _REMEDIES.get(reason, otherwise)
+
+
+def _said(error: Upstream) -> str:
+    """The system's word, and its first sentence for whoever knows the codes."""
+    return " ".join(part for part in (error.reason or error.code, error.detail.partition("\n")[0]) if part)
+
+
+# Database
+
+
+def _database_url(url: str) -> URL:
+    try:
+        parsed = async_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or not parsed.database or parsed.database == ":memory:":
+        raise _Amiss(
+            "DATABASE_URL cannot be used",
+            "Set it to sqlite:///path/to/file.db or postgresql://user:password@host/name.",
+        )
+    return parsed
+
+
+def _database_name(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite {url.database}"
+    port = f":{url.port}" if url.port else ""
+    return f"PostgreSQL {url.host or 'localhost'}{port}/{url.database}"
+
+
+def _for_reading(url: URL) -> URL:
+    """A file that is there, opened so that not even its journal mode changes."""
+    path = Path(url.database or "")
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise _Amiss(f"the directory {path.parent} does not exist", "Create it, then run `backstop migrate`.")
+        raise _Amiss(f"{path} does not exist yet", "Run `backstop migrate`: it creates the file.")
+    if not path.is_file():
+        raise _Amiss(f"{path} is not a file", "Set DATABASE_URL to sqlite:///path/to/file.db.")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise _Amiss(f"{path} cannot be read and written", "Give the user that runs Backstop the right to it.")
+    return url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
+
+
+async def _revision(url: URL, name: str) -> str | None:
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(
+                lambda conn: MigrationContext.configure(conn).get_current_revision()
+            )
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise _Amiss(
+            f"{name} cannot be reached or read ({str(cause).strip().partition(chr(10))[0]})",
+            "Check DATABASE_URL, and that the database is running and is Backstop's.",
+        ) from error
+    finally:
+        await engine.dispose()
+
+
+def _known_revisions() -> list[str]:
+    """The schema versions of this release, newest first."""
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Every secret in the settings; the longest first, lest a part of one stay behind."""
+    found = {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
+    with suppress(ArgumentError, ValueError):
+        url = async_url(settings.database_url)
+        found |= {str(url.password or ""), str(url.query.get("password", ""))}
+    return sorted(filter(None, found), key=len, reverse=True)

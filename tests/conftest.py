@@ -1,0 +1,97 @@
+"""What tests ask for by name: databases, and the stage with everything on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import courier, store
+from bot.app import Application, utc_now
+from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.store.store import sync_url
+from tests import postgres
+from tests.stage import Stage, Transport, settings_for, slack_sandbox
+
+SetStage = Callable[..., Awaitable[Stage]]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str | None]:
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str | None) -> str | None:
+    """The name of a database with the current schema: copying it is quicker than migrating."""
+    if postgres_server is None:
+        return None
+    url = postgres.new_database(postgres_server)
+    store.migrate(url)
+    courier.migrate(sync_url(url))
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'backstop.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str | None, postgres_template: str | None) -> str:
+    if postgres_server is None:
+        pytest.skip("no Postgres server is installed, and TEST_POSTGRES_URL names none")
+    return postgres.new_database(postgres_server, template=postgres_template)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database; on SQLite always, on Postgres where there is one."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["socket", "http"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """How Slack reaches the bot."""
+    transport: Transport = request.param
+    return transport
+
+
+@pytest.fixture
+async def set_stage(sqlite_url: str) -> AsyncIterator[SetStage]:
+    """Build the stage, `set_stage(transport=…, **settings)`; all of it is stopped after the test.
+
+    The mirror is filled when it is handed over. `now` is the application's clock.
+    """
+    async with AsyncExitStack() as ends:
+
+        async def build(
+            *,
+            transport: Transport = "socket",
+            database_url: str = sqlite_url,
+            now: Any = utc_now,
+            partner_center: PartnerCenterSandbox | None = None,
+            **settings: Any,
+        ) -> Stage:
+            far_side = partner_center or PartnerCenterSandbox(now=utc_now)
+            await far_side.start()
+            ends.push_async_callback(far_side.stop)
+            slack = slack_sandbox()
+            await slack.start()
+            ends.push_async_callback(slack.stop)
+            app = Application(
+                settings_for(slack, far_side, database_url=database_url, transport=transport, **settings),
+                now=now,
+            )
+            ends.push_async_callback(app.stop)
+            await app.start()
+            if transport == "socket":
+                await slack.app_connects()
+            await app.core.backstop.customers.refresh_if_old()
+            return Stage(slack, far_side, app)
+
+        yield build
