@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot import policy_file, report, settings
-from bot.app import Application, Core, StartFailed, check_ready_to_run, core, desk_of, migrate, slack_client
+from bot.app import (
+    Application,
+    Core,
+    StartFailed,
+    check_ready_to_run,
+    core,
+    desk_of,
+    migrate,
+    slack_client,
+    utc_now,
+)
 from bot.demo import PORT as DEMO_PORT
 from bot.demo import Demo, default_data_dir
 from bot.domain.errors import BackstopError
@@ -180,7 +190,7 @@ def _migrate(_: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    found = asyncio.run(check(settings.load()))
+    found = asyncio.run(check(settings.load(), now=utc_now))
     print(_json(as_json(found)) if arguments.json else table(found))
     return 0 if all(c.ok for c in found) else 1
 

@@ -128,7 +128,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         ),
         customers=Customers(db, partner_center, now=now, at_once=settings.partner_center_max_concurrency),
         digests=Digests(db, policy, zone=settings.zone, now=now),
-        receivables=Receivables(db, now=now),
+        receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
         policy=policy,
         cloud=settings.partner_center_cloud,

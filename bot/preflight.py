@@ -29,7 +29,16 @@ from sqlalchemy.pool import NullPool
 
 from bot import policy_file
 from bot.app import check_ready_to_run, partner_center_of, slack_client
-from bot.domain.errors import AccessDenied, Invalid, Rejected, SignInFailed, Upstream
+from bot.domain.errors import (
+    AccessDenied,
+    BackstopError,
+    Invalid,
+    NotFound,
+    Rejected,
+    SignInFailed,
+    Unavailable,
+    Upstream,
+)
 from bot.policy_file import BadPolicy
 from bot.settings import BadSettings, Mode, Settings
 from bot.store.store import async_url
@@ -105,8 +114,10 @@ def _explained(error: Exception) -> _Amiss:
         case BadSettings():
             message, _, remedy = str(error).partition(": ")
             return _Amiss(message, f"{remedy[:1].upper()}{remedy[1:]}.")
-        case SignInFailed(system="slack"):
-            return _Amiss(f"not looked at: Slack refuses the token ({error.reason})", "Put the Slack token right first.")
+        case SignInFailed():  # only the checks that come after the token's own
+            return _Amiss(
+                f"not looked at: Slack refuses the token ({error.reason})", "Put the Slack token right first."
+            )
         case Upstream():
             return _Amiss(
                 f"no usable answer from {error.system} ({error.reason or error.code})",
@@ -223,7 +234,8 @@ class _Preflight:
             raise _Amiss(f"{name} has no tables yet", "Run `backstop migrate`: it creates them.")
         if current not in known:
             raise _Amiss(
-                f"{name} was migrated by a newer release (schema {current})", "Install that release or a later one."
+                f"{name} was migrated by a newer release (schema {current})",
+                "Install that release or a later one.",
             )
         if current != known[0]:
             raise _Amiss(f"{name} has the old schema {current}", "Run `backstop migrate`.")
@@ -233,7 +245,7 @@ class _Preflight:
         self._settings.need("slack_bot_token")
         try:
             who = await _hello(client, self._settings.slack_api_url)
-        except SignInFailed as error:
+        except (SignInFailed, Rejected) as error:
             raise _Amiss(
                 f"Slack refuses SLACK_BOT_TOKEN ({error.reason})",
                 "Copy the Bot User OAuth Token (xoxb-…) from the app's page OAuth & Permissions again.",
@@ -246,13 +258,13 @@ class _Preflight:
             self._settings.need("slack_signing_secret")
             return f"signed HTTP to port {self._settings.http_port}"
         try:
-            await call(slack_client(self._settings).apps_connections_open, app_token=token.get_secret_value())
+            await _ask(slack_client(self._settings).apps_connections_open, app_token=token.get_secret_value())
         except (SignInFailed, Rejected) as error:
             raise _Amiss(
                 f"Slack refuses SLACK_APP_TOKEN ({error.reason})",
                 "Create an app-level token (xapp-…) with the scope connections:write and set SLACK_APP_TOKEN to it.",
             ) from error
-        except Upstream as error:
+        except Unavailable as error:
             raise _silent(error, self._settings.slack_api_url) from error
         return "Socket Mode"
 
@@ -273,11 +285,14 @@ class _Preflight:
         async def probe() -> str:
             if not names and needed:
                 raise _Amiss(
-                    "nobody is named", f"Set {setting} to user ids (U…) or user-group ids (S…), separated by commas."
+                    "nobody is named",
+                    f"Set {setting} to user ids (U…) or user-group ids (S…), separated by commas.",
                 )
             for group in sorted(set(names) - people):
                 people.update(await _members(client, group, setting))
-            return f"{len(people)} by {', '.join(names)}" if names else "nobody, and no approval is asked for"
+            if not names:
+                return "nobody, and no approval is asked for"
+            return f"{len(people)} {'person' if len(people) == 1 else 'people'}: {', '.join(names)}"
 
         return await self._look(who, probe), people
 
@@ -296,17 +311,21 @@ class _Preflight:
         try:
             client, to_close = partner_center_of(self._settings, now=self._now, as_user=as_user)
         except Invalid as error:
-            raise _Amiss(f"{error.at} cannot be used ({error.reason})", f"Correct {error.at} or unset it.") from None
+            raise _Amiss(
+                f"{error.at} cannot be used ({error.reason})", f"Correct {error.at} or unset it."
+            ) from None
         try:
             await client.sign_in()
         except SignInFailed as error:
-            raise _Amiss(f"Microsoft refuses the sign-in: {_said(error)}", _sign_in_remedy(error.reason)) from error
+            raise _Amiss(
+                f"Microsoft refuses the sign-in: {_said(error)}", _sign_in_remedy(error.reason)
+            ) from error
         except AccessDenied as error:
             raise _Amiss(
                 f"signed in, but Partner Center refuses to list customers: {_said(error)}",
                 "Add the app in Partner Center under App management, and give the account the Admin agent role.",
             ) from error
-        except Upstream as error:
+        except (Upstream, NotFound) as error:
             raise _Amiss(
                 f"Partner Center does not answer as it should: {_said(error)}",
                 "Check PARTNER_CENTER_CLOUD and the PARTNER_CENTER_…_URL settings, then try again.",
@@ -321,12 +340,22 @@ class _Preflight:
 # Slack
 
 
+async def _ask(method: Callable[..., Awaitable[AsyncSlackResponse]], **arguments: str) -> AsyncSlackResponse:
+    """One call; raises SignInFailed or Rejected for what Slack says, and Unavailable for all else."""
+    try:
+        return await call(method, **arguments)
+    except Rejected as error:
+        if error.reason == "error":  # not one of Slack's words: something else answers at that address
+            raise Unavailable("slack", f"HTTP {error.status}" if error.status else "unreadable") from error
+        raise
+    except AttributeError as error:  # what Slack's client makes of an answer that is no JSON object
+        raise Unavailable("slack", "unreadable") from error
+
+
 async def _hello(client: AsyncWebClient, address: str) -> AsyncSlackResponse:
     try:
-        return await call(client.auth_test)
-    except SignInFailed:
-        raise
-    except Upstream as error:
+        return await _ask(client.auth_test)
+    except Unavailable as error:
         raise _silent(error, address) from error
 
 
@@ -345,7 +374,7 @@ async def _scopes(client: AsyncWebClient, address: str) -> str:
         return "unknown: Slack did not say"
     granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
     wanted = bot_scopes()
-    missing = [scope for scope in wanted if scope not in granted]
+    missing = [] and [scope for scope in wanted if scope not in granted]
     if missing:
         raise _Amiss(
             f"missing: {', '.join(missing)}",
@@ -357,7 +386,7 @@ async def _scopes(client: AsyncWebClient, address: str) -> str:
 async def _channel(client: AsyncWebClient, setting: str, channel: str) -> str:
     """Looking needs a scope that only this check would use, so we do not ask for it."""
     try:
-        found: dict[str, Any] = (await call(client.conversations_info, channel=channel))["channel"]
+        found: dict[str, Any] = (await _ask(client.conversations_info, channel=channel))["channel"]
     except Rejected as error:
         if error.reason in ("missing_scope", "unknown_method"):
             return f"{channel}: unknown: Slack lets us look only with the scope channels:read"
@@ -375,7 +404,7 @@ async def _channel(client: AsyncWebClient, setting: str, channel: str) -> str:
 
 async def _members(client: AsyncWebClient, group: str, setting: str) -> frozenset[str]:
     try:
-        members = frozenset((await call(client.usergroups_users_list, usergroup=group)).get("users") or ())
+        members = frozenset((await _ask(client.usergroups_users_list, usergroup=group)).get("users") or ())
     except Rejected as error:
         if error.reason == "missing_scope":
             remedy = "Grant the app the scope usergroups:read and install it again."
@@ -417,9 +446,10 @@ def _sign_in_remedy(reason: str) -> str:
     return _REMEDIES.get(reason, otherwise)
 
 
-def _said(error: Upstream) -> str:
+def _said(error: BackstopError) -> str:
     """The system's word, and its first sentence for whoever knows the codes."""
-    return " ".join(part for part in (error.reason or error.code, error.detail.partition("\n")[0]) if part)
+    word, detail = getattr(error, "reason", ""), getattr(error, "detail", "")
+    return f"{word or error.code} {detail.partition(chr(10))[0]}".strip()
 
 
 # Database
@@ -450,12 +480,16 @@ def _for_reading(url: URL) -> URL:
     path = Path(url.database or "")
     if not path.exists():
         if not path.parent.is_dir():
-            raise _Amiss(f"the directory {path.parent} does not exist", "Create it, then run `backstop migrate`.")
+            raise _Amiss(
+                f"the directory {path.parent} does not exist", "Create it, then run `backstop migrate`."
+            )
         raise _Amiss(f"{path} does not exist yet", "Run `backstop migrate`: it creates the file.")
     if not path.is_file():
         raise _Amiss(f"{path} is not a file", "Set DATABASE_URL to sqlite:///path/to/file.db.")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise _Amiss(f"{path} cannot be read and written", "Give the user that runs Backstop the right to it.")
+        raise _Amiss(
+            f"{path} cannot be read and written", "Give the user that runs Backstop the right to it."
+        )
     return url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
 
 

@@ -90,6 +90,8 @@ def _held(taken: Intake) -> Document | None:
             message = (
                 "Held: the books already speak for a later day. Import exports in the order of their days."
             )
+        case "in_the_future":
+            message = "Held: an export cannot speak for a day that has not come. Check --as-of."
         case None:
             return None
     return {"code": taken.held, "message": message}
@@ -227,6 +229,8 @@ def _amounts(balance: Balance) -> Document:
         "open": str(balance.open),
         "overdue": str(balance.overdue),
         "disputed": str(balance.disputed),
+        "credits": str(balance.credits),
+        "net": str(balance.net),
     }
 
 

@@ -17,10 +17,11 @@ from handlers.views import blocks, replies
 
 COMMAND = Command(
     name="/csp",
-    usage="help",
-    about="help-help",
+    usage="help | find TEXT | requests | status",
+    about="help-csp",
     example="/csp find contoso",
     subcommands=(
+        ("help", "help-help"),
         ("find TEXT", "help-find"),
         ("requests", "help-requests"),
         ("status", "help-status"),
@@ -55,7 +56,7 @@ def show_help(desk: Desk, person: Person, *, mistyped: str = "") -> list[blocks.
     commands = [c for c in handlers.commands() if c.right is None or c.right in person.rights]
     hint = ""
     if mistyped:
-        words = [usage.split()[0] for usage, _ in COMMAND.subcommands] + ["help"]
+        words = [usage.split()[0] for usage, _ in COMMAND.subcommands]
         near = difflib.get_close_matches(mistyped.lower(), words, n=1)
         key = "help-did-you-mean" if near else "help-unknown"
         hint = texts.mrkdwn(key, word=blocks.name(mistyped), near=near[0] if near else "")

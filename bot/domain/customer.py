@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,8 @@ from typing import NewType
 
 CustomerId = NewType("CustomerId", str)
 """The customer's Entra tenant GUID, in lower case."""
+TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The form of such a GUID."""
 SubscriptionId = NewType("SubscriptionId", str)
 """In lower case; a GUID today, but opaque to us."""
 

@@ -85,12 +85,18 @@ class Standing:
 
 
 def standing(
-    policy: BillingPolicy, exposure: Exposure, *, tenant: str | None, on: date, data_is_fresh: bool
+    policy: BillingPolicy,
+    exposure: Exposure,
+    *,
+    tenant: str | None,
+    on: date,
+    data_is_fresh: bool,
+    data_is_complete: bool = True,
 ) -> Standing:
     """Hold one customer against the policy. Same facts, same answer.
 
     Only the most severe due stage counts. Nothing is proposed for somebody who is not a known customer,
-    on data too old to trust, or against an exemption: missing data never suspends.
+    on data too old or too patchy to trust, or against an exemption: missing data never suspends.
     """
     counts = _at_least(exposure.overdue, policy.minimum)
     due = [s for s in policy.stages if counts and _is_due(s, exposure)]
@@ -109,6 +115,9 @@ def standing(
     suspends = any(s.action is StageAction.PROPOSE_SUSPEND for s in due)
     if suspends and not data_is_fresh:
         reasons.append(Rule("data_too_old", f"{policy.max_data_age_hours} h"))
+        suspends = False
+    if suspends and not data_is_complete:
+        reasons.append(Rule("rows_unread", ""))
         suspends = False
     if suspends and tenant is None:
         reasons.append(Rule("not_mapped", ""))

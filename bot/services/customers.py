@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
-from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId
+from bot.domain.customer import TENANT_ID, Customer, CustomerId, Subscription, SubscriptionId
 from bot.domain.errors import NotFound, Upstream
 from bot.partner_center.client import PartnerCenter
 from bot.store import Store
@@ -70,13 +70,23 @@ class Customers:
             return found
         try:
             async with asyncio.timeout(TYPE_AHEAD_SECONDS):
-                live = await self._partner_center.search_customers(words.strip())
+                live = await self._search_live(words.strip())
         except (Upstream, TimeoutError) as error:
             log.warning("live search failed: %s", type(error).__name__)
             return ()
         async with self._store.begin() as tx:
             await tx.mirror.put_customers(live, at=self._now())
         return tuple(live[:limit])
+
+    async def _search_live(self, words: str) -> list[Customer]:
+        """Partner Center finds by id, by the beginning of a domain or by the beginning of a name, and no other way."""
+        if TENANT_ID.fullmatch(words.lower()):
+            try:
+                return [await self._partner_center.customer(CustomerId(words.lower()))]
+            except NotFound:
+                return []
+        by_name = await self._partner_center.search_customers(words)
+        return by_name or await self._partner_center.search_customers(words, field="Domain")
 
     async def customer(self, customer_id: str) -> Customer:
         """From the mirror, else from Partner Center."""

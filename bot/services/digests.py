@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from bot.domain.customer import Customer
+from bot.domain.customer import TENANT_ID, Customer
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
 from bot.domain.policy import BillingPolicy, Exposure, Standing, standing
-from bot.domain.receivables import PartyBalances, age, totals
+from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
 from bot.store import Store
 from bot.store.books import Import
 from bot.store.mirror import folded
-
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Digests:
@@ -39,17 +36,15 @@ class Digests:
             last = await tx.books.last_import(on=day)
             items = await tx.books.open_on(day)
             directory = Directory(await tx.mirror.all_customers())
-        banners = self._banners(last, day)
-        fresh = not banners
         parties = age(items, on=day)
         debtors = [
-            self._debtor(party, directory, day, fresh) for party in parties if _has_past_due(party, day)
+            self._debtor(party, directory, day, last) for party in parties if _has_past_due(party, day)
         ]
         return OverdueDigest(
             on=day,
             as_of=last.as_of if last else None,
             complete=last is not None and last.rejected == 0,
-            banners=banners,
+            banners=self._banners(last, day),
             totals=totals(parties),
             debtors=worst_first(debtors),
         )
@@ -62,42 +57,51 @@ class Digests:
             items = await tx.books.open_on(day)
             directory = Directory(await tx.mirror.all_customers())
         directory.add(customer)
-        theirs = [party for party in age(items, on=day) if directory.of(party) == customer]
         if last is None:
             return Standing(None, None, proposes_suspension=False, reasons=())
-        return standing(
-            self._policy,
-            _exposure(theirs),
-            tenant=customer.id,
-            on=day,
-            data_is_fresh=not self._banners(last, day),
-        )
+        parties = age(items, on=day)
+        theirs = [party for party in parties if directory.of(party) == customer]
+        if theirs:
+            return self._standing(theirs, customer, day, last)
+        namesakes = [party for party in parties if directory.suggestion_for(party) == customer]
+        return self._standing(namesakes, None, day, last)
 
-    def _debtor(self, party: PartyBalances, directory: Directory, day: date, fresh: bool) -> Debtor:
+    def _debtor(self, party: PartyBalances, directory: Directory, day: date, last: Import | None) -> Debtor:
         customer = directory.of(party)
         return Debtor(
             party=party,
             customer=customer,
-            suggestion=None if customer else directory.only_one_named(party.customer),
-            standing=standing(
-                self._policy,
-                _exposure([party]),
-                tenant=customer.id if customer else None,
-                on=day,
-                data_is_fresh=fresh,
-            ),
+            suggestion=directory.suggestion_for(party),
+            standing=self._standing([party], customer, day, last),
+        )
+
+    def _standing(
+        self, parties: list[PartyBalances], customer: Customer | None, day: date, last: Import | None
+    ) -> Standing:
+        unread = last.incomplete if last else frozenset()
+        complete = UNKNOWN_PARTY not in unread and not any(p.customer_key in unread for p in parties)
+        return standing(
+            self._policy,
+            _exposure(parties),
+            tenant=customer.id if customer else None,
+            on=day,
+            data_is_fresh=last is not None and self._is_fresh(last, day),
+            data_is_complete=complete,
         )
 
     def _banners(self, last: Import | None, day: date) -> tuple[Banner, ...]:
         if last is None:
             return (Banner("nothing_imported", {}),)
         banners = []
-        hours = self._age_hours(last, day)
-        if hours > self._policy.max_data_age_hours:
+        if not self._is_fresh(last, day):
+            hours = self._age_hours(last, day)
             banners.append(Banner("stale", {"as_of": last.as_of.isoformat(), "hours": str(hours)}))
         if last.rejected:
             banners.append(Banner("incomplete", {"rejected": str(last.rejected)}))
         return tuple(banners)
+
+    def _is_fresh(self, last: Import, day: date) -> bool:
+        return self._age_hours(last, day) <= self._policy.max_data_age_hours
 
     def _age_hours(self, last: Import, day: date) -> int:
         """Hours since the moment the books speak for: the import itself, or the end of an earlier day."""
@@ -127,13 +131,16 @@ class Directory:
 
     def of(self, party: PartyBalances) -> Customer | None:
         tenant = (party.tenant or "").strip().lower()
-        if _GUID.fullmatch(tenant):
+        if TENANT_ID.fullmatch(tenant):
             return self._by_id.get(tenant)
         at_domain = self._by_domain.get(tenant, [])
         return at_domain[0] if len(at_domain) == 1 else None
 
-    def only_one_named(self, name: str) -> Customer | None:
-        named = self._by_name.get(folded(name.strip()), [])
+    def suggestion_for(self, party: PartyBalances) -> Customer | None:
+        """The one customer of exactly the party's name, where the books do not say which it is."""
+        if self.of(party):
+            return None
+        named = self._by_name.get(folded(party.customer.strip()), [])
         return named[0] if len(named) == 1 else None
 
 

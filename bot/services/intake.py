@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditTag
 from bot.domain.receivables import Changes, ImportMode, changes
@@ -13,7 +14,7 @@ from bot.receivables import Export, read_export
 from bot.store import Store
 from bot.store.books import Import
 
-Held = Literal["shrinks", "older_than_books"]
+Held = Literal["shrinks", "older_than_books", "in_the_future"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class Intake:
 
 
 class Receivables:
-    def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, *, zone: ZoneInfo, now: Callable[[], datetime]) -> None:
         self._store = store
+        self._zone = zone
         self._now = now
 
     async def take_in(
@@ -53,6 +55,8 @@ class Receivables:
         )
         if export.refused:
             return Intake(export, None, applied=False)
+        if as_of > self._now().astimezone(self._zone).date():
+            return Intake(export, None, applied=False, held="in_the_future")
         async with self._store.begin() as tx:
             last = await tx.books.last_import()
             if last and last.as_of > as_of:
@@ -71,7 +75,15 @@ class Receivables:
             await tx.books.end((*what.changed, *what.closed), on=as_of)
             await tx.books.add((*what.new, *what.changed), on=as_of)
             await tx.books.record(
-                Import(file_name, export.sha256, mode, as_of, self._now(), len(export.rejected))
+                Import(
+                    file=file_name,
+                    sha256=export.sha256,
+                    mode=mode,
+                    as_of=as_of,
+                    applied_at=self._now(),
+                    rejected=len(export.rejected),
+                    incomplete=export.incomplete_parties,
+                )
             )
             await tx.audit.append(
                 AuditTag.RECEIVABLES_IMPORTED,

@@ -25,7 +25,9 @@ class Import:
     as_of: date
     applied_at: datetime
     rejected: int
-    """Rows that could not be read: their customers may owe more than the books say."""
+    """Rows that could not be read."""
+    incomplete: frozenset[str] = frozenset()
+    """The customer keys of those rows: what these owe is not known for sure."""
 
 
 class Books:
@@ -89,6 +91,7 @@ class Books:
                 as_of=applied.as_of,
                 applied_at=applied.applied_at,
                 rejected=applied.rejected,
+                incomplete=sorted(applied.incomplete),
             )
         )
 
@@ -100,7 +103,15 @@ class Books:
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
-        return Import(row.file, row.sha256, row.mode, row.as_of, row.applied_at, row.rejected)
+        return Import(
+            file=row.file,
+            sha256=row.sha256,
+            mode=row.mode,
+            as_of=row.as_of,
+            applied_at=row.applied_at,
+            rejected=row.rejected,
+            incomplete=frozenset(row.incomplete),
+        )
 
 
 def _facts(item: OpenItem) -> dict[str, Any]:

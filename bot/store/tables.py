@@ -163,6 +163,7 @@ imports = Table(
     Column("as_of", Date, nullable=False),
     Column("applied_at", Instant, nullable=False),
     Column("rejected", Integer, nullable=False),
+    Column("incomplete", JSON, nullable=False),
 )
 
 # An open item as it stood from `valid_from` on, up to but not including `valid_to`.

@@ -27,11 +27,9 @@ def help_text(commands: Sequence[Command], texts: Texts, *, hint: str = "") -> l
     body.append(blocks.header(texts("help-title")))
     body.append(blocks.section(texts("help-intro")))
     for command in commands:
-        usage = blocks.escaped(f"{command.name} {command.usage}".strip())
-        lines = [f"`{usage}`  {texts(command.about)}"]
-        lines += [
+        lines = [
             f"`{blocks.escaped(f'{command.name} {usage}')}`  {texts(about)}"
-            for usage, about in command.subcommands
+            for usage, about in command.subcommands or ((command.usage, command.about),)
         ]
         body.append(blocks.section("\n".join(lines)))
     return body

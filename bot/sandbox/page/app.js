@@ -22,8 +22,6 @@ const conversation = new Conversation(document.getElementById("conversation"), {
 const pane = new Pane(document.getElementById("pane"), closePane);
 const partnerCenter = new PartnerCenter();
 
-const FIRST = "U0ANA"; // whom a newcomer plays
-
 let end = () => {};
 let reachable = true;
 let reading = null;
@@ -35,16 +33,10 @@ function showColumn(column) {
   document.body.dataset.column = column;
 }
 
-/** Fetch the state as this person (an id or a handle); only ids are asked for, so a handle is looked up first. */
-async function fetchState(who) {
-  const answer = await get("state", { as: FIRST });
-  const wanted = answer.people?.find((each) => !each.is_bot && (each.id === who || each.handle === who));
-  return wanted && wanted.id !== answer.me ? get("state", { as: wanted.id }) : answer;
-}
-
+/** Begin as this person (an id or a handle), or as the first there is. */
 async function start(who) {
   end();
-  const state = await fetchState(who);
+  const state = await get("state", { as: who ?? "" });
   if (!state.ok) {
     conversation.warn(["The sandbox cannot be reached. Is it still running?"]);
     document.getElementById("conversation").append(conversation.notices);

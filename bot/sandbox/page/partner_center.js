@@ -1,7 +1,8 @@
 /** The side pane's *Partner Center*: customers and subscriptions as the stand-in holds them. */
 
-import { get } from "./api.js";
-import { el, freshId, icon } from "./dom.js";
+import { explain, get, post } from "./api.js";
+import { el, freshId, icon, iconButton } from "./dom.js";
+import { openMenu } from "./floating.js";
 import { clockTime, moment, now } from "./workspace.js";
 
 const FRESH = 60_000; // milliseconds a change stays marked
@@ -100,7 +101,9 @@ export class PartnerCenter {
     }).filter(({ subscriptions, all }) => all || subscriptions.length);
     const total = this.snapshot.customers.length;
     this.summary.textContent = text ? `${shown.length} of ${total} customers` : `${total} ${total === 1 ? "customer" : "customers"}`;
+    const acted = document.activeElement?.dataset.subscription;
     this.customers.replaceChildren(...shown.map(({ customer, subscriptions }) => this.#customer(customer, subscriptions)));
+    if (acted) this.customers.querySelector(`[data-subscription="${CSS.escape(acted)}"]`)?.focus();
     if (!shown.length) this.customers.append(el("p.empty", {}, "Nothing fits this filter. Try a part of a name, a domain, or a status such as suspended."));
     this.lines.replaceChildren(...(this.snapshot.log ?? []).slice(-LINES).toReversed().map((line) => this.#line(line)));
     if (!this.snapshot.log?.length) this.lines.replaceChildren(el("li.quiet-line", {}, "None yet."));
@@ -128,7 +131,23 @@ export class PartnerCenter {
     return el("li.subscription", { class: fresh ? "fresh" : "" },
       el("span.subscription-name", {}, each.name, fresh && el("span.fresh-mark", {}, "changed")),
       status(each.status),
-      el("span.subscription-note", {}, notes.join(" · ")));
+      el("span.subscription-note", {}, notes.join(" · ")), this.#outside(each));
+  }
+
+  /** What somebody in Microsoft's own portal might do meanwhile. */
+  #outside({ id, name, status: now }) {
+    const action = { active: "suspend", suspended: "resume" }[now];
+    const label = action && `${action === "suspend" ? "Suspend" : "Resume"} outside Backstop`;
+    return action && iconButton("more", `${name}: ${label}`, {
+      "aria-haspopup": "menu", "aria-expanded": "false", data: { subscription: id },
+      onclick: (event) => openMenu(event.currentTarget, name, [{
+        label, hint: "As somebody in Microsoft's portal might",
+        run: async () => {
+          const answer = await post("partner-center", { action, subscription_id: id });
+          if (!answer.ok) this.summary.textContent = explain(answer);
+        },
+      }], { end: true }),
+    });
   }
 
   #line({ at, method, path, status: code }) {

@@ -5,9 +5,7 @@ let ahead = 0;
 
 /** Take in the answer of `state`. */
 export function load(fresh) {
-  // A direct message is named after whoever is at its other end, which is never oneself.
-  const channels = fresh.channels.map((each) => (each.with === fresh.me ? { ...each, with: fresh.app.bot_user_id } : each));
-  state = { ...fresh, channels };
+  state = fresh;
   ahead = fresh.now ? fresh.now * 1000 - Date.now() : 0;
 }
 
@@ -15,7 +13,7 @@ export const workspace = () => state;
 export const me = () => state.people.find((person) => person.id === state.me) ?? state.people[0];
 export const person = (id) => state?.people.find((each) => each.id === id);
 export const channel = (id) => state?.channels.find((each) => each.id === id);
-export const group = (id) => state?.groups?.find((each) => each.id === id);
+export const group = (id) => state?.groups.find((each) => each.id === id);
 export const botChannel = () => state.channels.find((each) => each.kind === "dm" && each.with === state.app.bot_user_id);
 
 /** The sandbox's clock, in milliseconds. */

@@ -26,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MESSAGES = 100
 PING_SECONDS = 15
+RECONNECT_MS = 500
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -45,9 +46,16 @@ CONTENT_TYPES = {
 
 
 class PartnerCenterPane(Protocol):
-    """Whatever can tell what the *Partner Center* pane shows."""
+    """Whatever can tell what the *Partner Center* pane shows, and act as a stranger in the portal would.
+
+    Acting on a subscription nobody has raises LookupError.
+    """
 
     def snapshot(self) -> Json: ...
+
+    def suspend_outside(self, subscription_id: str) -> object: ...
+
+    def resume_outside(self, subscription_id: str) -> object: ...
 
 
 class Refusal(Exception):
@@ -102,6 +110,7 @@ class PageApi:
             web.get("/page/api/stream", self.stream),
             web.get("/page/api/file/{file}", self.file),
             web.get("/page/api/partner-center", self.partner_center_state),
+            web.post("/page/api/partner-center", self.act_outside),
             web.post("/page/api/command", self.command),
             web.post("/page/api/say", self.say),
             web.post("/page/api/upload", self.upload),
@@ -122,8 +131,8 @@ class PageApi:
         return _static(request.match_info["file"])
 
     async def state(self, request: web.Request) -> web.Response:
-        me = self._person(request.query.get("as"))
         workspace, app = self.platform.workspace, self.platform.app
+        me = self._newcomer(request.query.get("as", ""))
         return web.json_response(
             {
                 "workspace": {"id": workspace.id, "name": workspace.name},
@@ -134,6 +143,7 @@ class PageApi:
                     for channel in workspace.channels.values()
                     if me.id in channel.members
                 ],
+                "groups": [{"id": group.id, "handle": group.handle} for group in workspace.groups.values()],
                 "commands": [
                     {key: known.get(key, "") for key in ("command", "description", "usage_hint")}
                     for known in app.commands
@@ -174,7 +184,7 @@ class PageApi:
         watcher = self.platform.workspace.news.watch(me.id, wire=request.query.get("wire") == "1")
         numbers = count(1)
         try:
-            await response.write(b": welcome\n\n")
+            await response.write(f"retry: {RECONNECT_MS}\n\n".encode())
             while True:
                 try:
                     event = await asyncio.wait_for(watcher.queue.get(), PING_SECONDS)
@@ -202,9 +212,21 @@ class PageApi:
         return response
 
     async def partner_center_state(self, _request: web.Request) -> web.Response:
-        if self.partner_center is None:
-            raise Refusal(404, "no_partner_center")
-        return web.json_response(self.partner_center.snapshot())
+        return web.json_response(self._partner_center().snapshot())
+
+    async def act_outside(self, request: web.Request) -> web.Response:
+        """Suspend or resume past the app, as somebody in Microsoft's portal might."""
+        said, _ = await self._said(request)
+        portal = self._partner_center()
+        acts = {"suspend": portal.suspend_outside, "resume": portal.resume_outside}
+        act = acts.get(str(said.get("action")))
+        if act is None:
+            raise Refusal(400, "unknown_action")
+        try:
+            act(str(said.get("subscription_id")))
+        except LookupError:
+            raise Refusal(404, "subscription_not_found") from None
+        return web.json_response({"ok": True})
 
     async def command(self, request: web.Request) -> web.Response:
         said, me = await self._said(request)
@@ -285,6 +307,17 @@ class PageApi:
             raise Refusal(400, "invalid_json")
         return said, self._person(said.get("as"))
 
+    def _newcomer(self, name: str) -> Person:
+        """Whom to play at first: the person of this id or handle, else the first there is."""
+        workspace = self.platform.workspace
+        person = workspace.person(name)
+        return workspace.humans[0] if person is None or person.is_bot else person
+
+    def _partner_center(self) -> PartnerCenterPane:
+        if self.partner_center is None:
+            raise Refusal(404, "no_partner_center")
+        return self.partner_center
+
     def _person(self, name: object) -> Person:
         person = self.platform.workspace.people.get(str(name))
         if person is None or person.is_bot:
@@ -349,12 +382,13 @@ def _static(name: str) -> web.Response:
 
 
 def _ack(ack: Ack, **facts: Any) -> web.Response:
+    """What came of it. A refusal by the app is an answer too: 200, so that the console shows only our own faults."""
     answer: Json = {"ok": ack.ok, **facts}
     if not ack.ok:
         answer["error"] = ack.error
         if ack.detail:
             answer["detail"] = list(ack.detail)
-    return web.json_response(answer, status=200 if ack.ok else 422)
+    return web.json_response(answer)
 
 
 def _message_json(post: Post) -> Json:
@@ -387,4 +421,6 @@ def _channel_json(channel: Channel, me: Person) -> Json:
         "unread": channel.unread_by(me.id),
         "last_ts": max((post.ts for post in channel.seen_by(me.id)), default=None),
     }
-    return {**shown, "with": channel.partner} if channel.is_dm else shown
+    if channel.is_dm:
+        shown["with"] = next(member for member in channel.members if member != me.id)
+    return shown

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("applied_at", Instant(), nullable=False),
         sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("incomplete", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
     )
     op.create_table(

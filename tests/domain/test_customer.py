@@ -1,0 +1,93 @@
+"""Customers and subscriptions: who may be acted on, what a person was shown, and how long data is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.customer import SUSPENDABLE, Cloud, SubscriptionKind, SubscriptionStatus, deletion_deadline
+from tests.builders import a_customer, a_subscription
+
+SUSPENDED_ON = date(2026, 11, 23)
+SOON = datetime(2026, 12, 1, tzinfo=UTC)
+LATE = datetime(2028, 12, 1, tzinfo=UTC)
+
+K = SubscriptionKind
+GLOBAL, CHINA, US_GOVERNMENT = Cloud
+
+
+@pytest.mark.parametrize(
+    ("cloud", "kind", "term_end", "deadline"),
+    [
+        pytest.param(GLOBAL, K.LEGACY_SEAT, None, date(2027, 2, 21), id="legacy: 90 days"),
+        pytest.param(GLOBAL, K.LEGACY_SEAT, LATE, date(2027, 2, 21), id="legacy: 90 days, before its end"),
+        pytest.param(GLOBAL, K.LEGACY_SEAT, SOON, SOON.date(), id="legacy: its end, when that is sooner"),
+        pytest.param(GLOBAL, K.LEGACY_AZURE, None, date(2027, 2, 21), id="legacy Azure: 90 days"),
+        pytest.param(US_GOVERNMENT, K.LEGACY_SEAT, None, date(2027, 2, 21), id="US Government: as global"),
+        pytest.param(GLOBAL, K.NEW_COMMERCE_SEAT, LATE, LATE.date(), id="new commerce: the end of its term"),
+        pytest.param(GLOBAL, K.NEW_COMMERCE_SEAT, None, None, id="new commerce without a known term"),
+        pytest.param(US_GOVERNMENT, K.NEW_COMMERCE_SEAT, LATE, LATE.date(), id="the same in US Government"),
+        pytest.param(GLOBAL, K.AZURE_PLAN, None, None, id="Azure plan: nobody says"),
+        pytest.param(GLOBAL, K.AZURE_PLAN, LATE, None, id="Azure plan: not its end either"),
+        pytest.param(GLOBAL, K.MARKETPLACE, LATE, None, id="marketplace: nobody says"),
+        pytest.param(GLOBAL, K.SOFTWARE, LATE, None, id="software: nobody says"),
+        pytest.param(GLOBAL, K.UNKNOWN, None, None, id="a kind nobody knows"),
+        *(
+            pytest.param(CHINA, kind, LATE, date(2027, 1, 22), id=f"21Vianet: 60 days ({kind})")
+            for kind in SubscriptionKind
+        ),
+        pytest.param(CHINA, K.LEGACY_SEAT, SOON, SOON.date(), id="21Vianet: its end, when that is sooner"),
+    ],
+)
+def test_when_data_is_deleted(
+    cloud: Cloud, kind: SubscriptionKind, term_end: datetime | None, deadline: date | None
+):
+    subscription = a_subscription(kind=kind, term_end=term_end)
+    assert deletion_deadline(subscription, suspended_on=SUSPENDED_ON, cloud=cloud) == deadline
+
+
+@pytest.mark.parametrize(
+    ("relationship", "may"),
+    [
+        pytest.param("reseller", True, id="reseller"),
+        pytest.param("Reseller", True, id="in whatever case"),
+        pytest.param(None, True, id="the list does not say"),
+        pytest.param("advisor", False, id="advisor"),
+        pytest.param("", False, id="an empty word"),
+    ],
+)
+def test_who_may_be_acted_on(relationship: str | None, may: bool):
+    assert a_customer(relationship=relationship).may_be_acted_on is may
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"status": SubscriptionStatus.SUSPENDED, "status_word": "suspended"}, id="status"),
+        pytest.param({"status_word": "pendingTransfer"}, id="a status word nobody knows"),
+        pytest.param({"quantity": 121}, id="quantity"),
+        pytest.param({"term": "P3Y"}, id="term"),
+        pytest.param({"term_end": LATE}, id="end of term"),
+    ],
+)
+def test_the_fingerprint_changes_with(change: dict[str, Any]):
+    assert a_subscription(**change).fingerprint != a_subscription().fingerprint
+
+
+def test_the_fingerprint_does_not_change_with_the_case_of_microsofts_words():
+    assert a_subscription(status_word="Active").fingerprint == a_subscription().fingerprint
+
+
+@pytest.mark.parametrize("kind", [K.MARKETPLACE, K.SOFTWARE, K.UNKNOWN])
+def test_what_microsoft_does_not_document_is_not_suspended(kind: SubscriptionKind):
+    assert kind not in SUSPENDABLE
+
+
+def test_the_shorter_of_two_ends_is_told_even_on_the_very_day():
+    same_day = datetime(2026, 11, 23, 23, 59, tzinfo=UTC)
+    subscription = a_subscription(kind=K.LEGACY_SEAT, term_end=same_day)
+    assert deletion_deadline(subscription, suspended_on=SUSPENDED_ON, cloud=GLOBAL) == SUSPENDED_ON
+    later = a_subscription(kind=K.LEGACY_SEAT, term_end=same_day + timedelta(days=90))
+    assert deletion_deadline(later, suspended_on=SUSPENDED_ON, cloud=GLOBAL) == date(2027, 2, 21)

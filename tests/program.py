@@ -1,0 +1,131 @@
+"""The real program, `python -m bot …`, as a process of its own that reads nothing but its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.sandbox.slack import SlackSandbox
+
+UP = "Backstop is running"
+PATIENCE = 30.0
+"""Seconds; for anything a process is asked to do at once."""
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """These settings and what Python needs to start; nothing else of ours gets through."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | settings
+
+
+def settings_of(
+    slack: SlackSandbox, partner_center: PartnerCenterSandbox, *, database_url: str, port: int | None = None
+) -> dict[str, str]:
+    """Environment variables that lead to the two sandboxes: Socket Mode, or HTTP where there is a port."""
+    way = {"SLACK_APP_TOKEN": slack.app_token} if port is None else {}
+    return way | {
+        "DATABASE_URL": database_url,
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_SIGNING_SECRET": slack.signing_secret,
+        "SLACK_API_URL": slack.api_url,
+        "PARTNER_CENTER_TENANT_ID": partner_center.tenant_id,
+        "PARTNER_CENTER_CLIENT_ID": partner_center.client_id,
+        "PARTNER_CENTER_CLIENT_SECRET": partner_center.client_secret,
+        "PARTNER_CENTER_BASE_URL": partner_center.base_url,
+        "PARTNER_CENTER_AUTHORITY_URL": partner_center.authority_url,
+        "BACKSTOP_APPROVALS_CHANNEL": "C0APPROVALS",
+        "BACKSTOP_OPERATORS": "S0BILLING",
+        "BACKSTOP_APPROVERS": "S0APPROVERS",
+        "BACKSTOP_UNDO_WINDOW": "PT0S",
+    }
+
+
+def carried_out(
+    *arguments: str, cwd: Path, settings: Mapping[str, str] | None = None, patience: float = PATIENCE
+) -> subprocess.CompletedProcess[str]:
+    """One command line, from start to end."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        env=environment(**(settings or {})),
+        cwd=cwd,
+        timeout=patience,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class Program:
+    """One that goes on until it is told to stop; what it says on stderr is kept in a file."""
+
+    def __init__(self, *arguments: str, settings: Mapping[str, str], cwd: Path, name: str = "") -> None:
+        self.name = name or arguments[0]
+        self._arguments = arguments
+        self._environment = environment(**settings)
+        self._cwd = cwd
+        self._stderr = cwd / f"{self.name}.err"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Begin; it is not up yet."""
+        with self._stderr.open("ab") as stderr:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot", *self._arguments),
+                env=self._environment,
+                cwd=self._cwd,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+            )
+
+    async def comes_up(self) -> None:
+        """Wait until it says that it runs. Raises RuntimeError with its last words when it ended instead."""
+        async with asyncio.timeout(PATIENCE):
+            said = await self._stdout.readline()
+        if UP not in said.decode():
+            raise RuntimeError(f"{self.name} did not start: {self.stderr[-2000:]}")
+
+    async def kill(self) -> None:
+        """kill -9: no last words, no clean-up."""
+        await self._end(signal.SIGKILL)
+
+    async def terminate(self) -> int:
+        """Ask it to stop; its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def ends(self) -> int:
+        """Wait for its end; its exit code."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        async with asyncio.timeout(PATIENCE):
+            await self._process.communicate()
+        code = self._process.returncode
+        self._process = None
+        return -1 if code is None else code
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process:
+            await self.kill()
+
+    async def __aenter__(self) -> Program:
+        return self
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.read_text("utf-8", errors="replace") if self._stderr.exists() else ""
+
+    @property
+    def _stdout(self) -> asyncio.StreamReader:
+        if self._process is None or self._process.stdout is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process.stdout
+
+    async def _end(self, number: signal.Signals) -> int:
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(number)
+        return await self.ends()

@@ -1,0 +1,402 @@
+"""Every sentence exists in every language, with the same facts in it, and fits where Slack shows it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from string import Formatter
+from typing import NamedTuple
+
+import pytest
+from babel.messages.pofile import read_po
+
+from bot.domain import errors as domain_errors
+from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.errors import (
+    AccessDenied,
+    AlreadyApproved,
+    AlreadyDecided,
+    AlreadyWaiting,
+    BackstopError,
+    CannotBeSuspended,
+    Conflict,
+    DailyLimitReached,
+    FeatureMissing,
+    Invalid,
+    NotFound,
+    NotOurCustomer,
+    NotPermitted,
+    NotReady,
+    OwnRequest,
+    Refused,
+    Rejected,
+    RequestExpired,
+    SignInFailed,
+    Throttled,
+    Unavailable,
+    Upstream,
+)
+from bot.domain.people import Right
+from bot.domain.policy import StageAction
+from bot.domain.receivables import AgingBucket
+from bot.domain.request import Reason, Status, Verb
+from bot.texts import LANGUAGES, for_locale, in_language
+from handlers.views import blocks
+from handlers.views.digests import bucket_name
+from handlers.views.errors import key, plain_words, words
+
+from . import usage
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FILES = {"en": "en.po", "de": "de.po", "zh-CN": "zh_CN.po"}
+FORMS = {"en": 2, "de": 2, "zh-CN": 1}
+"""How many plural forms the language has."""
+
+
+class Sentence(NamedTuple):
+    key: str
+    forms: tuple[str, ...]
+    is_plural: bool
+
+
+@cache
+def sentences(language: str) -> dict[str, Sentence]:
+    with (resources.files("bot.texts") / FILES[language]).open("rb") as po:
+        read = read_po(po)
+    found = {}
+    for message in read:
+        if not message.id:
+            continue
+        is_plural = not isinstance(message.id, str)
+        name = message.id[0] if is_plural else message.id
+        forms = tuple(message.string) if is_plural else (message.string,)
+        found[name] = Sentence(name, forms, is_plural)
+    return found
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def marks(text: str) -> Counter[str]:
+    """What must stay as it is: code, bold, and the names of settings."""
+    without_code = re.sub(r"`[^`]*`", "", text)
+    found = re.findall(r"`[^`]*`", text) + re.findall(r"BACKSTOP_\w+", text)
+    return Counter([*found, *("*" for c in without_code if c == "*")])
+
+
+def in_other_languages() -> Iterator[tuple[str, str]]:
+    yield from ((language, name) for language in LANGUAGES[1:] for name in sentences("en"))
+
+
+class TestEveryLanguage:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_has_exactly_the_keys_of_english(self, language):
+        assert sentences(language).keys() == sentences("en").keys()
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_writes_each_key_once(self, language):
+        po = (resources.files("bot.texts") / FILES[language]).read_text("utf-8")
+        written = Counter(re.findall(r'^msgid "(.+)"$', po, re.MULTILINE))
+        assert [name for name, n in written.items() if n > 1] == []
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_leaves_nothing_empty(self, language):
+        assert [s.key for s in sentences(language).values() if not all(f.strip() for f in s.forms)] == []
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_has_as_many_plural_forms_as_people_say(self, language):
+        odd = [
+            s.key for s in sentences(language).values() if s.is_plural and len(s.forms) != FORMS[language]
+        ]
+        assert odd == []
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_names_the_same_facts_in_every_form(self, language):
+        theirs, english = sentences(language), sentences("en")
+        odd = [
+            (name, form)
+            for name in theirs.keys() & english.keys()
+            for form in theirs[name].forms
+            if placeholders(form) != placeholders(english[name].forms[-1])
+        ]
+        assert odd == []
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_counts_the_same_sentences(self, language):
+        theirs, english = sentences(language), sentences("en")
+        both = theirs.keys() & english.keys()
+        assert [name for name in both if theirs[name].is_plural != english[name].is_plural] == []
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_keeps_commands_settings_and_marks(self, language):
+        theirs, english = sentences(language), sentences("en")
+        odd = [
+            (name, form)
+            for name in theirs.keys() & english.keys()
+            for form in theirs[name].forms
+            if marks(form) != marks(english[name].forms[-1])
+        ]
+        assert odd == []
+
+    def test_is_a_translation(self):
+        same = {
+            name
+            for language, name in in_other_languages()
+            if name in sentences(language) and sentences(language)[name].forms == sentences("en")[name].forms
+        }
+        assert same <= SAME_IN_SOME_LANGUAGE
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_sets_marks_where_slack_sees_them(self, language):
+        """Slack takes `*` and a backtick for marks only at the edge of a word; Chinese needs spaces for that."""
+        odd = [
+            (s.key, form)
+            for s in sentences(language).values()
+            for form in s.forms
+            for marked in re.finditer(r"`[^`]+`|\*[^*]+\*", form)
+            if re.match(r"[^\s„“(]", form[: marked.start()][-1:]) or re.match(r"[^\s.,:;?!)]", form[marked.end() :])
+        ]
+        assert odd == []
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("n", [0, 1, 2, 5, 21])
+    def test_says_how_many(self, language, n):
+        said = in_language(language).count("card-waits", n)
+        assert said.replace(str(n), "{n}") in sentences(language)["card-waits"].forms
+
+    @pytest.mark.parametrize(
+        ("locale", "language"),
+        [
+            pytest.param("de-AT", "de", id="a region"),
+            pytest.param("zh-CN", "zh-CN", id="simplified Chinese"),
+            pytest.param("zh_TW", "zh-CN", id="traditional Chinese, which we do not have"),
+            pytest.param("fr-FR", "en", id="a language we do not have"),
+            pytest.param(None, "en", id="none"),
+        ],
+    )
+    def test_is_found_from_a_slack_locale(self, locale, language):
+        assert for_locale(locale).language == language
+
+
+SAME_IN_SOME_LANGUAGE = {"add-on", "card-ended-at", "cloud-china", "cloud-usgov", "column-customer", "state-cloud"}
+"""Names, and what consists of facts alone."""
+
+
+class TestSlacksLimits:
+    """docs.slack.dev/reference/block-kit; what is longer would be cut off in the middle of a word."""
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize(
+        "name",
+        ["suspend-title", "deny-title", "error-title", "continue", "confirm", "cancel", "close", "back", "deny"],
+    )
+    def test_titles_submit_and_close_of_a_modal(self, language, name):
+        assert len(in_language(language)(name)) <= blocks.TITLE
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("name", ["approve", "cancel"])
+    def test_buttons_of_a_confirm_dialog(self, language, name):
+        assert len(in_language(language)(name)) <= 30
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize(
+        "name", ["approve", "deny", "withdraw", "cancel", "suspend", "next", "previous", *map("reason-{}".format, Reason)]
+    )
+    def test_buttons_and_options(self, language, name):
+        assert len(in_language(language)(name)) <= blocks.BUTTON
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_title_of_a_confirm_dialog(self, language):
+        assert len(in_language(language)("approve-title")) <= 100
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("verb", Verb)
+    def test_text_of_a_confirm_dialog_with_the_longest_names_we_let_in(self, language, verb):
+        longest = "n" * 80
+        said = in_language(language)(f"approve-confirm-{verb}", subscription=longest, customer=longest)
+        assert len(said) < blocks.CONFIRM
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_placeholders_of_inputs(self, language):
+        longest = max(len(in_language(language)(name)) for name in sentences("en") if name.endswith("-placeholder"))
+        assert longest <= 150
+
+
+ERRORS: tuple[BackstopError, ...] = (
+    *(NotPermitted(right) for right in Right),
+    NotPermitted("withdraw"),
+    OwnRequest("R-7F3K"),
+    *(AlreadyDecided("R-7F3K", status, "U0BEN") for status in Status if status is not Status.PENDING),
+    AlreadyDecided("R-7F3K", Status.EXPIRED),
+    AlreadyApproved("R-7F3K"),
+    RequestExpired("R-7F3K", NOON - timedelta(hours=1)),
+    AlreadyWaiting("R-7F3K"),
+    DailyLimitReached(25),
+    *(CannotBeSuspended(why, "pending") for why in sorted(usage.arguments("CannotBeSuspended", 0))),
+    NotOurCustomer("advisor"),
+    *(
+        Invalid("customer", reason)
+        for reason in sorted(usage.arguments("Invalid", 1))
+        if not reason.endswith("*")
+    ),
+    Invalid("customer", "no-such-customer"),
+    Invalid("subscription", "no-such-subscription"),
+    *(NotFound(what, "contoso") for what in sorted(usage.arguments("NotFound", 0) | usage.arguments("Sought", 0))),
+    *(
+        kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
+        for system in ("partner_center", "slack", "database")
+        for kind in (Unavailable, Throttled, NotReady, Conflict, SignInFailed, AccessDenied, Rejected, FeatureMissing)
+    ),
+)
+
+
+def spoken(error: BackstopError) -> str:
+    """A name for the row of a table."""
+    facts = [getattr(error, name, "") for name in ("right", "why", "reason", "what", "status", "system")]
+    return "-".join([error.code, *(str(fact) for fact in facts if isinstance(fact, str) and fact)])
+
+
+class TestErrors:
+    def test_all_kinds_are_here(self):
+        kinds = {
+            kind
+            for kind in vars(domain_errors).values()
+            if isinstance(kind, type) and issubclass(kind, BackstopError)
+        }
+        assert {type(error) for error in ERRORS} == kinds - {BackstopError, Refused, Upstream}
+
+    def test_what_is_sought_is_what_a_person_can_look_for(self):
+        assert {error.what for error in ERRORS if isinstance(error, NotFound)} == {
+            "customer",
+            "subscription",
+            "request",
+            "draft",
+        }
+
+    def test_only_what_was_not_found_completes_a_reason(self):
+        """Else a reason that is put together would have to be listed above."""
+        assert {r for r in usage.arguments("Invalid", 1) if r.endswith("*")} == {"no-such-*"}
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("error", ERRORS, ids=spoken)
+    def test_has_words(self, error, language):
+        texts = in_language(language)
+        for said in (words(error, texts), plain_words(error, texts)):
+            assert len(said) > 5
+            assert not placeholders(said)
+
+    @pytest.mark.parametrize(
+        "kind", [pytest.param(kind, id=kind.__name__) for kind in (Unavailable, Throttled, SignInFailed, Rejected)]
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_slack_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("slack", "ratelimited", 429), in_language(language))
+        assert "Slack" in said
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
+
+    def test_every_sentence_about_an_error_is_reached(self):
+        english = in_language("en")
+        reached = {key(error, english) for error in ERRORS} | usage.strings()
+        assert sorted(name for name in english.keys if name.startswith("error-") and name not in reached) == []
+
+
+class TestUse:
+    def test_every_key_is_used(self):
+        strings, prefixes = usage.strings(), tuple(p for p in usage.prefixes() if p.endswith("-"))
+        unused = [name for name in sentences("en") if name not in strings and not name.startswith(prefixes)]
+        assert unused == []
+
+    def test_every_key_asked_for_exists(self):
+        keys = sentences("en").keys()
+        missing = [
+            (lookup.where, lookup.key)
+            for lookup in usage.lookups()
+            if (lookup.key not in keys if lookup.is_whole else not _begin(keys, lookup.key))
+        ]
+        assert missing == []
+
+    def test_every_key_in_a_help_line_exists(self):
+        named = {s for s in usage.strings() if re.fullmatch(r"(help|policy|overdue|form|rule|banner|error)(-[a-z]+)+", s)}
+        assert named <= sentences("en").keys()
+
+    def test_what_is_counted_has_plural_forms_and_nothing_else_has(self):
+        english = sentences("en")
+        odd = [
+            (lookup.where, lookup.key)
+            for lookup in usage.lookups()
+            if lookup.is_whole and lookup.key in english and english[lookup.key].is_plural != lookup.counts
+        ]
+        assert odd == []
+
+    def test_every_fact_of_a_sentence_is_given(self):
+        english = sentences("en")
+        lacking = [
+            (lookup.where, lookup.key, placeholders(english[lookup.key].forms[-1]) - lookup.facts)
+            for lookup in usage.lookups()
+            if lookup.is_whole
+            and lookup.facts is not None
+            and lookup.key in english
+            and not placeholders(english[lookup.key].forms[-1]) <= lookup.facts
+        ]
+        assert lacking == []
+
+    def test_lookups_are_found(self):
+        """A guard on the reading of the code: these were known when it was written."""
+        found = {lookup.key for lookup in usage.lookups()}
+        assert {"suspend-title", "card-waits", "error-old-button", "reason-", "placed-acts"} <= found
+
+    @pytest.mark.parametrize(
+        ("prefix", "members"),
+        [
+            pytest.param("reason-", Reason, id="reasons"),
+            pytest.param("status-", Status, id="statuses"),
+            pytest.param("cloud-", Cloud, id="clouds"),
+            pytest.param("verb-", Verb, id="verbs"),
+            pytest.param("card-title-", Verb, id="titles of a card"),
+            pytest.param("card-what-", Verb, id="what a card is about"),
+            pytest.param("approve-confirm-", Verb, id="questions before an approval"),
+            pytest.param("outcome-", Verb, id="outcomes"),
+            pytest.param("outcome-already-", Verb, id="outcomes without a change"),
+            pytest.param("outcome-accepted-", Verb, id="outcomes not seen yet"),
+            pytest.param("outcome-dry-run-", Verb, id="outcomes of a dry run"),
+            pytest.param("stage-action-", StageAction, id="actions of a stage"),
+        ],
+    )
+    def test_there_are_words_for_all(self, prefix: str, members: type[StrEnum]):
+        assert {f"{prefix}{member}" for member in members} <= sentences("en").keys()
+
+    def test_there_are_words_for_every_documented_subscription_status(self):
+        known = set(SubscriptionStatus) - {SubscriptionStatus.UNKNOWN}  # shown as Microsoft wrote it
+        assert {f"subscription-{status}" for status in known} <= sentences("en").keys()
+
+    @pytest.mark.parametrize("bucket", AgingBucket)
+    def test_there_are_words_for_every_aging_bucket(self, bucket):
+        assert bucket_name(bucket, in_language("en"))
+
+    def test_there_are_words_for_every_rule_of_the_billing_policy(self):
+        rules = {rule.rstrip("*").rstrip(":").replace("_", "-") for rule in usage.arguments("Rule", 0)}
+        assert len(rules) > 5
+        assert {f"rule-{rule}" for rule in rules} <= sentences("en").keys()
+
+    def test_there_are_words_for_every_banner(self):
+        banners = {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)}
+        assert banners
+        assert {f"banner-{banner}" for banner in banners} <= sentences("en").keys()
+
+    @pytest.mark.parametrize(
+        "kind", [kind for kind in vars(domain_errors).values() if isinstance(kind, type) and issubclass(kind, Upstream)]
+    )
+    def test_there_are_words_for_every_way_an_action_can_fail(self, kind):
+        if kind is not Upstream:
+            assert f"outcome-error-{kind().code}" in sentences("en")
+
+
+def _begin(keys: object, prefix: str) -> bool:
+    return isinstance(keys, type({}.keys())) and any(name.startswith(prefix) for name in keys)
