@@ -59,8 +59,9 @@ def run(argv: Sequence[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("httpx", "dbos", "apscheduler", "alembic", "slack_bolt"):
+    for noisy in ("httpx", "dbos", "apscheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns of a choice we made
     command: Command = arguments.command
     try:
         return command(arguments)
@@ -190,6 +191,7 @@ def _migrate(_: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    logging.getLogger("bot").setLevel(logging.ERROR)  # the table says what went wrong
     found = asyncio.run(check(settings.load(), now=utc_now))
     print(_json(as_json(found)) if arguments.json else table(found))
     return 0 if all(c.ok for c in found) else 1

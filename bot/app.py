@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -35,17 +36,18 @@ from bot.services.execution import Execution
 from bot.services.intake import Receivables
 from bot.services.posts import Posts
 from bot.services.requests import Requests, Rules
-from bot.settings import Mode, Settings
+from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
 from bot.store.store import async_url, sync_url
 from bot.web import Web
 from handlers import errors
 from handlers.desk import Channels, Desk, call
-from handlers.digests import post_overdue
+from handlers.digests import overdue_key, post_overdue
 from handlers.notices import Notices
 from handlers.people import People
 
 SWEEP_SECONDS = 30
+CATCH_UP = timedelta(minutes=5)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 log = logging.getLogger(__name__)
@@ -284,6 +286,7 @@ class Application:
         await backstop.execution.begin(worker)
         if self.settings.backstop_overdue_channel:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
+            self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
         self._scheduler.daily("30 3 * * *", self._refresh)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         await self._scheduler.start()
@@ -291,6 +294,16 @@ class Application:
 
     async def _post_overdue(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))
+
+    async def _catch_up_overdue(self) -> None:
+        """A digest whose job died with its worker, or that Slack refused, is tried again every five minutes."""
+        slot = self._scheduler.latest_slot(self.settings.backstop_overdue_cron)
+        if slot is None:
+            return
+        attempt = int((self._now() - slot) / CATCH_UP)
+        key = overdue_key(self.settings.backstop_overdue_channel or "", slot.date())
+        if attempt and await self.core.backstop.posts.find(key) is None:
+            await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot, again=attempt))
 
     async def _refresh(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.refresh_mirror(slot=slot.isoformat()))
@@ -305,7 +318,8 @@ class Application:
             await self._web.start(port)
         except OSError as error:
             raise StartFailed(
-                f"PORT: {port} cannot be listened on ({error.strerror}): choose another, or stop what uses it"
+                f"PORT: {port} cannot be listened on ({os.strerror(error.errno or 0)}): "
+                "choose another, or stop what uses it"
             ) from error
 
     async def _connect(self, app: AsyncApp) -> None:
@@ -357,7 +371,9 @@ def bolt_app(settings: Settings, desk: Desk, client: AsyncWebClient, authorized:
 def check_ready_to_run(settings: Settings, *, listens: bool) -> None:
     """Raise BadSettings for a setting without which the program cannot do its work."""
     settings.need("slack_bot_token")
-    if listens and settings.mode is Mode.HTTP:
-        settings.need("slack_signing_secret")
+    if listens and settings.mode is Mode.HTTP and not settings.slack_signing_secret:
+        raise BadSettings(
+            "SLACK_APP_TOKEN is not set: add it for Socket Mode, or SLACK_SIGNING_SECRET for HTTP"
+        )
     settings.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
     settings.need("backstop_approvals_channel")

@@ -51,7 +51,7 @@ class Demo:
             await self.slack.start(port)
         except OSError as error:
             raise StartFailed(
-                f"port {port} cannot be listened on ({error.strerror}): is a demo running already? "
+                f"port {port} cannot be listened on ({os.strerror(error.errno or 0)}): is a demo running already? "
                 "Stop it, or choose another with --port"
             ) from error
         await self.partner_center.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -47,6 +49,7 @@ from handlers.manifest import bot_scopes
 
 PATIENCE_SECONDS: Final = 10.0
 """How long a single check may take."""
+SHORT_SECRET: Final = 8
 
 log = logging.getLogger(__name__)
 
@@ -205,8 +208,7 @@ class _Preflight:
 
     def _clean(self, text: str) -> str:
         """Fit for a terminal and for a log: one line, no control characters, no secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = self._secrets.sub("***", text)
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
     async def _ready_to_run(self) -> str:
@@ -228,17 +230,19 @@ class _Preflight:
         url = _database_url(self._settings.database_url)
         name = _database_name(url)
         if url.get_backend_name() == "sqlite":
+            if not _exists(url):
+                return f"{name} does not exist yet; the first start creates it"
             url = _for_reading(url)
         current, known = await _revision(url, name), _known_revisions()
         if current is None:
-            raise _Amiss(f"{name} has no tables yet", "Run `backstop migrate`: it creates them.")
+            return f"{name} has no tables yet; the first start creates them"
         if current not in known:
             raise _Amiss(
                 f"{name} was migrated by a newer release (schema {current})",
                 "Install that release or a later one.",
             )
         if current != known[0]:
-            raise _Amiss(f"{name} has the old schema {current}", "Run `backstop migrate`.")
+            return f"{name} has the old schema {current}; the next start brings it up to date"
         return f"{name}, schema {current}"
 
     async def _token(self, client: AsyncWebClient) -> str:
@@ -374,7 +378,7 @@ async def _scopes(client: AsyncWebClient, address: str) -> str:
         return "unknown: Slack did not say"
     granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
     wanted = bot_scopes()
-    missing = [] and [scope for scope in wanted if scope not in granted]
+    missing = [scope for scope in wanted if scope not in granted]
     if missing:
         raise _Amiss(
             f"missing: {', '.join(missing)}",
@@ -475,15 +479,23 @@ def _database_name(url: URL) -> str:
     return f"PostgreSQL {url.host or 'localhost'}{port}/{url.database}"
 
 
+def _exists(url: URL) -> bool:
+    """Whether the file is there; if not, whether it could be made is looked at, too."""
+    path = Path(url.database or "")
+    if path.exists():
+        return True
+    if not path.parent.is_dir():
+        raise _Amiss(f"the directory {path.parent} does not exist", "Create it, or correct DATABASE_URL.")
+    if not os.access(path.parent, os.W_OK):
+        raise _Amiss(
+            f"{path.parent} cannot be written to", "Give the user that runs Backstop the right to it."
+        )
+    return False
+
+
 def _for_reading(url: URL) -> URL:
     """A file that is there, opened so that not even its journal mode changes."""
     path = Path(url.database or "")
-    if not path.exists():
-        if not path.parent.is_dir():
-            raise _Amiss(
-                f"the directory {path.parent} does not exist", "Create it, then run `backstop migrate`."
-            )
-        raise _Amiss(f"{path} does not exist yet", "Run `backstop migrate`: it creates the file.")
     if not path.is_file():
         raise _Amiss(f"{path} is not a file", "Set DATABASE_URL to sqlite:///path/to/file.db.")
     if not os.access(path, os.R_OK | os.W_OK):
@@ -497,9 +509,10 @@ async def _revision(url: URL, name: str) -> str | None:
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(
+            found = await connection.run_sync(
                 lambda conn: MigrationContext.configure(conn).get_current_revision()
             )
+            tables = await connection.run_sync(lambda conn: inspect(conn).get_table_names())
     except (DBAPIError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise _Amiss(
@@ -508,6 +521,12 @@ async def _revision(url: URL, name: str) -> str | None:
         ) from error
     finally:
         await engine.dispose()
+    if found is None and tables:
+        raise _Amiss(
+            f"{name} holds tables of something else",
+            "Name a database of Backstop's own in DATABASE_URL.",
+        )
+    return found
 
 
 def _known_revisions() -> list[str]:
@@ -517,10 +536,14 @@ def _known_revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
 
-def _secrets(settings: Settings) -> list[str]:
-    """Every secret in the settings; the longest first, lest a part of one stay behind."""
+def _secrets(settings: Settings) -> re.Pattern[str]:
+    """Finds every secret of the settings; a short one only as a whole word, or it would be found in any text."""
     found = {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
     with suppress(ArgumentError, ValueError):
         url = async_url(settings.database_url)
         found |= {str(url.password or ""), str(url.query.get("password", ""))}
-    return sorted(filter(None, found), key=len, reverse=True)
+    longest_first = sorted(filter(None, found), key=len, reverse=True)  # lest a part of one stay behind
+    forms = [
+        re.escape(s) if len(s) >= SHORT_SECRET else rf"(?<!\w){re.escape(s)}(?!\w)" for s in longest_first
+    ]
+    return re.compile("|".join(forms) or r"(?!)")

@@ -34,6 +34,10 @@ class Scheduler:
         )
         self._missed: list[tuple[AtSlot, datetime]] = []
 
+    def latest_slot(self, crontab: str) -> datetime | None:
+        """The newest time a cron expression named within the last hour."""
+        return self._latest_slot(CronTrigger.from_crontab(crontab, timezone=self._zone))
+
     def daily(self, crontab: str, job: AtSlot) -> None:
         """Run at the times of a five-field cron expression in the partner's zone."""
         trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)

@@ -74,3 +74,5 @@ async def call(method: Callable[..., Awaitable[T]], **arguments: Any) -> T:
         raise slack.translated(error) from error
     except slack.UNREACHABLE as error:
         raise Unavailable("slack", type(error).__name__) from error
+    except AttributeError as error:  # what Slack's client makes of an answer that is no JSON object
+        raise Unavailable("slack", "unreadable") from error

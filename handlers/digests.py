@@ -36,21 +36,25 @@ async def post_overdue(desk: Desk, day: str) -> bool:
         return False
     digest = await desk.backstop.digests.overdue(on=date.fromisoformat(day))
 
+    # Drawn before it is claimed: a claim is for what Slack may have taken.
+    text, body = views.summary(digest, desk.texts), views.overdue(digest, desk.texts)
+
     async def post() -> tuple[str, str]:
         answer = await call(
-            desk.client.chat_postMessage,
-            channel=channel,
-            text=views.summary(digest, desk.texts),
-            blocks=views.overdue(digest, desk.texts),
-            unfurl_links=False,
+            desk.client.chat_postMessage, channel=channel, text=text, blocks=body, unfurl_links=False
         )
         return str(answer["channel"]), str(answer["ts"])
 
-    key = f"digest:overdue:{channel}:{day}"
+    key = overdue_key(channel, digest.on)
     posted = await desk.backstop.posts.once(key, post, channel=channel)
     if posted and len(digest.debtors) > views.PAGE:
         await _attach_list(desk, key, digest)
     return posted
+
+
+def overdue_key(channel: str, day: date) -> str:
+    """One post per digest, channel and day."""
+    return f"digest:overdue:{channel}:{day.isoformat()}"
 
 
 async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, *, by: int) -> None:

@@ -72,30 +72,30 @@ class Notices:
         person = await desk.people.language_of(request.requested_by)
         texts = for_locale(person, default=desk.language)
 
+        said, body = result_message(request, texts)
+
         async def send() -> tuple[str, str]:
-            return await message(desk, request.requested_by, request, texts)
+            return await message(desk, request.requested_by, said, body)
 
         await desk.backstop.posts.once(f"result:{request.id}", send, channel=request.requested_by)
 
 
-async def message(desk: Desk, user_id: str, request: ActionRequest, texts: Texts) -> tuple[str, str]:
-    """A direct message with the request's state; answers with where it stands."""
+def result_message(request: ActionRequest, texts: Texts) -> tuple[str, list[blocks.Block]]:
+    """What the requester is told: in one line, and with who decided and what came of it."""
+    said = headline(request, texts)
+    told = "\n".join(progress(request, texts)[1:]) or blocks.escaped(request.id)
+    return said, [blocks.section(f"*{blocks.escaped(said)}*"), blocks.section(told)]
+
+
+async def message(desk: Desk, user_id: str, said: str, body: list[blocks.Block]) -> tuple[str, str]:
+    """A direct message; answers with where it stands."""
     try:
         opened = await call(desk.client.conversations_open, users=user_id)
         channel = str(opened["channel"]["id"])
     except Upstream as error:
         log.info("conversations.open: %s; posting to the user id instead", error.reason)
         channel = user_id
-    said = headline(request, texts)
-    answer = await call(
-        desk.client.chat_postMessage,
-        channel=channel,
-        text=said,
-        blocks=[
-            blocks.section(f"*{blocks.escaped(said)}*"),
-            blocks.section("\n".join(progress(request, texts)[1:]) or blocks.escaped(request.id)),
-        ],
-    )
+    answer = await call(desk.client.chat_postMessage, channel=channel, text=said, blocks=body)
     return str(answer["channel"]), str(answer["ts"])
 
 

@@ -12,7 +12,16 @@ from bot.domain.errors import Rejected, SignInFailed, Throttled, Unavailable, Up
 UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What the client raises when no answer came: whether Slack acted is open."""
 
-_SIGN_IN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
+_SIGN_IN = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "not_allowed_token_type",
+    }
+)
 _AGAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
 

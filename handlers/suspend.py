@@ -11,15 +11,15 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.customer import (
-    SUSPENDABLE,
     Customer,
     CustomerId,
     Subscription,
     SubscriptionId,
     SubscriptionStatus,
     deletion_deadline,
+    must_be_suspendable,
 )
-from bot.domain.errors import BackstopError, CannotBeSuspended, Invalid, NotFound, NotOurCustomer
+from bot.domain.errors import BackstopError, Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.policy import Standing
 from bot.domain.request import Reason, Verb
@@ -213,7 +213,7 @@ async def _consequences(desk: Desk, person: Person, filled: Filled) -> confirmat
     except NotFound as error:
         field = filled.subscription_block if error.what == "subscription" else ids.CUSTOMER
         raise Invalid(field, f"no-such-{error.what}") from error
-    _must_be_suspendable(customer, subscription)
+    must_be_suspendable(subscription, of=customer)
     standing: Standing | None = None
     if filled.reason is Reason.NON_PAYMENT:
         standing = await backstop.digests.standing_of(customer)
@@ -236,17 +236,6 @@ async def _consequences(desk: Desk, person: Person, filled: Filled) -> confirmat
         dry_run=rules.dry_run,
         approvals_channel=desk.channels.approvals,
     )
-
-
-def _must_be_suspendable(customer: Customer, subscription: Subscription) -> None:
-    if not customer.may_be_acted_on:
-        raise NotOurCustomer(customer.relationship or "none")
-    if subscription.status is SubscriptionStatus.SUSPENDED:
-        raise CannotBeSuspended("suspended-already")
-    if subscription.status is not SubscriptionStatus.ACTIVE:
-        raise CannotBeSuspended("not-active", subscription.status_word)
-    if subscription.kind not in SUSPENDABLE:
-        raise CannotBeSuspended("kind")
 
 
 async def _confirmation(

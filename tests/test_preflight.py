@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -113,6 +114,32 @@ async def serving(handler: Callable[[web.Request], Awaitable[web.Response]]) -> 
 
 
 @asynccontextmanager
+async def refusing_postgres(words: str) -> AsyncIterator[int]:
+    """A Postgres that lets nobody in, with these words; its port.
+
+    www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        encrypted_please = (80877103, 80877104)
+        length, code = struct.unpack("!ii", await reader.readexactly(8))
+        while code in encrypted_please:
+            writer.write(b"N")
+            length, code = struct.unpack("!ii", await reader.readexactly(8))
+        await reader.readexactly(length - 8)
+        fields = b"".join(
+            f"{kind}{said}\0".encode() for kind, said in (("S", "FATAL"), ("C", "28P01"), ("M", words))
+        )
+        writer.write(b"E" + struct.pack("!i", len(fields) + 5) + fields + b"\0")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@asynccontextmanager
 async def mute() -> AsyncIterator[int]:
     """Something that takes every connection and never says a word; its port."""
 
@@ -152,7 +179,7 @@ async def test_all_is_well(found):
     ("missing", "named"),
     [
         ({"slack_bot_token": ""}, "SLACK_BOT_TOKEN"),
-        ({"slack_app_token": ""}, "SLACK_SIGNING_SECRET"),
+        ({"partner_center_tenant_id": ""}, "PARTNER_CENTER_TENANT_ID"),
         ({"partner_center_client_id": ""}, "PARTNER_CENTER_CLIENT_ID"),
         ({"backstop_approvals_channel": ""}, "BACKSTOP_APPROVALS_CHANNEL"),
     ],
@@ -164,21 +191,30 @@ async def test_a_missing_setting_is_named(missing, named, found):
     assert settings.remedy == "Add it to the environment or to .env."
 
 
+async def test_without_a_way_for_slack_to_reach_us_both_ways_are_named(found):
+    settings = (await found(slack_app_token=""))["settings"]
+    assert not settings.ok
+    assert "SLACK_APP_TOKEN" in settings.message
+    assert "SLACK_SIGNING_SECRET" in settings.remedy
+
+
 class TestDatabase:
     async def test_a_file_that_is_not_there_stays_away(self, found, tmp_path):
         path = tmp_path / "new.db"
         checks = await found(database_url=f"sqlite:///{path}")
-        assert failed(checks) == ["database"]
-        assert checks["database"].message == f"{path} does not exist yet"
-        assert "`backstop migrate`" in checks["database"].remedy
+        assert failed(checks) == []
+        assert checks["database"].message == f"SQLite {path} does not exist yet; the first start creates it"
         assert not path.exists()
+
+    async def test_a_file_where_no_file_can_be(self, found, tmp_path):
+        checks = await found(database_url=f"sqlite:///{tmp_path / 'nowhere' / 'new.db'}")
+        assert failed(checks) == ["database"]
 
     async def test_a_file_without_tables_stays_without(self, found, tmp_path):
         path = tmp_path / "empty.db"
         path.touch()
         checks = await found(database_url=f"sqlite:///{path}")
         assert "has no tables yet" in checks["database"].message
-        assert "`backstop migrate`" in checks["database"].remedy
         assert path.read_bytes() == b""
 
     async def test_a_schema_of_a_newer_release_is_left_alone(self, found, database):
@@ -217,7 +253,6 @@ class TestDatabase:
         for _ in range(2):
             checks = await found(database_url=empty)
             assert "has no tables yet" in checks["database"].message
-            assert "`backstop migrate`" in checks["database"].remedy
 
     async def test_postgres_that_does_not_run(self, found):
         port = unused_port()
@@ -496,10 +531,10 @@ async def test_no_secret_is_told_even_if_the_other_side_repeats_it(found, slack,
         said = f"{dict(request.headers)} {dict(await request.post())}"
         return web.json_response({"ok": False, "error": said, "error_description": said}, status=400)
 
-    async with serving(repeat) as url:
+    async with serving(repeat) as url, refusing_postgres("neither hush-6 nor hush-7") as port:
         checks = await found(
             **secrets,
-            database_url=f"postgresql://backstop:hush-6@127.0.0.1:{unused_port()}/backstop?password=hush-7",
+            database_url=f"postgresql://backstop:hush-6@127.0.0.1:{port}/backstop?password=hush-7",
             slack_api_url=url,
             partner_center_authority_url=url,
         )
@@ -507,8 +542,14 @@ async def test_no_secret_is_told_even_if_the_other_side_repeats_it(found, slack,
         *(name for name in ALL if name not in ("settings", "billing policy", "four eyes")),
         "Partner Center (App+User)",
     ]
+    assert "neither *** nor ***" in checks["database"].message
     assert "***" in checks["Slack token"].message
     assert "hush" not in json.dumps(as_json(checks.values()))
+
+
+async def test_a_short_password_does_not_blot_out_every_word(found):
+    checks = await found(database_url=f"postgresql://a:e@127.0.0.1:{unused_port()}/backstop")
+    assert "cannot be reached or read" in checks["database"].message
 
 
 async def test_what_comes_from_outside_cannot_draw_in_the_terminal(found, slack):

@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from bot.domain.errors import CannotBeSuspended, NotOurCustomer
+
 CustomerId = NewType("CustomerId", str)
 """The customer's Entra tenant GUID, in lower case."""
 TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -64,15 +66,8 @@ class SubscriptionKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-SUSPENDABLE = frozenset(
-    {
-        SubscriptionKind.LEGACY_SEAT,
-        SubscriptionKind.LEGACY_AZURE,
-        SubscriptionKind.NEW_COMMERCE_SEAT,
-        SubscriptionKind.AZURE_PLAN,
-    }
-)
-"""Kinds for which Microsoft documents a suspension."""
+NOT_SUSPENDABLE = frozenset({SubscriptionKind.MARKETPLACE, SubscriptionKind.SOFTWARE})
+"""Kinds for which Microsoft documents no suspension; for one nobody knows, Microsoft itself has to say no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +101,18 @@ class Subscription:
     def fingerprint(self) -> str:
         """Changes when anything changes that a person was shown before confirming."""
         return f"{self.status_word.lower()}|{self.quantity}|{self.term}|{self.term_end}"
+
+
+def must_be_suspendable(subscription: Subscription, *, of: Customer) -> None:
+    """Raise NotOurCustomer or CannotBeSuspended, with the reason, unless it can be suspended now."""
+    if not of.may_be_acted_on:
+        raise NotOurCustomer(of.relationship or "none")
+    if subscription.status is SubscriptionStatus.SUSPENDED:
+        raise CannotBeSuspended("suspended-already")
+    if subscription.status is not SubscriptionStatus.ACTIVE:
+        raise CannotBeSuspended("not-active", subscription.status_word)
+    if subscription.kind in NOT_SUSPENDABLE:
+        raise CannotBeSuspended("kind")
 
 
 def deletion_deadline(subscription: Subscription, *, suspended_on: date, cloud: Cloud) -> date | None:

@@ -241,6 +241,8 @@ class ActionRequest:
 
     def postpone(self, *, until: datetime) -> ActionRequest:
         """Leave it approved, but not before a later moment."""
+        if self.status is not Status.APPROVED:
+            raise self._already_decided()
         return replace(self, acts_at=until)
 
     def wait(self, *, until: datetime) -> ActionRequest:

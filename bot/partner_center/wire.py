@@ -154,7 +154,7 @@ _AZURE_PLAN_PRODUCT = "dzh318z0bps6"
 
 
 def _kind(fields: Fields) -> SubscriptionKind:
-    """The kind, where everything that marks it is there; in doubt `UNKNOWN`, which nobody suspends.
+    """The kind, where everything that marks it is there; in doubt `UNKNOWN`, of which no consequence is told.
 
     The marks: learn.microsoft.com/partner-center/developer/subscription-resources and create-azure-plan.
     """

@@ -39,10 +39,14 @@ def tell_result(request: ActionRequest) -> Job:
     )
 
 
-def post_overdue(day: date, *, slot: datetime | None = None) -> Job:
-    """Post the overdue digest of that day; of all replicas' jobs for one slot, one is kept."""
+def post_overdue(day: date, *, slot: datetime | None = None, again: int = 0) -> Job:
+    """Post the overdue digest of that day; of all replicas' jobs for one slot, one is kept.
+
+    `again` tells a second attempt at the same slot from the first.
+    """
     at = slot.isoformat() if slot else f"{day.isoformat()}:{uuid4().hex[:8]}"
-    return Job(POST_OVERDUE, id=f"digest:overdue:{at}", args={"day": day.isoformat()})
+    attempt = f":{again}" if again else ""
+    return Job(POST_OVERDUE, id=f"digest:overdue:{at}{attempt}", args={"day": day.isoformat()})
 
 
 def refresh_mirror(*, slot: str) -> Job:

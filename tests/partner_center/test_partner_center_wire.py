@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.customer import SUSPENDABLE, CustomerId, SubscriptionId, SubscriptionKind, SubscriptionStatus
+from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionKind, SubscriptionStatus
 from bot.partner_center import fields, wire
 from bot.partner_center.fields import Unreadable, decode, encode
 from bot.partner_center.wire import Resource
@@ -90,8 +90,8 @@ def test_the_kind_is_known_by_its_marks(raw, kind):
     assert read(**raw).kind is kind
 
 
-def test_what_is_not_known_is_not_suspended():
-    assert read(billingType="license", offerId="NOT-A-GUID").kind not in SUSPENDABLE
+def test_an_offer_that_fits_no_form_is_of_unknown_kind():
+    assert read(billingType="license", offerId="NOT-A-GUID").kind is SubscriptionKind.UNKNOWN
 
 
 @pytest.mark.parametrize(
