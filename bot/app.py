@@ -194,6 +194,7 @@ def desk_of(made: Core, client: AsyncWebClient) -> Desk:
             operators=settings.backstop_operators,
             approvers=settings.backstop_approvers,
             language=settings.backstop_locale,
+            now=made.backstop.now,
         ),
         client=client,
         channels=Channels(settings.backstop_approvals_channel, settings.backstop_overdue_channel),

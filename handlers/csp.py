@@ -34,7 +34,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
 
 async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    person = await desk.people.who_clicked(body)
+    person = await desk.people.who_looks(body)
     word, _, rest = str(body.get("text") or "").strip().partition(" ")
     match word.lower():
         case "" | "help":

@@ -59,7 +59,7 @@ def overdue_key(channel: str, day: date) -> str:
 
 async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, *, by: int) -> None:
     """Show the next page to whoever clicked; the post in the channel stays as it is for the others."""
-    person = await desk.people.who_clicked(body)
+    person = await desk.people.who_looks(body)
     day, _, page = str(body["actions"][0].get("value") or "").partition(":")
     await ack()
     texts = desk.texts_for(person)

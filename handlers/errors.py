@@ -31,7 +31,7 @@ def register_rest(app: AsyncApp, desk: Desk) -> None:
     async def unheard(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
         await ack()
         if body.get("type") == "block_actions" and not body["actions"][0].get("url"):
-            person = await desk.people.who_clicked(body)
+            person = await desk.people.who_looks(body)
             said = desk.texts_for(person)("error-old-button")
             desk.after_ack(tell(desk, body, said, respond))
 
@@ -104,7 +104,7 @@ async def tell(desk: Desk, body: dict[str, Any], words: str, respond: AsyncRespo
 
 async def _who(desk: Desk, body: dict[str, Any]) -> Person:
     try:
-        return await desk.people.who_clicked(body)
+        return await desk.people.who_looks(body)
     except (BackstopError, KeyError):
         user = body.get("user") or {}
         return Person(PersonId(str(user.get("id") or body.get("user_id") or "unknown")), locale=desk.language)

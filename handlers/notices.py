@@ -44,7 +44,7 @@ class Notices:
             answer = await call(
                 desk.client.chat_postMessage,
                 channel=channel,
-                text=headline(first, desk.texts),
+                text=blocks.escaped(headline(first, desk.texts)),
                 blocks=request_card(first, desk.texts),
                 unfurl_links=False,
             )
@@ -82,9 +82,9 @@ class Notices:
 
 def result_message(request: ActionRequest, texts: Texts) -> tuple[str, list[blocks.Block]]:
     """What the requester is told: in one line, and with who decided and what came of it."""
-    said = headline(request, texts)
+    said = blocks.escaped(headline(request, texts))
     told = "\n".join(progress(request, texts)[1:]) or blocks.escaped(request.id)
-    return said, [blocks.section(f"*{blocks.escaped(said)}*"), blocks.section(told)]
+    return said, [blocks.section(f"*{said}*"), blocks.section(told)]
 
 
 async def message(desk: Desk, user_id: str, said: str, body: list[blocks.Block]) -> tuple[str, str]:
@@ -104,7 +104,7 @@ async def draw(desk: Desk, request: ActionRequest, *, channel: str, ts: str) -> 
         desk.client.chat_update,
         channel=channel,
         ts=ts,
-        text=headline(request, desk.texts),
+        text=blocks.escaped(headline(request, desk.texts)),
         blocks=request_card(request, desk.texts),
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -13,6 +14,8 @@ from bot.domain.errors import Unavailable
 from bot.domain.people import Person, PersonId, Right
 from handlers import slack
 
+REMEMBERED = timedelta(minutes=1)
+"""So long a group's members may be taken for known where nothing is decided: Slack allows 20 reads a minute."""
 MOST_LOCALES = 5000
 LOCALE_SECONDS = 1.0
 
@@ -21,9 +24,17 @@ class People:
     """`operators` and `approvers` are ids of users (`U…`, `W…`) or of user groups (`S…`)."""
 
     def __init__(
-        self, client: AsyncWebClient, *, operators: Sequence[str], approvers: Sequence[str], language: str
+        self,
+        client: AsyncWebClient,
+        *,
+        operators: Sequence[str],
+        approvers: Sequence[str],
+        language: str,
+        now: Callable[[], datetime],
     ) -> None:
         self._client = client
+        self._now = now
+        self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._named = {Right.OPERATE: tuple(operators), Right.APPROVE: tuple(approvers)}
         self._language = language
         self._locales: dict[str, str] = {}
@@ -33,10 +44,15 @@ class People:
 
         Raises Unavailable (system `slack`) when a user group cannot be read: without knowing, nobody is let in.
         """
-        user = body.get("user")
-        user_id = str(user["id"] if isinstance(user, dict) else body["user_id"])
-        groups = {name for names in self._named.values() for name in names if name.startswith("S")}
-        members, locale = await asyncio.gather(self._members(sorted(groups)), self.language_of(user_id))
+        return await self._person(_user_id(body), newer_than=self._now())
+
+    async def who_looks(self, body: dict[str, Any]) -> Person:
+        """As `who_clicked` for what decides nothing (a type-ahead asks at every key): may be a minute old."""
+        return await self._person(_user_id(body), newer_than=self._now() - REMEMBERED)
+
+    async def _person(self, user_id: str, *, newer_than: datetime) -> Person:
+        groups = sorted({name for names in self._named.values() for name in names if name.startswith("S")})
+        members, locale = await asyncio.gather(self._members(groups, newer_than), self.language_of(user_id))
         rights = {
             right
             for right, names in self._named.items()
@@ -44,9 +60,18 @@ class People:
         }
         return Person(PersonId(user_id), frozenset(rights), locale)
 
-    async def _members(self, groups: Sequence[str]) -> dict[str, frozenset[str]]:
-        answers = await asyncio.gather(*(self._members_of(group) for group in groups))
+    async def _members(self, groups: Sequence[str], newer_than: datetime) -> dict[str, frozenset[str]]:
+        answers = await asyncio.gather(*(self._known_members_of(group, newer_than) for group in groups))
         return dict(zip(groups, answers, strict=True))
+
+    async def _known_members_of(self, group: str, newer_than: datetime) -> frozenset[str]:
+        read_at, members = self._groups.get(group, (None, frozenset[str]()))
+        if read_at is not None and read_at > newer_than:
+            return members
+        asked_at = self._now()
+        members = await self._members_of(group)
+        self._groups[group] = (asked_at, members)
+        return members
 
     async def _members_of(self, group: str) -> frozenset[str]:
         try:
@@ -74,3 +99,9 @@ class People:
             self._locales.clear()
         self._locales[user_id] = locale
         return locale
+
+
+def _user_id(body: dict[str, Any]) -> str:
+    """Commands carry `user_id`, everything else a `user`."""
+    user = body.get("user")
+    return str(user["id"] if isinstance(user, dict) else body["user_id"])

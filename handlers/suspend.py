@@ -45,6 +45,8 @@ SHORTCUT = Shortcut(
 )
 PATIENCE_SECONDS = 1.2
 """So long Slack waits for our ack while we read live; after it the person sees that we are still reading."""
+LEAST_OF_AN_ID = 6
+"""From so many characters on, what is typed may be part of an id."""
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ async def open_prefilled(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> Non
 
 
 async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    person = await desk.people.who_clicked(body)
+    person = await desk.people.who_looks(body)
     person.must(Right.OPERATE)
     typed = str(body.get("value") or "").strip()
     if not typed:
@@ -99,7 +101,7 @@ async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> 
 
 
 async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    person = await desk.people.who_clicked(body)
+    person = await desk.people.who_looks(body)
     person.must(Right.OPERATE)
     customer_id = (
         _chosen(body["view"], ids.CUSTOMER)
@@ -111,22 +113,23 @@ async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any])
     texts = desk.texts_for(person)
     typed = str(body.get("value") or "").casefold().split()
     found = await desk.backstop.customers.subscriptions(CustomerId(customer_id))
-    matching = [s for s in found if all(word in _searched(s, texts) for word in typed)]
+    matching = [s for s in found if all(_has(s, word, texts) for word in typed)]
     # Those that can be suspended first; the others stay visible, so that nobody wonders where they went.
     matching.sort(key=lambda s: (s.status is not SubscriptionStatus.ACTIVE, s.name))
     await ack(options=forms.options(forms.subscription_option(s, texts) for s in matching))
 
 
-def _searched(subscription: Subscription, texts: Texts) -> str:
-    """What of a subscription may be typed: all that its option shows, and its ids."""
+def _has(subscription: Subscription, word: str, texts: Texts) -> bool:
+    """Whether that word is in what the option shows, or in an id: short words are in many ids by chance."""
     option = forms.subscription_option(subscription, texts)
-    shown = f"{option['text']['text']} {option['description']['text']}"
-    return f"{shown} {subscription.name} {subscription.id} {subscription.offer_id or ''}".casefold()
+    shown = f"{option['text']['text']} {option['description']['text']} {subscription.name}"
+    ids_ = f"{subscription.id} {subscription.offer_id or ''}"
+    return word in shown.casefold() or (len(word) >= LEAST_OF_AN_ID and word in ids_.casefold())
 
 
 async def choose_customer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """Another customer was chosen: remember whose subscriptions to offer, and forget the one chosen before."""
-    person = await desk.people.who_clicked(body)
+    person = await desk.people.who_looks(body)
     person.must(Right.OPERATE)
     option = body["actions"][0].get("selected_option") or {}
     customer_id = CustomerId(str(option.get("value") or ""))

@@ -74,11 +74,6 @@ class AlreadyWaiting(Refused):
 
 
 @dataclass(eq=False)
-class DailyLimitReached(Refused):
-    limit: int
-
-
-@dataclass(eq=False)
 class CannotBeSuspended(Refused):
     """The kind or status of the subscription does not allow it; `why` is a key, not a sentence."""
 

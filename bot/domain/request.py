@@ -133,6 +133,8 @@ class ActionRequest:
     decisions: tuple[Decision, ...] = ()
     acts_at: datetime | None = None
     """Set once approved: not before this moment."""
+    over_daily_limit: bool = False
+    """Whether it waits because enough was suspended that day."""
     closed_by: PersonId | None = None
     """Who withdrew it."""
     closed_at: datetime | None = None
@@ -237,13 +239,14 @@ class ActionRequest:
             attempt=self.attempt + 1,
             lease_until=at + lease,
             holder=holder,
+            over_daily_limit=False,
         )
 
     def postpone(self, *, until: datetime) -> ActionRequest:
-        """Leave it approved, but not before a later moment."""
+        """Leave it approved, but not before a later moment: the daily limit is reached."""
         if self.status is not Status.APPROVED:
             raise self._already_decided()
-        return replace(self, acts_at=until)
+        return replace(self, acts_at=until, over_daily_limit=True)
 
     def wait(self, *, until: datetime) -> ActionRequest:
         """Stay executing, and let nobody take over before that moment."""

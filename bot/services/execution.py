@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
-from bot.domain.errors import AlreadyDecided, NotReady, Throttled, Unavailable, Upstream
+from bot.domain.errors import AlreadyDecided, NotFound, NotReady, Throttled, Unavailable, Upstream
 from bot.domain.request import ActionRequest, Outcome, Status, Verb
 from bot.partner_center.client import PartnerCenter, Written
 from bot.services import jobs
@@ -66,6 +66,8 @@ class Execution:
             await self._again(request, error)
         except TimeoutError:
             await self._again(request, Unavailable(reason="timeout"))
+        except NotFound as error:
+            await self._finish(request, Outcome(confirmed=False, error=error.code), Status.FAILED)
         except Upstream as error:
             await self._finish(request, _failure(error), Status.FAILED)
         else:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId
-from bot.domain.errors import BackstopError, NotFound
+from bot.domain.errors import AlreadyWaiting, BackstopError, NotFound
 from bot.domain.people import Person
 from bot.domain.request import Action, ActionRequest, Reason, RequestId, Status, Verb
 from bot.services import jobs
@@ -138,7 +138,12 @@ class Requests:
                 policy_note=shown.policy_note,
                 dry_run=self.rules.dry_run,
             )
-            await tx.requests.add(request)
+            try:
+                await tx.requests.add(request)
+            except AlreadyWaiting as waiting:
+                if waiting.request_id != request.id:
+                    raise
+                return await tx.requests.get(request.id)  # the same *Confirm*, taken by two replicas at once
             await tx.audit.append(
                 AuditTag.REQUEST_PLACED,
                 request.id,

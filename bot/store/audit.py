@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -63,23 +64,24 @@ class AuditTrail:
         )
         return [_event(row) for row in rows.all()]
 
-    async def since(self, moment: datetime | None = None) -> AsyncIterator[AuditEvent]:
+    async def since(self, moment: datetime | None = None) -> AsyncGenerator[AuditEvent, None]:
         """All entries from that moment on, in order, without holding them all in memory."""
         query = select(audit).order_by(audit.c.seq)
         if moment:
             query = query.where(audit.c.at >= moment)
-        result = await self._connection.stream(query)
-        async for row in result:
-            yield _event(row)
+        async with self._connection.stream(query) as result:
+            async for row in result:
+                yield _event(row)
 
     async def first_broken(self) -> tuple[int, AuditEvent | None]:
         """How many entries there are, and the first that was changed, removed or put in; None when all hold."""
         previous, count = GENESIS, 0
-        async for event in self.since():
-            count += 1
-            if not is_intact(event, previous=previous, seq=count):
-                return count, event
-            previous = event.hash
+        async with aclosing(self.since()) as events:
+            async for event in events:
+                count += 1
+                if not is_intact(event, previous=previous, seq=count):
+                    return count, event
+                previous = event.hash
         return count, None
 
 

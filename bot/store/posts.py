@@ -37,11 +37,12 @@ class Posts:
         if await self.find(key):
             return False
         try:
-            await self._connection.execute(
-                insert(posts).values(
-                    key=key, state="claimed", channel=channel, claimed_at=at, content=content
+            async with self._connection.begin_nested():  # Postgres gives up a transaction after an error
+                await self._connection.execute(
+                    insert(posts).values(
+                        key=key, state="claimed", channel=channel, claimed_at=at, content=content
+                    )
                 )
-            )
         except IntegrityError:
             return False
         return True

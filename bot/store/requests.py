@@ -38,9 +38,11 @@ class Requests:
         if waiting:
             raise AlreadyWaiting(waiting.id)
         try:
-            await self._connection.execute(insert(requests).values(_row(request)))
+            async with self._connection.begin_nested():  # Postgres gives up a transaction after an error
+                await self._connection.execute(insert(requests).values(_row(request)))
         except IntegrityError as error:  # somebody placed it between our look and our insert
-            raise AlreadyWaiting(request.id) from error
+            first = await self.open_for(request.action.verb, request.action.subscription_id)
+            raise AlreadyWaiting(first.id if first else request.id) from error
 
     async def get(self, request_id: str, *, to_change: bool = True) -> ActionRequest:
         """Read one; `to_change` keeps others waiting until our transaction ends. Raises NotFound."""
@@ -84,11 +86,12 @@ class Requests:
         return {Status(status): n for status, n in (await self._connection.execute(query)).all()}
 
     async def expired(self, *, at: datetime, limit: int = 100) -> list[ActionRequest]:
-        """Pending past their time to live."""
+        """Pending past their time to live, but for those another replica's sweep is at."""
         return await self._many(
             select(requests)
             .where(requests.c.status == Status.PENDING, requests.c.expires_at <= at)
             .limit(limit)
+            .with_for_update(skip_locked=True)
         )
 
     async def stranded(self, *, at: datetime, grace: timedelta, limit: int = 100) -> list[ActionRequest]:
@@ -183,6 +186,7 @@ def _row(request: ActionRequest) -> dict[str, Any]:
         "dry_run": request.dry_run,
         "decisions": _decisions(request.decisions),
         "acts_at": request.acts_at,
+        "over_daily_limit": request.over_daily_limit,
         "closed_by": request.closed_by,
         "closed_at": request.closed_at,
         "attempt": request.attempt,
@@ -226,6 +230,7 @@ def _request(row: Row[Any]) -> ActionRequest:
             for d in r["decisions"]
         ),
         acts_at=r["acts_at"],
+        over_daily_limit=r["over_daily_limit"],
         closed_by=PersonId(r["closed_by"]) if r["closed_by"] else None,
         closed_at=r["closed_at"],
         attempt=r["attempt"],

@@ -70,6 +70,7 @@ requests = Table(
     Column("dry_run", Boolean, nullable=False),
     Column("decisions", JSON, nullable=False),
     Column("acts_at", Instant),
+    Column("over_daily_limit", Boolean, nullable=False),
     Column("closed_by", String(32)),
     Column("closed_at", Instant),
     Column("attempt", Integer, nullable=False),

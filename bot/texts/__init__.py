@@ -65,8 +65,12 @@ class Texts:
 
     def money(self, amount: Decimal, currency: str) -> str:
         """The amount with its ISO code: `$` and `¥` each stand for more than one currency."""
-        number = format_currency(amount, currency, "#,##0.00", locale=self._locale)
+        number = self.amount(amount, currency)
         return f"{number}\u00a0{currency}" if self.language == "de" else f"{currency}\u00a0{number}"
+
+    def amount(self, amount: Decimal, currency: str) -> str:
+        """The number alone, where its currency is said beside it."""
+        return format_currency(amount, currency, "#,##0.00", locale=self._locale)
 
     def number(self, number: int) -> str:
         return format_decimal(number, locale=self._locale)

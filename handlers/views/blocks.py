@@ -56,10 +56,15 @@ def section(text: str, *, accessory: Block | None = None, block_id: str | None =
 
 def fields(rows: Sequence[tuple[str, str]]) -> Block:
     """Label over value, two columns; labels are ours, values are mrkdwn."""
-    return {
-        "type": "section",
-        "fields": [mrkdwn(f"*{label}*\n{value}", FIELD) for label, value in rows[:MOST_FIELDS]],
-    }
+    return columns(*(f"*{label}*\n{value}" for label, value in rows))
+
+
+def columns(*texts: str, accessory: Block | None = None) -> Block:
+    """Mrkdwn in two columns, row by row; one on a narrow screen."""
+    block: Block = {"type": "section", "fields": [mrkdwn(text, FIELD) for text in texts[:MOST_FIELDS]]}
+    if accessory:
+        block["accessory"] = accessory
+    return block
 
 
 def context(*texts: str) -> Block:

@@ -45,11 +45,12 @@ def suspend_confirmation(draft_id: str, c: Consequences, texts: Texts) -> View:
         blocks.section(
             texts.mrkdwn("confirm-suspend", customer=blocks.name(c.customer.name), subscription=name)
         ),
+        blocks.context(blocks.name(c.customer.domain or c.customer.id), f"`{c.subscription.id}`"),
         blocks.fields(_facts(c, texts)),
         blocks.section("\n".join(f"• {line}" for line in effects(c, texts))),
         blocks.divider(),
         blocks.section(f"*{texts('policy')}*\n{_verdict(c, texts)}"),
-        blocks.context(*_next(c, texts)),
+        blocks.section("\n".join(_next(c, texts))),
     ]
     return blocks.modal(
         texts("suspend-title"),
@@ -97,8 +98,6 @@ def _facts(c: Consequences, texts: Texts) -> list[tuple[str, str]]:
         texts.number(c.subscription.quantity) if c.subscription.quantity is not None else texts("unknown")
     )
     rows = [
-        (texts("form-customer"), f"{blocks.name(c.customer.name)}\n{blocks.name(c.customer.domain or '')}"),
-        (texts("form-subscription"), f"{blocks.name(c.subscription.name)}\n`{c.subscription.id}`"),
         (texts("status-now"), blocks.escaped(status_words(c.subscription, texts))),
         (texts("quantity"), quantity),
         (texts("form-reason"), texts(f"reason-{c.reason}")),

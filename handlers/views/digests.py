@@ -14,7 +14,8 @@ from handlers.views.policy import next_step
 
 PAGE = 8
 """Customers a page: with everything around them well under Slack's 50 blocks and 13,200 characters."""
-MOST_CURRENCIES = 6
+MOST_CURRENCIES = 5
+"""Each takes two of the ten fields of a section."""
 
 
 def overdue(digest: OverdueDigest, texts: Texts, *, page: int = 0) -> list[Block]:
@@ -28,9 +29,10 @@ def overdue(digest: OverdueDigest, texts: Texts, *, page: int = 0) -> list[Block
     shown = digest.debtors[page * PAGE : (page + 1) * PAGE]
     if not shown and digest.as_of:
         body.append(blocks.section(texts("overdue-nobody")))
-    for debtor in shown:
+    elif page == 0:
         body.append(blocks.divider())
-        body.append(_debtor(debtor, texts))
+    for debtor in shown:
+        body += _debtor(debtor, texts)
     body += _footer(digest, texts, page=page, pages=pages)
     return body
 
@@ -50,17 +52,18 @@ def banner(said: Banner, texts: Texts) -> str:
 
 
 def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
-    """A line a currency and its aging buckets; currencies are never added up."""
-    made: list[Block] = []
+    """A row a currency, with how old it is beside it; currencies are never added up."""
+    cells: list[str] = []
     for currency, balance in list(digest.totals.items())[:MOST_CURRENCIES]:
+        overdue = texts.amount(balance.overdue, currency)
         lines = [
-            f"*{texts('overdue-total', currency=currency, overdue=texts.money(balance.overdue, currency))}*",
-            texts("overdue-open", open=texts.money(balance.open, currency)),
+            f"*{texts('overdue-total', currency=currency, overdue=overdue)}*",
+            texts("overdue-open", open=texts.amount(balance.open, currency)),
         ]
         if balance.disputed:
-            lines.append(texts("overdue-disputed", disputed=texts.money(balance.disputed, currency)))
-        lines.append(_aging(balance, texts))
-        made.append(blocks.section("\n".join(lines)))
+            lines.append(texts("overdue-disputed", disputed=texts.amount(balance.disputed, currency)))
+        cells += ["\n".join(lines), _aging(balance, texts)]
+    made = [blocks.columns(*cells)] if cells else []
     left = len(digest.totals) - MOST_CURRENCIES
     if left > 0:
         made.append(blocks.context(texts.count("overdue-more-currencies", left)))
@@ -68,33 +71,36 @@ def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
 
 
 def _aging(balance: Balance, texts: Texts) -> str:
+    """What is past due by its age, two buckets a line."""
     parts = [
-        f"{bucket_name(bucket, texts)} {texts.money(amount, balance.currency)}"
+        f"{bucket_name(bucket, texts)}: {texts.amount(amount, balance.currency)}"
         for bucket, amount in balance.buckets.items()
-        if amount
+        if amount and bucket is not AgingBucket.CURRENT
     ]
-    return " · ".join(parts)
+    return "\n".join(" · ".join(parts[at : at + 2]) for at in range(0, len(parts), 2)) or "–"
 
 
 def bucket_name(bucket: AgingBucket, texts: Texts) -> str:
     return texts(f"bucket-{bucket.value.replace('+', '-plus')}")
 
 
-def _debtor(debtor: Debtor, texts: Texts) -> Block:
+def _debtor(debtor: Debtor, texts: Texts) -> list[Block]:
+    """Who and since when at the left, how much at the right; below it what to know before acting."""
     party = debtor.party
     name = blocks.name(debtor.customer.name if debtor.customer else party.customer)
-    lines = [
-        f"*{name}* · {_owed(party.balances.values(), texts)}",
-        texts.count("overdue-oldest", party.oldest_days, step=next_step(debtor.standing, texts)),
-    ]
+    age = texts.count("overdue-oldest", party.oldest_days, step=next_step(debtor.standing, texts))
+    row = blocks.columns(
+        f"*{name}*\n{age}", _owed(party.balances.values(), texts), accessory=_suspend(debtor, texts)
+    )
+    notes = []
     if debtor.customer is None:
         key = "overdue-by-name" if debtor.suggestion else "overdue-unmapped"
         domain = debtor.suggestion.domain if debtor.suggestion else ""
-        lines.append(f"_{texts.mrkdwn(key, domain=blocks.name(domain or ''))}_")
+        notes.append(texts.mrkdwn(key, domain=blocks.name(domain or "")))
     disputed = [texts.money(b.disputed, c) for c, b in party.balances.items() if b.disputed]
     if disputed:
-        lines.append(texts("overdue-disputed", disputed=", ".join(disputed)))
-    return blocks.section("\n".join(lines), accessory=_suspend(debtor, texts))
+        notes.append(texts("overdue-disputed", disputed=", ".join(disputed)))
+    return [row, blocks.context(" · ".join(notes))] if notes else [row]
 
 
 def _suspend(debtor: Debtor, texts: Texts) -> Block | None:
@@ -112,7 +118,7 @@ def _suspend(debtor: Debtor, texts: Texts) -> Block | None:
 
 def _owed(balances: Iterable[Balance], texts: Texts) -> str:
     amounts = [texts.money(b.overdue, b.currency) for b in balances if b.overdue > 0]
-    return ", ".join(amounts) if amounts else texts("overdue-nothing-dunnable")
+    return "\n".join(f"*{amount}*" for amount in amounts) if amounts else texts("overdue-nothing-dunnable")
 
 
 def _footer(digest: OverdueDigest, texts: Texts, *, page: int, pages: int) -> list[Block]:

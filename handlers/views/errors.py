@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bot.domain.errors import BackstopError, Invalid, NotFound, NotPermitted, Upstream
+from bot.domain.errors import BackstopError, CannotBeSuspended, Invalid, NotFound, NotPermitted, Upstream
 from bot.texts import Mrkdwn, Texts
 from handlers.views import blocks
 from handlers.views.blocks import View
@@ -53,8 +53,10 @@ def _facts(error: BackstopError, texts: Texts) -> dict[str, object]:
             facts[name] = blocks.moment(value)
         elif name == "by":
             facts[name] = blocks.person(value) if value else Mrkdwn(texts("somebody"))
-        elif name == "status" and isinstance(value, str) and texts.has(f"status-{value}"):
-            facts[name] = texts(f"status-{value}")
+        elif name == "status" and isinstance(value, str):
+            of_subscription = isinstance(error, CannotBeSuspended)
+            key = f"subscription-{value}" if of_subscription else f"status-{value}"
+            facts[name] = texts(key) if texts.has(key) else value
         elif isinstance(value, str | int):
             facts[name] = value
         elif hasattr(value, "items"):

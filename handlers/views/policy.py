@@ -22,6 +22,8 @@ def reasons(standing: Standing, texts: Texts) -> list[str]:
     for rule in standing.reasons:
         name, _, stage = rule.rule.partition(":")
         fact = blocks.harmless(rule.fact)
+        if name in ("stage", "before_first_stage"):
+            fact = fact.partition(" ")[0]  # of `45 >= 30` only the days: the words tell the rest
         said.append(texts(f"rule-{name.replace('_', '-')}", stage=stage, fact=fact))
     return said
 

@@ -72,6 +72,8 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
             lines.append(texts.count("card-waits", missing))
             lines.append(texts.mrkdwn("card-expires", at=blocks.moment(request.expires_at)))
         case Status.APPROVED if request.acts_at:
+            if request.over_daily_limit:
+                lines.append(texts("card-waits-daily-limit"))
             lines.append(texts.mrkdwn("card-acts-at", at=blocks.moment(request.acts_at)))
         case Status.EXECUTING:
             lines.append(texts("card-executing" if request.attempt <= 1 else "card-executing-again"))
@@ -95,8 +97,8 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
                 )
             )
         case Status.DONE | Status.FAILED | Status.UNKNOWN if request.outcome and request.closed_at:
+            lines[0] += f" · {texts.mrkdwn('card-ended-at', at=blocks.moment(request.closed_at))}"
             lines.append(outcome(request, request.outcome, texts))
-            lines.append(texts.mrkdwn("card-ended-at", at=blocks.moment(request.closed_at)))
     return lines
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.domain.customer import SUSPENDABLE, Cloud, SubscriptionKind, SubscriptionStatus, deletion_deadline
+from bot.domain.customer import (
+    Cloud,
+    SubscriptionKind,
+    SubscriptionStatus,
+    deletion_deadline,
+    must_be_suspendable,
+)
+from bot.domain.errors import CannotBeSuspended, NotOurCustomer
 from tests.builders import a_customer, a_subscription
 
 SUSPENDED_ON = date(2026, 11, 23)
@@ -80,9 +87,25 @@ def test_the_fingerprint_does_not_change_with_the_case_of_microsofts_words():
     assert a_subscription(status_word="Active").fingerprint == a_subscription().fingerprint
 
 
-@pytest.mark.parametrize("kind", [K.MARKETPLACE, K.SOFTWARE, K.UNKNOWN])
-def test_what_microsoft_does_not_document_is_not_suspended(kind: SubscriptionKind):
-    assert kind not in SUSPENDABLE
+@pytest.mark.parametrize("kind", [K.MARKETPLACE, K.SOFTWARE])
+def test_a_kind_without_a_documented_suspension_is_refused(kind: SubscriptionKind):
+    with pytest.raises(CannotBeSuspended):
+        must_be_suspendable(a_subscription(kind=kind), of=a_customer())
+
+
+def test_a_kind_nobody_knows_is_left_to_microsoft_to_refuse():
+    must_be_suspendable(a_subscription(kind=K.UNKNOWN), of=a_customer())
+
+
+@pytest.mark.parametrize("status", [s for s in SubscriptionStatus if s is not SubscriptionStatus.ACTIVE])
+def test_only_an_active_subscription_is_suspended(status: SubscriptionStatus):
+    with pytest.raises(CannotBeSuspended):
+        must_be_suspendable(a_subscription(status=status), of=a_customer())
+
+
+def test_nobody_elses_customer_is_suspended():
+    with pytest.raises(NotOurCustomer):
+        must_be_suspendable(a_subscription(), of=a_customer(relationship="advisor"))
 
 
 def test_the_shorter_of_two_ends_is_told_even_on_the_very_day():

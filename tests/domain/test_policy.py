@@ -49,8 +49,16 @@ def judged(
     tenant: str | None = CONTOSO,
     on: date = TODAY,
     data_is_fresh: bool = True,
+    data_is_complete: bool = True,
 ) -> Standing:
-    return standing(policy, exposure, tenant=tenant, on=on, data_is_fresh=data_is_fresh)
+    return standing(
+        policy,
+        exposure,
+        tenant=tenant,
+        on=on,
+        data_is_fresh=data_is_fresh,
+        data_is_complete=data_is_complete,
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +115,7 @@ def test_where_a_customer_stands(
     ("given", "reason"),
     [
         pytest.param({"data_is_fresh": False}, "data_too_old", id="stale books"),
+        pytest.param({"data_is_complete": False}, "rows_unread", id="rows that could not be read"),
         pytest.param({"tenant": None}, "not_mapped", id="nobody we know"),
         pytest.param({"policy": exempt()}, "exempt", id="an exemption, to its last day"),
         pytest.param({"policy": exempt(), "tenant": CONTOSO.upper()}, "exempt", id="an id in other case"),

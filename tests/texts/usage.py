@@ -46,12 +46,6 @@ def strings() -> set[str]:
     }
 
 
-def prefixes() -> set[str]:
-    """What every f-string opens with."""
-    openings = {_opening(node) for _, module in modules() for node in ast.walk(module)}
-    return {opening for opening in openings if opening}
-
-
 def lookups() -> list[Lookup]:
     """Every call of the texts whose key can be read, at least in part."""
     return [

@@ -62,7 +62,8 @@ function switchTo(someone) {
 /** Do what the address says. */
 async function follow(takeFocus = false) {
   const route = read();
-  const wanted = (route.slug && channelBySlug(route.slug)) || workspace().channels[0];
+  const { channels } = workspace();
+  const wanted = (route.slug && channelBySlug(route.slug)) || channels.find((each) => each.unread) || channels[0];
   write({ slug: channelSlug(wanted), rest: route.ts ?? route.tab ?? "" });
   followed = location.href;
   const isThread = route.pane === "thread" && route.ts;

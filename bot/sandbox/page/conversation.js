@@ -107,7 +107,7 @@ export class Conversation {
     const messages = answer.messages.filter(belongs);
     if (before) log.prepend(messages, answer.more);
     else log.show(messages, { more: answer.more, unread: first ? channel(id)?.unread ?? 0 : 0 });
-    if (first && log.stick) log.toEnd();
+    if (first && log.stick) log.toNew();
     this.markRead();
   }
 

@@ -45,6 +45,15 @@ export class Log {
     this.stick = true;
   }
 
+  /** Go to the end, or to where the new messages begin when they are more than fits. */
+  toNew() {
+    this.toEnd();
+    const mark = this.list.querySelector(".new-divider");
+    if (!mark || mark.getBoundingClientRect().top >= this.scroller.getBoundingClientRect().top) return;
+    mark.scrollIntoView();
+    this.stick = false;
+  }
+
   /**
    * Show these messages, oldest first; before the last `unread` of them stands *New*. What is known from before
    * or after them stays: older ones were asked for, newer ones came while these were fetched.

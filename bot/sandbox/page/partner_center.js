@@ -56,7 +56,7 @@ export class PartnerCenter {
       return;
     }
     this.snapshot = answer;
-    this.subtitle = answer.cloud;
+    this.subtitle = `What Microsoft's side holds (cloud: ${answer.cloud})`;
     this.#compare();
     this.#draw();
   }

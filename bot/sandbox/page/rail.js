@@ -20,6 +20,7 @@ export class Rail {
       ...people.filter((each) => !each.is_bot).map((each) =>
         el("option", { value: each.handle }, `${each.name.split(" ")[0]} · ${each.role}`)));
     select.value = me().handle;
+    const focused = this.node.contains(document.activeElement);
     this.node.replaceChildren(
       el("header.rail-head", {}, el("span.workspace-name", {}, team.name)),
       el("div.rail-scroll", {},
@@ -29,6 +30,7 @@ export class Rail {
         el("label.rail-title", { for: "you-are" }, "You are"),
         el("div.person-switch", {}, avatar({ ...me(), app: false }), select),
         this.theme));
+    if (focused) select.focus();
   }
 
   #list(title, channels) {

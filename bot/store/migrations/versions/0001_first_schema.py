@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("dry_run", sa.Boolean(), nullable=False),
         sa.Column("decisions", sa.JSON(), nullable=False),
         sa.Column("acts_at", Instant(), nullable=True),
+        sa.Column("over_daily_limit", sa.Boolean(), nullable=False),
         sa.Column("closed_by", sa.String(length=32), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
