@@ -6,12 +6,14 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -19,6 +21,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import ArgumentError
 
 import handlers
 from bot import courier, policy_file, store
@@ -48,6 +51,7 @@ from handlers.people import People
 
 SWEEP_SECONDS = 30
 CATCH_UP = timedelta(minutes=5)
+EVERYWHERE = "0.0.0.0"  # noqa: S104  Slack, or a proxy before us, has to reach us
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 log = logging.getLogger(__name__)
@@ -95,18 +99,24 @@ def migrate(settings: Settings) -> bool:
             "check the address, and that it is running"
         ) from error
     except Exception as error:  # a driver's own complaint about the address
-        raise StartFailed(
-            "DATABASE_URL: use sqlite:///path/to/file.db or postgresql://user:password@host/name "
-            f"({type(error).__name__})"
-        ) from error
+        raise _bad_address(error) from error
     return changed
 
 
+def _bad_address(error: Exception) -> StartFailed:
+    return StartFailed(
+        "DATABASE_URL: use sqlite:///path/to/file.db or postgresql://user:password@host/name "
+        f"({type(error).__name__})"
+    )
+
+
 def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
-    """Construct everything that does not talk to Slack. Raises BadSettings, BadPolicy."""
+    """Construct everything that does not talk to Slack. Raises BadSettings, BadPolicy, StartFailed."""
     policy = policy_file.load(settings.backstop_policy_file)
-    db = Store(settings.database_url, now=now)
-    post = Courier(sync_url(settings.database_url))
+    try:
+        db, post = Store(settings.database_url, now=now), Courier(sync_url(settings.database_url))
+    except (ArgumentError, ValueError) as error:
+        raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now)
     backstop = Backstop(
         requests=Requests(
@@ -173,6 +183,11 @@ def partner_center_of(
     return client, (api, authority)
 
 
+def slack_is_here(settings: Settings) -> bool:
+    """Whether Slack is a sandbox on this machine: then no proxy leads to it, and nobody else need reach us."""
+    return urlsplit(settings.slack_api_url).hostname in LOOPBACK
+
+
 def slack_client(settings: Settings) -> AsyncWebClient:
     token = settings.slack_bot_token
     client = AsyncWebClient(
@@ -180,7 +195,7 @@ def slack_client(settings: Settings) -> AsyncWebClient:
         base_url=settings.slack_api_url,
         retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
     )
-    if urlsplit(settings.slack_api_url).hostname in LOOPBACK:
+    if slack_is_here(settings):
         client.proxy = None  # the SDK takes HTTPS_PROXY and does not know NO_PROXY
     return client
 
@@ -233,6 +248,8 @@ class Application:
         """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed."""
         await asyncio.to_thread(migrate, self.settings)
         await self.core.store.ping()
+        # Without a session of its own the SDK opens a connection, and shakes hands on it, for every single call.
+        self._client.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self._client.timeout))
         authorized = await self._sign_in_to_slack()
         await self.core.courier.open()
         if self._works:
@@ -251,6 +268,8 @@ class Application:
             await self._web.stop()
         await self.desk.drain()
         await self.core.close()
+        if self._client.session:
+            await self._client.session.close()
 
     async def _sign_in_to_slack(self) -> AuthorizeResult:
         try:
@@ -278,13 +297,16 @@ class Application:
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
-            await self.core.courier.start(work, executor=worker)
+            self.core.courier.hold()
         except AlreadyRunning as error:
             raise StartFailed(
                 f"another Backstop already works on {error}: stop it first, "
                 "or use Postgres to run more than one process"
             ) from error
+        # What the last bearer of the name left behind comes first: once jobs run, some of it would be our own.
         await backstop.execution.begin(worker)
+        await backstop.posts.begin(worker)
+        await self.core.courier.start(work, executor=worker)
         if self.settings.backstop_overdue_channel:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
@@ -316,7 +338,7 @@ class Application:
         http = app if self.settings.mode is Mode.HTTP else None
         self._web = Web(app=http, checks={"database": self._database_answers, "slack": self._hears_slack})
         try:
-            await self._web.start(port)
+            await self._web.start(port, host="127.0.0.1" if slack_is_here(self.settings) else EVERYWHERE)
         except OSError as error:
             raise StartFailed(
                 f"PORT: {port} cannot be listened on ({os.strerror(error.errno or 0)}): "
@@ -354,19 +376,35 @@ def bolt_app(settings: Settings, desk: Desk, client: AsyncWebClient, authorized:
         return authorized
 
     secret = settings.slack_signing_secret
-    app = AsyncApp(
-        name="backstop",
-        client=client,
-        authorize=authorize,
-        signing_secret=secret.get_secret_value() if secret else "",
-        request_verification_enabled=settings.mode is Mode.HTTP,
-        process_before_response=True,
-    )
+    with _only_errors("slack_bolt.AsyncApp"):  # it would warn that it has no use for our SLACK_BOT_TOKEN
+        app = AsyncApp(
+            name="backstop",
+            client=client,
+            authorize=authorize,
+            signing_secret=secret.get_secret_value() if secret else "",
+            request_verification_enabled=settings.mode is Mode.HTTP,
+            process_before_response=True,
+        )
     errors.register(app, desk)
     for feature in handlers.features():
         feature.register(app, desk)
     errors.register_rest(app, desk)
     return app
+
+
+@contextmanager
+def _only_errors(name: str) -> Iterator[None]:
+    """Keep a library's warnings out of the log for a moment."""
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger = logging.getLogger(name)
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)
 
 
 def check_ready_to_run(settings: Settings, *, listens: bool) -> None:

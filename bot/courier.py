@@ -69,12 +69,29 @@ class Courier:
             DBOSClient, system_database_url=self._url_text, application_name=APP, system_database_pool_size=2
         )
 
+    def hold(self) -> None:
+        """Be the only process that works on this SQLite file. Raises AlreadyRunning when another one does."""
+        if self._lock or self._url.get_backend_name() != "sqlite" or not self._url.database:
+            return
+        path = Path(self._url.database + ".lock")
+        lock = path.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise AlreadyRunning(self._url.database) from error
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+
     async def start(self, handlers: Mapping[str, Handler], *, executor: str) -> None:
         """Run jobs in this process, on this event loop, under a name no other living process bears.
 
         Raises AlreadyRunning when another process works on the same SQLite file.
         """
-        self._hold_sqlite()
+        self.hold()
         self._handlers = handlers
         logging.getLogger("dbos").setLevel(logging.WARNING)
         DBOS(
@@ -151,22 +168,6 @@ class Courier:
         finally:
             if task:
                 self._running.discard(task)
-
-    def _hold_sqlite(self) -> None:
-        if self._url.get_backend_name() != "sqlite" or not self._url.database:
-            return
-        path = Path(self._url.database + ".lock")
-        lock = path.open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise AlreadyRunning(self._url.database) from error
-        lock.seek(0)
-        lock.truncate()
-        lock.write(str(os.getpid()))
-        lock.flush()
-        self._lock = lock
 
     def _ready(self) -> DBOSClient:
         if self._client is None:

@@ -24,7 +24,7 @@ class Web:
         self._runner: web.AppRunner | None = None
         self.port = 0
 
-    async def start(self, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  a container must be reachable
+    async def start(self, port: int, *, host: str) -> None:
         """Listen. Raises OSError when the port is taken."""
         server = web.Application(client_max_size=MOST_BYTES)
         server.router.add_get("/healthz", self._healthz)
@@ -49,7 +49,12 @@ class Web:
             return web.Response(status=401, text="the request is not signed")
         if self._app is None:
             return web.Response(status=404)
-        return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
+        try:
+            return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # Listeners answer for themselves; what gets here is a body that is not what Slack sends.
+            log.exception("a request could not be read")
+            return web.Response(status=400, text="the request cannot be read")
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True})

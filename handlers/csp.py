@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,9 @@ def show_help(desk: Desk, person: Person, *, mistyped: str = "") -> list[blocks.
     """What this person may do; behind a mistyped word, the nearest one that exists."""
     texts = desk.texts_for(person)
     commands = [c for c in handlers.commands() if c.right is None or c.right in person.rights]
-    hint = ""
+    hint = "" if person.rights else texts("help-no-rights")
+    if not person.rights:
+        commands = [replace(c, subcommands=c.subcommands[:1]) for c in commands]
     if mistyped:
         words = [usage.split()[0] for usage, _ in COMMAND.subcommands]
         near = difflib.get_close_matches(mistyped.lower(), words, n=1)

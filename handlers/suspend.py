@@ -19,7 +19,7 @@ from bot.domain.customer import (
     deletion_deadline,
     must_be_suspendable,
 )
-from bot.domain.errors import BackstopError, Invalid, NotFound
+from bot.domain.errors import BackstopError, Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
 from bot.domain.policy import Standing
 from bot.domain.request import Reason, Verb
@@ -45,6 +45,8 @@ SHORTCUT = Shortcut(
 )
 PATIENCE_SECONDS = 1.2
 """So long Slack waits for our ack while we read live; after it the person sees that we are still reading."""
+PUSHED_WITHIN = (0.1, 0.3, 1.0, 2.0)
+"""Seconds between the tries to fill a view that Slack may still be pushing."""
 LEAST_OF_AN_ID = 6
 """From so many characters on, what is typed may be part of an id."""
 
@@ -270,7 +272,21 @@ async def _show_when_read(
     except Exception as error:
         words = await errors.words_for(desk, error, person=person, attempted=ids.SUSPEND_FORM)
         view = refusal(words, desk.texts_for(person))
-    await call(desk.client.views_update, external_id=draft.id, view=view)
+    await _fill_waiting(desk, draft, view)
+
+
+async def _fill_waiting(desk: Desk, draft: Draft, view: blocks.View) -> None:
+    """Show it where the person waits. Slack knows that view only once it has taken in our ack."""
+    for pause in PUSHED_WITHIN:
+        try:
+            await call(desk.client.views_update, external_id=draft.id, view=view)
+        except Rejected as error:
+            if error.reason != "not_found":
+                raise
+            await asyncio.sleep(pause)
+        else:
+            return
+    log.info("nobody waits any more: the form was closed")
 
 
 async def _show_form(desk: Desk, person: Person, draft: Draft, words: str, trigger: str) -> None:

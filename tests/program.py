@@ -64,9 +64,11 @@ def carried_out(
 class Program:
     """One that goes on until it is told to stop; what it says on stderr is kept in a file."""
 
-    def __init__(self, *arguments: str, settings: Mapping[str, str], cwd: Path, name: str = "") -> None:
+    def __init__(
+        self, *arguments: str, settings: Mapping[str, str], cwd: Path, name: str = "", module: str = "bot"
+    ) -> None:
         self.name = name or arguments[0]
-        self._arguments = arguments
+        self._arguments = ("-m", module, *arguments)
         self._environment = environment(**settings)
         self._cwd = cwd
         self._stderr = cwd / f"{self.name}.err"
@@ -76,7 +78,7 @@ class Program:
         """Begin; it is not up yet."""
         with self._stderr.open("ab") as stderr:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", *self._arguments),
+                *(sys.executable, *self._arguments),
                 env=self._environment,
                 cwd=self._cwd,
                 stdout=asyncio.subprocess.PIPE,

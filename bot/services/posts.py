@@ -21,6 +21,16 @@ class Posts:
     def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
+        self._worker = ""
+
+    async def begin(self, worker: str) -> None:
+        """Post under this name, and let go of what its last bearer claimed and did not live to post.
+
+        As for `Execution.begin`: no two living workers bear one name.
+        """
+        self._worker = worker
+        async with self._store.begin() as tx:
+            await tx.posts.give_back(worker)
 
     async def find(self, key: str) -> Post | None:
         async with self._store.read() as tx:
@@ -57,9 +67,9 @@ class Posts:
         """
         at = self._now()
         async with self._store.begin() as tx:
-            claimed = await tx.posts.claim(key, channel=channel, at=at) or await tx.posts.reclaim(
-                key, at=at, before=at - GIVEN_UP_AFTER
-            )
+            claimed = await tx.posts.claim(
+                key, channel=channel, at=at, holder=self._worker
+            ) or await tx.posts.reclaim(key, at=at, before=at - GIVEN_UP_AFTER, holder=self._worker)
         if claimed:
             await self._send(key, send)
         return claimed

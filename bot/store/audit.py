@@ -69,9 +69,12 @@ class AuditTrail:
         query = select(audit).order_by(audit.c.seq)
         if moment:
             query = query.where(audit.c.at >= moment)
-        async with self._connection.stream(query) as result:
+        result = await self._connection.stream(query)
+        try:  # its own context manager leaves it open when a reader stops early
             async for row in result:
                 yield _event(row)
+        finally:
+            await result.close()
 
     async def first_broken(self) -> tuple[int, AuditEvent | None]:
         """How many entries there are, and the first that was changed, removed or put in; None when all hold."""

@@ -31,28 +31,42 @@ class Posts:
         self._connection = connection
 
     async def claim(
-        self, key: str, *, channel: str, at: datetime, content: dict[str, Any] | None = None
+        self,
+        key: str,
+        *,
+        channel: str,
+        at: datetime,
+        holder: str = "",
+        content: dict[str, Any] | None = None,
     ) -> bool:
-        """Whether the caller is the one who may post it; only the first is."""
+        """Whether the caller is the one who may post it; only the first is.
+
+        `holder` is a worker that may post it again after its own death (`give_back`).
+        """
         if await self.find(key):
             return False
         try:
             async with self._connection.begin_nested():  # Postgres gives up a transaction after an error
                 await self._connection.execute(
                     insert(posts).values(
-                        key=key, state="claimed", channel=channel, claimed_at=at, content=content
+                        key=key,
+                        state="claimed",
+                        channel=channel,
+                        claimed_at=at,
+                        holder=holder,
+                        content=content,
                     )
                 )
         except IntegrityError:
             return False
         return True
 
-    async def reclaim(self, key: str, *, at: datetime, before: datetime) -> bool:
+    async def reclaim(self, key: str, *, at: datetime, before: datetime, holder: str = "") -> bool:
         """Take over a claim that was made before that moment and never came to a post."""
         changed = await self._connection.execute(
             update(posts)
             .where(posts.c.key == key, posts.c.state == "claimed", posts.c.claimed_at < before)
-            .values(claimed_at=at)
+            .values(claimed_at=at, holder=holder)
         )
         return bool(changed.rowcount == 1)
 
@@ -68,6 +82,12 @@ class Posts:
     async def release(self, key: str) -> None:
         """Give a claim back after Slack definitely refused the post."""
         await self._connection.execute(posts.delete().where(posts.c.key == key, posts.c.state == "claimed"))
+
+    async def give_back(self, holder: str) -> None:
+        """Give back what this worker claimed before it died; some of it may have been posted."""
+        await self._connection.execute(
+            posts.delete().where(posts.c.holder == holder, posts.c.state == "claimed")
+        )
 
     async def find(self, key: str) -> Post | None:
         row = (await self._connection.execute(select(posts).where(posts.c.key == key))).one_or_none()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, or_, select, update
+from sqlalchemy import Row, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,8 @@ from bot.domain.request import (
     Verdict,
 )
 from bot.store.tables import posts, requests
+
+COUNT_LOCK = 0x436F756E  # any number, as long as it is always this one
 
 
 class Requests:
@@ -146,7 +148,12 @@ class Requests:
         )
 
     async def suspended_since(self, since: datetime) -> int:
-        """Suspensions that were begun since that moment, whatever came of them; dry runs do not count."""
+        """Suspensions that were begun since that moment, whatever came of them; dry runs do not count.
+
+        Whoever counts next waits until our transaction ends: of many at once none slips past a limit.
+        """
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({COUNT_LOCK})"))
         query = select(func.count()).where(
             requests.c.verb == Verb.SUSPEND,
             requests.c.dry_run.is_(False),

@@ -29,6 +29,7 @@ from bot.store.posts import Posts
 from bot.store.requests import Requests
 
 SQLITE_BUSY_MS = 30_000
+CONNECT_SECONDS = "6"
 MOST_WORKERS = 1000
 MIGRATION_LOCK = 0x4261636B  # any number, as long as it is always this one
 
@@ -153,7 +154,9 @@ def async_url(url: str) -> URL:
         case "sqlite":
             return parsed.set(drivername="sqlite+aiosqlite")
         case "postgresql" | "postgres":
-            return parsed.set(drivername="postgresql+psycopg")
+            # A server that takes the connection and says nothing would be waited for without end.
+            patience = {"connect_timeout": CONNECT_SECONDS, **parsed.query}
+            return parsed.set(drivername="postgresql+psycopg", query=patience)
         case other:
             raise ValueError(f"{other} is not supported")
 

@@ -105,6 +105,7 @@ posts = Table(
     Column("channel", String(32), nullable=False),
     Column("ts", String(32)),
     Column("claimed_at", Instant, nullable=False),
+    Column("holder", String(128), nullable=False),  # the worker that may post it again, should it die
     Column("drawn", Integer),  # the version of the request that its card shows
     Column("content", JSON),
 )

@@ -73,11 +73,16 @@ def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
 def _aging(balance: Balance, texts: Texts) -> str:
     """What is past due by its age, two buckets a line."""
     parts = [
-        f"{bucket_name(bucket, texts)}: {texts.amount(amount, balance.currency)}"
+        _in_one_line(f"{bucket_name(bucket, texts)}: {texts.amount(amount, balance.currency)}")
         for bucket, amount in balance.buckets.items()
         if amount and bucket is not AgingBucket.CURRENT
     ]
     return "\n".join(" · ".join(parts[at : at + 2]) for at in range(0, len(parts), 2)) or "–"
+
+
+def _in_one_line(text: str) -> str:
+    """A line ends neither at a space nor behind a dash of it."""
+    return text.replace(" ", "\u00a0").replace("–", "–\u2060")
 
 
 def bucket_name(bucket: AgingBucket, texts: Texts) -> str:
@@ -92,7 +97,7 @@ def _debtor(debtor: Debtor, texts: Texts) -> list[Block]:
     row = blocks.columns(
         f"*{name}*\n{age}", _owed(party.balances.values(), texts), accessory=_suspend(debtor, texts)
     )
-    notes = []
+    notes: list[str] = []
     if debtor.customer is None:
         key = "overdue-by-name" if debtor.suggestion else "overdue-unmapped"
         domain = debtor.suggestion.domain if debtor.suggestion else ""

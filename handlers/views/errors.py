@@ -5,8 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bot.domain.errors import BackstopError, CannotBeSuspended, Invalid, NotFound, NotPermitted, Upstream
-from bot.texts import Mrkdwn, Texts
+from bot.domain.errors import (
+    AlreadyDecided,
+    BackstopError,
+    CannotBeSuspended,
+    Invalid,
+    NotFound,
+    NotPermitted,
+    Upstream,
+)
+from bot.texts import Texts
 from handlers.views import blocks
 from handlers.views.blocks import View
 
@@ -26,6 +34,8 @@ def key(error: BackstopError, texts: Texts) -> str:
     generic = f"error-{error.code}"
     if isinstance(error, NotPermitted):
         return f"{generic}-{error.right}"
+    if isinstance(error, AlreadyDecided) and not error.by:
+        return f"{generic}-by-nobody"
     if isinstance(error, NotFound):
         return f"{generic}-{error.what}"
     if isinstance(error, Invalid):
@@ -52,7 +62,7 @@ def _facts(error: BackstopError, texts: Texts) -> dict[str, object]:
         if isinstance(value, datetime):
             facts[name] = blocks.moment(value)
         elif name == "by":
-            facts[name] = blocks.person(value) if value else Mrkdwn(texts("somebody"))
+            facts[name] = blocks.person(value) if value else ""
         elif name == "status" and isinstance(value, str):
             of_subscription = isinstance(error, CannotBeSuspended)
             key = f"subscription-{value}" if of_subscription else f"status-{value}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from typing import Any
 
 import aiohttp
@@ -54,12 +56,33 @@ class App:
 
 
 class Pane:
+    """A Partner Center with one subscription, `s1`."""
+
+    def __init__(self) -> None:
+        self.status = "active"
+
     def snapshot(self) -> Json:
         return {"cloud": "global", "customers": [], "log": []}
 
+    def suspend_outside(self, subscription_id: str) -> None:
+        self._become("suspended", subscription_id)
+
+    def resume_outside(self, subscription_id: str) -> None:
+        self._become("active", subscription_id)
+
+    def _become(self, status: str, subscription_id: str) -> None:
+        if subscription_id != "s1":
+            raise LookupError(subscription_id)
+        self.status = status
+
 
 @pytest.fixture
-async def slack() -> AsyncIterator[SlackSandbox]:
+def pane() -> Pane:
+    return Pane()
+
+
+@pytest.fixture
+async def slack(pane: Pane) -> AsyncIterator[SlackSandbox]:
     manifest = {
         "features": {
             "slash_commands": [{"command": "/csp", "description": "Ask", "usage_hint": "help"}],
@@ -68,7 +91,7 @@ async def slack() -> AsyncIterator[SlackSandbox]:
         "settings": {"interactivity": {"is_enabled": True}},
         "oauth_config": {"scopes": {"bot": ["chat:write", "files:write"]}},
     }
-    slack = SlackSandbox(manifest=manifest, partner_center=Pane())
+    slack = SlackSandbox(manifest=manifest, partner_center=pane)
     await slack.start()
     yield slack
     await slack.stop()
@@ -94,11 +117,26 @@ async def test_it_shows_the_workspace_to_one_person(page: Page, app: App):
     await app.call("chat.postMessage", channel="C0BILLING", text="hi")
     state = await page.get("state", **{"as": "U0ANA"})
     assert (state["workspace"]["name"], state["me"]) == ("Northwind Cloud (sandbox)", "U0ANA")
-    assert [c["with"] for c in state["channels"] if c["kind"] == "dm"] == ["U0ANA"]
+    assert [c["with"] for c in state["channels"] if c["kind"] == "dm"] == ["U0BACKSTOP"]
     assert {c["name"]: c["unread"] for c in state["channels"]}["csp-billing"] == 1
     assert state["commands"] == [{"command": "/csp", "description": "Ask", "usage_hint": "help"}]
     assert state["shortcuts"][0]["callback_id"] == "t"
-    assert state["app"]["connected"] is False
+    assert {"id": "S0BILLING", "handle": "billing"} in state["groups"]
+    assert (state["app"]["connected"], state["app"]["home_tab"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "me"),
+    [
+        pytest.param({"as": "U0MEI"}, "U0MEI", id="an id"),
+        pytest.param({"as": "ben"}, "U0BEN", id="a handle"),
+        pytest.param({}, "U0ANA", id="nobody"),
+        pytest.param({"as": "carl"}, "U0ANA", id="a stranger"),
+        pytest.param({"as": "backstop"}, "U0ANA", id="the app"),
+    ],
+)
+async def test_whoever_comes_plays_somebody(asked: dict[str, str], me: str, page: Page):
+    assert (await page.get("state", **asked))["me"] == me
 
 
 async def test_reading_clears_the_unread_mark(page: Page, app: App):
@@ -172,6 +210,16 @@ async def test_the_stream_tells_what_happens(page: Page, app: App):
     ]
 
 
+async def test_a_page_that_cannot_keep_up_is_sent_to_start_over(page: Page, slack: SlackSandbox):
+    url = page.url + "page/api/stream"
+    async with asyncio.timeout(10), page.session.get(url, params={"as": "U0ANA"}) as stream:
+        assert await stream.content.readuntil(b"\n\n") == b"retry: 500\n\n"
+        for _ in range(2001):
+            slack.partner_center_changed()
+        rest = await stream.content.read()
+    assert rest.count(b"data: ") <= 1
+
+
 async def test_the_wire_is_shown_on_request_with_tokens_masked(page: Page, app: App):
     async def act() -> None:
         await app.call("apps.connections.open", token=app.slack.app_token)
@@ -179,6 +227,16 @@ async def test_the_wire_is_shown_on_request_with_tokens_masked(page: Page, app: 
     [event] = await events_of(page, 1, act, **{"as": "U0ANA", "wire": "1"})
     assert (event["type"], event["exchange"]["method"]) == ("exchange", "apps.connections.open")
     assert "ticket=…" in event["exchange"]["response"]["url"]
+
+
+async def test_what_the_app_did_not_do_is_an_answer_and_no_fault_of_the_page(
+    page: Page, session: aiohttp.ClientSession
+):
+    said = {"as": "U0ANA", "channel": "C0BILLING", "text": "/csp help"}
+    async with session.post(
+        page.url + "page/api/command", json=said, headers={"Origin": page.origin}
+    ) as response:
+        assert (response.status, await response.json()) == (200, {"ok": False, "error": "not_delivered"})
 
 
 async def test_a_command_nobody_hears_says_so(page: Page):
@@ -227,6 +285,27 @@ async def test_the_partner_center_pane_gets_its_state(page: Page):
     assert (await page.get("partner-center"))["cloud"] == "global"
 
 
+async def test_a_subscription_is_suspended_and_resumed_past_the_app(page: Page, pane: Pane):
+    eve = {"as": "U0EVE", "subscription_id": "s1"}
+    assert await page.post("partner-center", action="suspend", **eve) == {"ok": True}
+    assert pane.status == "suspended"
+    assert await page.post("partner-center", action="resume", **eve) == {"ok": True}
+    assert pane.status == "active"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"action": "delete", "subscription_id": "s1"}, "unknown_action"),
+        ({"action": "suspend", "subscription_id": "s2"}, "subscription_not_found"),
+        ({"action": "suspend"}, "subscription_not_found"),
+    ],
+)
+async def test_nothing_else_is_done_past_the_app(said: Json, error: str, page: Page, pane: Pane):
+    assert (await page.post("partner-center", **said, **{"as": "U0ANA"}))["error"] == error
+    assert pane.status == "active"
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost:1", 200), ("[::1]:8055", 200)],
@@ -260,6 +339,11 @@ async def test_nothing_but_the_pages_own_files_is_served(
 ):
     async with session.get(URL(page.url + "page/" + path, encoded=True)) as response:
         assert response.status == 404
+
+
+def test_the_page_stays_small():
+    page = files("bot.sandbox") / "page"
+    assert sum(len(file.read_bytes()) for file in page.iterdir()) <= 150_000
 
 
 async def test_nothing_runs_on_the_page_but_its_own_files(page: Page, session: aiohttp.ClientSession):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
 from typing import Any
 
+from bot.domain.request import Reason
 from bot.sandbox.partner_center.offers import Shelf, fixed_id
 from bot.sandbox.partner_center.records import Contact, Customer
 from bot.sandbox.slack import Player, SlackSandbox
@@ -42,7 +42,6 @@ class Office:
     def __init__(self, slack: SlackSandbox, *, up: Callable[[], Awaitable[None]]) -> None:
         self._slack = slack
         self._up = up
-        self._clicked: set[str] = set()
 
     async def ask(self, operator: Player, customer: Customer) -> None:
         """Ask for a suspension, and do not let go before it is a request."""
@@ -50,27 +49,30 @@ class Office:
             await self._up()
 
     async def approve_all(self, approver: Player) -> None:
-        """Approve whatever is asked for, for ever."""
+        """Approve whatever is asked for, for ever; others may be quicker."""
+        clicked: set[str] = set()
+
+        def asks(message: Json) -> bool:
+            return message["ts"] not in clicked and ids.APPROVE in buttons(message)
+
         while True:
-            card = await self._slack.message_appears(APPROVALS, self._is_waiting, timeout=600)
-            self._clicked.add(card["ts"])
-            if not (await approver.click(card, "Approve")).ok:
+            card = await self._slack.message_appears(APPROVALS, asks, timeout=600)
+            clicked.add(card["ts"])
+            if not (await approver.click(card, ids.APPROVE)).ok:
                 await self._up()
-                self._clicked.discard(card["ts"])
+                clicked.discard(card["ts"])
 
     async def click_again(self, approver: Player, card: Json) -> None:
         """Click on a card that still has buttons though all is done, and see them go."""
-        while not (await approver.click(card, "Approve")).ok:
+        while not (await approver.click(card, buttons(card)[0])).ok:
             await self._up()
         await self._slack.message_appears(
-            APPROVALS, lambda message: message["ts"] == card["ts"] and not has_buttons(message)
+            APPROVALS, lambda message: message["ts"] == card["ts"] and not buttons(message)
         )
 
     def cards(self) -> list[Json]:
-        return self._slack.messages(APPROVALS)
-
-    def _is_waiting(self, message: Json) -> bool:
-        return message["ts"] not in self._clicked and has_buttons(message)
+        """Everything in the channel but what was said to one person alone."""
+        return [message for message in self._slack.messages(APPROVALS) if not message.get("ephemeral")]
 
     async def _asked(self, operator: Player, customer: Customer) -> bool:
         if operator.modal():
@@ -78,8 +80,8 @@ class Office:
         if not (await operator.command(f"/csp-suspend {customer.name}")).ok:
             return False
         try:
-            await operator.modal_appears(callback_id=ids.SUSPEND_FORM, timeout=PATIENCE)
-            await operator.choose(ids.REASON, "Non-payment")
+            form = await operator.modal_appears(callback_id=ids.SUSPEND_FORM, timeout=PATIENCE)
+            await operator.choose(ids.REASON, _option(form, ids.REASON, Reason.NON_PAYMENT))
             if not (await operator.submit()).ok:
                 return False
             await operator.modal_appears(callback_id=ids.SUSPEND_CONFIRMATION, timeout=PATIENCE)
@@ -90,21 +92,21 @@ class Office:
         return (confirmed.body or {}).get("response_action") == "clear"
 
 
-def has_buttons(message: Json) -> bool:
-    return any(block["type"] == "actions" for block in message.get("blocks", ()))
+def buttons(message: Json) -> list[str]:
+    """The action ids of a message's buttons."""
+    rows = (block["elements"] for block in message.get("blocks", ()) if block["type"] == "actions")
+    return [element["action_id"] for row in rows for element in row]
+
+
+def _option(form: Json, action_id: str, value: str) -> Json:
+    """By its value: not everybody reads English."""
+    select = next(
+        block["element"] for block in form["blocks"] if block.get("element", {}).get("action_id") == action_id
+    )
+    return next(dict(option) for option in select["options"] if option["value"] == value)
 
 
 def request_of(message: Json) -> str:
     """The id of the request a message is about."""
     found = _REQUEST.search(f"{message['text']} {message.get('blocks')}")
     return found[0] if found else ""
-
-
-async def for_each(work: Callable[[Customer], Awaitable[None]], queue: Iterator[Customer]) -> int:
-    """Take from a queue that several share; how many were taken."""
-    taken = 0
-    for customer in queue:
-        await work(customer)
-        taken += 1
-        await asyncio.sleep(0)
-    return taken

@@ -9,7 +9,7 @@ import { Rail } from "./rail.js";
 import { read, write } from "./route.js";
 import { applyTheme } from "./theme.js";
 import { Thread } from "./thread.js";
-import { author, botChannel, channel, channelBySlug, channelSlug, channelTitle, load, me, workspace } from "./workspace.js";
+import { author, channel, channelBySlug, channelSlug, channelTitle, load, me, workspace } from "./workspace.js";
 
 applyTheme();
 
@@ -68,7 +68,7 @@ async function follow(takeFocus = false) {
   followed = location.href;
   const isThread = route.pane === "thread" && route.ts;
   rail.mark(wanted.id);
-  const opened = conversation.open(wanted.id, { ts: isThread ? null : route.ts, tab: route.tab === "home" && wanted === botChannel() ? "home" : "messages" });
+  const opened = conversation.open(wanted.id, { ts: isThread ? null : route.ts, tab: route.tab ?? "messages" });
   warn();
   conversation.showPane(route.pane);
   if (isThread) {

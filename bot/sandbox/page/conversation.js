@@ -7,7 +7,7 @@ import { Home } from "./home.js";
 import { Log } from "./log.js";
 import { mrkdwn, typed } from "./mrkdwn.js";
 import { notice } from "./rail.js";
-import { channel, channelSlug, channelTitle, me, person, workspace } from "./workspace.js";
+import { botChannel, channel, channelSlug, channelTitle, me, workspace } from "./workspace.js";
 
 /** A reply lives in its thread, unless it was also sent to the channel. */
 const belongs = (message) => !message.thread_ts || message.thread_ts === message.ts || message.subtype === "thread_broadcast" || message.reply_broadcast;
@@ -45,7 +45,7 @@ export class Conversation {
   #draw() {
     const place = channel(this.channelId);
     const title = channelTitle(place);
-    const withApp = place.kind === "dm" && person(place.with)?.is_bot;
+    const { home_tab: hasHome } = workspace().app;
     this.log = new Log({
       label: `Messages in ${title}`, channel: place.id, openThread: this.options.openThread,
       earlier: () => this.#earlier(), empty: () => this.#empty(place),
@@ -58,7 +58,7 @@ export class Conversation {
     });
     this.messages = el("div.messages", { id: "messages-panel" }, this.log.node, this.composer.node);
     const tab = (name, label) => el("a.tab", { href: `#${channelSlug(place)}${name === "home" ? "/home" : ""}`, data: { tab: name } }, label);
-    this.tabs = withApp ? el("nav.tabs", { "aria-label": `${title} tabs` }, tab("messages", "Messages"), tab("home", "Home")) : null;
+    this.tabs = place === botChannel() && hasHome ? el("nav.tabs", { "aria-label": `${title} tabs` }, tab("messages", "Messages"), tab("home", "Home")) : null;
     this.node.replaceChildren(
       el("header.conversation-head", {},
         iconButton("back", "Back to channels", { class: "only-narrow", onclick: this.options.back }),
@@ -73,7 +73,8 @@ export class Conversation {
     return this.paneButton;
   }
 
-  #show(tab) {
+  #show(asked) {
+    const tab = this.tabs ? asked : "messages";
     this.tab = tab;
     for (const link of this.tabs?.children ?? []) {
       if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");

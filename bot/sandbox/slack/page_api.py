@@ -156,6 +156,7 @@ class PageApi:
                     "id": app.id,
                     "name": app.name,
                     "bot_user_id": app.bot_user_id,
+                    "home_tab": app.has_home_tab,
                     "connected": self.platform.delivery.is_connected,
                 },
                 "modal": [self.platform.view_json(view) for view in self.platform.views.stack(me.id)],

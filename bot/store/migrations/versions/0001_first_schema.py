@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=32), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=True),
         sa.Column("claimed_at", Instant(), nullable=False),
+        sa.Column("holder", sa.String(length=128), nullable=False),
         sa.Column("drawn", sa.Integer(), nullable=True),
         sa.Column("content", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_posts")),

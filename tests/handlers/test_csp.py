@@ -1,0 +1,166 @@
+"""`/csp`: what it answers to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.customer import CustomerId
+from tests.handlers import story
+from tests.stage import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def answer(stage: Stage, who: str, line: str) -> story.Json:
+    ack = await stage.slack.person(who).command(line)
+    assert ack.ok, ack
+    assert ack.body
+    assert ack.body["response_type"] == "ephemeral"
+    assert ack.body["text"]
+    return ack.body
+
+
+@pytest.mark.parametrize(
+    ("who", "commands"),
+    [
+        pytest.param("ana", ["/csp", "/csp-suspend"], id="an operator"),
+        pytest.param("mei", ["/csp"], id="an approver"),
+        pytest.param("eve", ["/csp"], id="somebody without rights"),
+    ],
+)
+async def test_help_names_what_the_person_may_do_and_nothing_else(
+    shared: Stage, who: str, commands: list[str]
+):
+    said = story.lines(await answer(shared, who, "/csp help"))
+    named = {line.split("`")[1].split()[0] for line in said.splitlines() if line.startswith("`")}
+    assert named == set(commands)
+
+
+async def test_nothing_typed_is_help_in_the_persons_language(shared: Stage):
+    said = story.lines(await answer(shared, "eve", "/csp"))
+    assert "Was Backstop für Sie tut" in said or "Backstop" in said
+    assert said == story.lines(await answer(shared, "eve", "/csp HELP"))
+    assert said != story.lines(await answer(shared, "mei", "/csp"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("fnd contoso", "Did you mean `find`?"),
+        ("stats", "Did you mean `status`?"),
+        ("request", "Did you mean `requests`?"),
+        ("qqqq", "There is no “qqqq”."),
+        ("<!channel>", "There is no “&lt;!channel&gt;”."),
+    ],
+)
+async def test_a_mistyped_word_gets_the_nearest_and_the_help(shared: Stage, typed: str, said: str):
+    body = await answer(shared, "ana", f"/csp {typed}")
+    assert said in story.words(body)
+    assert "/csp find TEXT" in story.words(body)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        pytest.param("contoso", {"Contoso Ltd"}, id="part of a name, other case"),
+        pytest.param("alpine ski", {"Alpine Ski House"}, id="two of one name"),
+        pytest.param("mueller-soehne.onmicrosoft.com", {"Müller & Söhne Maschinenbau GmbH"}, id="a domain"),
+        pytest.param("muller sohne", {"Müller & Söhne Maschinenbau GmbH"}, id="without umlauts"),
+        pytest.param("北京云杉", {"北京云杉科技有限公司"}, id="Chinese"),
+        pytest.param("северный", {"Северный Ветер"}, id="Cyrillic, other case"),
+        pytest.param("さくら", {"さくら商事株式会社"}, id="Japanese"),
+        pytest.param("النخيل", {"شركة النخيل للتجارة"}, id="Arabic"),
+        pytest.param("מרכבה", {"מרכבה תוכנה בע״מ"}, id="Hebrew"),
+        pytest.param("한빛", {"한빛정밀 주식회사"}, id="Korean"),
+        pytest.param("ΕΛΙΑ", {"Ελιά Τρόφιμα Α.Ε."}, id="Greek, without the accent"),
+        pytest.param("Ｃｏｎｔｏｓｏ", {"Contoso Ltd"}, id="full-width letters"),
+        pytest.param("nobody of this name", set(), id="nobody"),
+        pytest.param("%", set(), id="a wildcard of SQL"),
+        pytest.param("_", set(), id="another wildcard"),
+        pytest.param("c*n", set(), id="a wildcard of shells"),
+        pytest.param("' OR 1=1 --", set(), id="SQL"),
+        pytest.param("\\", set(), id="a backslash"),
+    ],
+)
+async def test_find(shared: Stage, typed: str, found: set[str]):
+    body = await answer(shared, "ana", f"/csp find {typed}")
+    said = story.lines(body)
+    if not found:
+        assert "No customer matches" in said
+        return
+    headed = {line.split("*")[1] for line in said.splitlines() if line.startswith("*")}
+    assert {name.replace("&amp;", "&") for name in headed} == found
+
+
+async def test_two_customers_of_one_name_are_told_apart_by_their_domains(shared: Stage):
+    said = story.lines(await answer(shared, "ana", "/csp find alpine ski house"))
+    assert "alpineskihouse.onmicrosoft.com" in said
+    assert "alpineskihouse-davos.onmicrosoft.com" in said
+
+
+async def test_find_by_tenant_id_and_by_subscription_id_shows_what_they_have(shared: Stage):
+    contoso = shared.partner_center.customer("Contoso")
+    for typed in (contoso.id, contoso.id.upper(), contoso.id[:13], contoso.subscriptions[0].id):
+        said = story.lines(await answer(shared, "ana", f"/csp find {typed}"))
+        assert "*Contoso Ltd*  contoso.onmicrosoft.com" in said
+        assert "Microsoft 365 E3 × 120: active" in said
+        assert "Adatum" not in said
+
+
+async def test_many_matches_are_cut_and_it_says_so(shared: Stage):
+    body = await answer(shared, "ana", "/csp find onmicrosoft")
+    assert len(story.buttons(body)) == 10
+    assert "There are more." in story.words(body)
+
+
+async def test_who_may_not_suspend_sees_no_button_and_who_is_not_ours_has_none(shared: Stage):
+    assert story.buttons(await answer(shared, "ana", "/csp find contoso")) == ["Suspend"]
+    assert story.buttons(await answer(shared, "mei", "/csp find contoso")) == []
+    assert story.buttons(await answer(shared, "ana", "/csp find relecloud")) == []
+
+
+@pytest.mark.parametrize("word", ["find contoso", "status", "requests"])
+async def test_customers_are_no_business_of_somebody_without_rights(shared: Stage, word: str):
+    body = await answer(shared, "eve", f"/csp {word}")
+    assert "BACKSTOP_" in story.words(body)
+    assert "Contoso" not in story.words(body)
+    async with shared.app.core.store.read() as tx:
+        refused = [e async for e in tx.audit.since() if e.tag == "access:refused"]
+    assert (refused[-1].by, refused[-1].subject) == ("U0EVE", "/csp")
+
+
+async def test_find_without_a_word_says_how(shared: Stage):
+    assert "/csp find contoso" in story.words(await answer(shared, "ana", "/csp find"))
+
+
+async def test_who_the_mirror_does_not_know_is_looked_up_live(shared: Stage):
+    contoso = shared.partner_center.customer("Contoso")
+    async with shared.app.core.store.begin() as tx:
+        await tx.connection.exec_driver_sql("DELETE FROM customers WHERE name = 'Contoso Ltd'")
+        await tx.mirror.put_subscriptions(CustomerId(contoso.id), (), at=shared.app.core.backstop.now())
+    said = story.lines(await answer(shared, "ana", "/csp find contoso"))
+    assert "*Contoso Ltd*" in said
+    assert "Microsoft 365 E3 × 120: active" in said
+
+
+async def test_status_tells_how_things_stand(shared: Stage):
+    said = story.words(await answer(shared, "ana", "/csp status"))
+    assert "Microsoft global" in said
+    customers = shared.partner_center.customers
+    ours = [c for c in customers if c.relationship == "reseller"]
+    sizes = {"customers": len(customers), "subscriptions": sum(len(c.subscriptions) for c in ours)}
+    assert shared.app.desk.texts("state-mirror-size", **sizes) in said
+    assert "Last read <!date^" in said
+    assert shared.app.core.backstop.policy.version in said
+
+
+async def test_requests_lists_what_is_open_and_where_it_is_decided(shared: Stage, customer: str):
+    assert "No open requests" in story.words(await answer(shared, "ana", "/csp requests"))
+    asked = await story.asks(shared, customer=customer)
+    said = story.words(await answer(shared, "mei", "/csp requests"))
+    assert asked.id in said
+    assert "<@U0ANA>" in said
+    assert "<#C0APPROVALS>" in said
+    assert (await shared.ana.click(asked.card, "Withdraw")).ok
+    await asked.shows("Withdrawn")
+    assert asked.id not in story.words(await answer(shared, "mei", "/csp requests"))

@@ -1,0 +1,130 @@
+"""What the person in front of the form sees when Partner Center or Slack is slow, down or of another mind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.handlers import story
+from tests.stage import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SUBSCRIPTION = "/subscriptions/"
+
+
+@pytest.fixture(autouse=True)
+def everything_recovers(shared: Stage) -> Iterator[None]:
+    yield
+    shared.partner_center.faults.clear()
+    story.slack_recovers(shared)
+
+
+async def test_while_partner_center_is_slow_it_says_so_and_then_what_will_happen(
+    shared: Stage, customer: str
+):
+    shared.partner_center.faults.slow(1.5, method="GET", path_contains=SUBSCRIPTION)
+    reading = await story.continues(shared.ana, customer)
+    assert "Reading the subscription from Partner Center" in story.words(reading)
+    assert reading["submit"] is None
+
+    confirmation = await shared.ana.modal_appears(callback_id="suspend_confirmation")
+    assert "will be suspended." in story.words(confirmation)
+    assert confirmation["id"] == reading["id"]
+    assert (await shared.ana.submit()).ok
+    await shared.slack.message_appears(
+        story.APPROVALS, lambda m: confirmation["private_metadata"] in m["text"]
+    )
+
+
+async def test_a_view_slack_does_not_have_yet_is_filled_a_moment_later(shared: Stage, customer: str):
+    shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
+    shared.slack.fail("views.update", error="not_found", times=2)
+    await story.continues(shared.ana, customer)
+    await shared.ana.modal_appears(callback_id="suspend_confirmation", timeout=6)
+
+
+async def test_slow_and_then_an_error_ends_in_words(shared: Stage, customer: str):
+    shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
+    shared.partner_center.faults.add(status=404, method="GET", path_contains=SUBSCRIPTION)
+    await story.continues(shared.ana, customer)
+    await story.modal_says(shared.ana, "Partner Center does not know this subscription")
+
+
+async def test_who_does_not_wait_for_a_slow_answer_is_left_in_peace(shared: Stage, customer: str):
+    shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
+    await story.continues(shared.ana, customer)
+    seen = len(shared.slack.exchanges)
+    await story.leaves(shared.ana)
+    await shared.slack.workspace.news.until(
+        lambda: any(e.method == "views.update" for e in shared.slack.exchanges[seen:]), timeout=5
+    )
+    assert shared.ana.modal() is None
+
+
+async def test_partner_center_down_is_said_and_nothing_is_requested(shared: Stage, customer: str):
+    shared.partner_center.faults.add(status=503, path_contains="/v1/", times=None)
+    view = await story.continues(shared.ana, customer)
+    if view["callback_id"] != "suspend_confirmation":
+        await story.modal_says(
+            shared.ana, "Partner Center does not answer at the moment. Nothing was changed."
+        )
+    assert story.top(shared.ana)["callback_id"] != "suspend_confirmation"
+
+
+async def test_sign_in_refused_sends_the_person_to_whoever_runs_it(shared: Stage, customer: str):
+    shared.partner_center.expire_tokens()
+    shared.partner_center.faults.add(
+        status=401,
+        path_contains="/token",
+        body={"error": "invalid_client", "error_description": "AADSTS7000222: expired"},
+        times=None,
+    )
+    await story.continues(shared.ana, customer)
+    await story.modal_says(shared.ana, "`backstop check`")
+
+
+async def test_suspended_meanwhile_is_said_before_anything_is_requested(shared: Stage, customer: str):
+    subscription = shared.partner_center.customer(customer).subscriptions[0]
+    shared.partner_center.suspend_outside(subscription.id)
+    view = await story.continues(shared.ana, customer, subscription=subscription.name)
+    assert "This subscription is suspended already." in story.words(view)
+    assert view["submit"] is None
+
+
+async def test_a_subscription_that_is_gone_is_said_under_its_field(shared: Stage, customer: str):
+    shared.partner_center.faults.add(status=404, method="GET", path_contains=SUBSCRIPTION)
+    await story.starts(shared.ana, f"/csp-suspend {customer}")
+    if not story.is_chosen(story.top(shared.ana), "subscription"):
+        await shared.ana.choose("subscription", (await shared.ana.suggest("subscription", ""))[0])
+    await shared.ana.choose("reason", "Fraud")
+    errors = ((await shared.ana.submit()).body or {})["errors"]
+    [(field, said)] = errors.items()
+    assert field.startswith("subscription:")
+    assert said == shared.app.desk.texts("error-invalid-no-such-subscription")
+
+
+async def test_a_customer_who_is_not_ours_any_more_is_refused(shared: Stage, customer: str):
+    directory = shared.partner_center._directory
+    directory._keep(replace(shared.partner_center.customer(customer), relationship="advisor"))
+    view = await story.continues(shared.ana, customer)
+    assert "no rights on this customer" in story.words(view)
+    assert view["submit"] is None
+
+
+async def test_a_form_slack_does_not_open_is_explained_in_the_channel(shared: Stage, customer: str):
+    await story.leaves(shared.ana)
+    shared.slack.fail("views.open", error="expired_trigger_id")
+    assert (await shared.ana.command(f"/csp-suspend {customer}")).ok
+    await story.is_told(shared.ana, "expired_trigger_id", channel="csp-billing")
+
+
+async def test_a_lost_answer_to_the_confirmation_is_made_good_by_the_card(shared: Stage, customer: str):
+    view = await story.continues(shared.ana, customer)
+    shared.slack.fail("chat.postEphemeral", error="internal_error")
+    assert (await shared.ana.submit()).ok
+    await shared.ana.wait_for(
+        lambda: [m for m in shared.ana.dms() if view["private_metadata"] in story.words(m)]
+    )

@@ -1,0 +1,350 @@
+"""Doing what was approved: once, whatever happens on the way, and never more a day than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from bot.domain.audit import AuditTag
+from bot.domain.customer import CustomerId, SubscriptionId
+from bot.domain.request import ActionRequest, Outcome, Status, Verb
+from bot.services.execution import LEASE, RETRY_AFTER, TRIES
+from tests.builders import HOUR, ana, noon
+from tests.services.conftest import OpenWorkshop
+from tests.services.workshop import E3, PREMIUM, Clock, Workshop
+
+PATIENCE = 20
+
+
+async def test_what_was_approved_is_done_and_read_back(workshop: OpenWorkshop):
+    w = await workshop()
+    done = await w.run(await w.approved())
+    assert (done.status, w.subscription().status) == (Status.DONE, "suspended")
+    assert done.outcome is not None
+    assert (done.outcome.changed, done.outcome.confirmed, done.outcome.error) == (True, True, "")
+    assert [write.request_id for write in w.far_side.writes] == [done.ms_request_id]
+    assert [event.tag for event in await w.story(done.id)] == [
+        AuditTag.REQUEST_PLACED,
+        AuditTag.REQUEST_APPROVED,
+        AuditTag.REQUEST_STARTED,
+        AuditTag.REQUEST_FINISHED,
+    ]
+
+
+async def test_a_resumption_is_done_too(workshop: OpenWorkshop):
+    w = await workshop()
+    w.far_side.suspend_outside(w.subscription().id)
+    done = await w.run(await w.approved(verb=Verb.RESUME))
+    assert (done.status, w.subscription().status) == (Status.DONE, "active")
+
+
+async def test_what_was_changed_is_found_so_in_the_mirror(workshop: OpenWorkshop):
+    w = await workshop()
+    done = await w.run(await w.approved())
+    async with w.store.read() as tx:
+        known = await tx.mirror.subscription(done.action.subscription_id)
+    assert known is not None
+    assert known.status_word.lower() == "suspended"
+
+
+async def test_what_is_suspended_already_is_left_alone(workshop: OpenWorkshop):
+    w = await workshop()
+    request = await w.approved()
+    w.far_side.suspend_outside(w.subscription().id)
+    done = await w.run(request)
+    assert done.status is Status.DONE
+    assert done.outcome is not None
+    assert done.outcome.changed is False
+    assert w.patches() == []
+
+
+async def test_several_workers_at_one_request_act_once(workshop: OpenWorkshop, database_url: str):
+    one, two = await workshop(database_url=database_url), await workshop(database_url=database_url)
+    request = await one.approved()
+    await asyncio.gather(*(w.execution.run(request.id) for w in (one, two, one, two)))
+    assert (await one.requests.get(request.id)).status is Status.DONE
+    assert len(one.patches()) == 1
+
+
+async def test_nothing_is_done_before_the_undo_window_is_over(workshop: OpenWorkshop, clock: Clock):
+    w = await workshop(undo=timedelta(minutes=2))
+    request = await w.approved()
+    clock.passes(timedelta(seconds=119))
+    assert (await w.run(request)).status is Status.APPROVED
+    clock.passes(timedelta(seconds=1))
+    assert (await w.run(request)).status is Status.DONE
+
+
+async def test_a_cancelled_request_is_not_done(workshop: OpenWorkshop):
+    w = await workshop(undo=timedelta(minutes=2))
+    request = await w.approved()
+    await w.requests.cancel(request.id, by=ana)
+    w.clock.passes(HOUR)
+    assert (await w.run(request)).status is Status.WITHDRAWN
+    assert w.far_side.requests == []
+
+
+async def test_a_dry_run_writes_nothing(workshop: OpenWorkshop):
+    w = await workshop(dry_run=True)
+    done = await w.run(await w.approved())
+    assert (done.status, done.outcome) == (Status.DONE, Outcome(dry_run=True))
+    assert w.patches() == []
+    assert w.subscription().status == "active"
+
+
+class TestRefusals:
+    async def test_a_definite_no_fails_with_microsofts_reason_and_correlation_id(self, workshop: OpenWorkshop):
+        w = await workshop()
+        refusal = {"code": 20002, "description": "You don't have access to the customer."}
+        w.far_side.faults.add(status=403, method="PATCH", body=refusal)
+        failed = await w.run(await w.approved())
+        (patch,) = (seen for seen in w.far_side.requests if seen.method == "PATCH")
+        assert failed.status is Status.FAILED
+        assert failed.outcome == Outcome(
+            changed=False,
+            confirmed=False,
+            error="access-denied",
+            reason="20002",
+            correlation_id=patch.headers["MS-CorrelationId"],
+        )
+        finished = (await w.story(failed.id))[-1]
+        assert (finished.tag, finished.facts["reason"]) == (AuditTag.REQUEST_FINISHED, "20002")
+
+    async def test_a_customer_who_is_not_ours_is_refused(self, workshop: OpenWorkshop):
+        w = await workshop()
+        advised = next(c for c in w.far_side.customers if c.relationship != "reseller")
+        request = await w.approved(advised.subscriptions[0].name, of=advised.id)
+        assert (await w.run(request)).status is Status.FAILED
+        assert w.far_side.writes == []
+
+    async def test_a_subscription_that_is_gone_fails(self, workshop: OpenWorkshop):
+        w = await workshop()
+        failed = await w.run(await w.approved(subscription_id="00000000-0000-4000-8000-00000000dead"))
+        assert failed.status is Status.FAILED
+        assert failed.outcome is not None
+        assert failed.outcome.error == "not-found"
+
+    async def test_a_forbidden_transition_fails(self, workshop: OpenWorkshop):
+        w = await workshop()
+        w.far_side.change(w.subscription().id, status="expired")
+        failed = await w.run(await w.approved())
+        assert failed.status is Status.FAILED
+        assert failed.outcome is not None
+        assert failed.outcome.reason == "800040"
+
+    async def test_a_subscription_that_somebody_changed_under_our_hands_is_not_overwritten(
+        self, workshop: OpenWorkshop
+    ):
+        w = await workshop()
+        w.far_side.faults.change_meanwhile(quantity=7)
+        failed = await w.run(await w.approved(PREMIUM))
+        assert failed.status is Status.FAILED
+        assert failed.outcome is not None
+        assert failed.outcome.error == "conflict"
+        assert (w.subscription(PREMIUM).status, w.subscription(PREMIUM).quantity) == ("active", 7)
+
+    async def test_a_stale_etag_alone_is_overcome(self, workshop: OpenWorkshop):
+        w = await workshop()
+        w.far_side.faults.change_meanwhile()
+        done = await w.run(await w.approved(PREMIUM))
+        assert (done.status, w.subscription(PREMIUM).status) == (Status.DONE, "suspended")
+        assert len(w.far_side.writes) == 1
+
+
+class TestWhenNobodyKnows:
+    async def test_a_lost_answer_is_looked_for_and_nothing_is_done_twice(self, workshop: OpenWorkshop):
+        w = await workshop()
+        w.far_side.faults.lose_answer(method="PATCH")
+        done = await w.run(await w.approved())
+        assert done.status is Status.DONE
+        assert done.outcome is not None
+        assert done.outcome.changed is True
+        assert len(w.far_side.writes) == 1
+
+    async def test_a_lost_answer_that_cannot_be_looked_for_now_is_looked_for_later(
+        self, workshop: OpenWorkshop, clock: Clock
+    ):
+        w = await workshop()
+        request = await w.approved()
+        w.far_side.faults.lose_answer(method="PATCH")
+
+        async def from_then_on_nothing_can_be_read(answer: object) -> None:
+            if w.patches():
+                w.far_side.faults.add(status=503, method="GET", times=None)
+
+        w.http.event_hooks = {"request": [from_then_on_nothing_can_be_read]}
+        waiting = await w.run(request)
+        assert waiting.status is Status.EXECUTING
+        assert (await w.run(request)).attempt == 1, "nobody takes over while it waits"
+
+        w.http.event_hooks = {}
+        w.far_side.faults.clear()
+        clock.passes(RETRY_AFTER)
+        done = await w.run(request)
+        assert (done.status, done.attempt) == (Status.DONE, 2)
+        assert done.outcome is not None
+        assert done.outcome.changed is True
+        assert len(w.far_side.writes) == 1
+
+    async def test_a_short_wish_to_wait_is_granted_on_the_spot(self, workshop: OpenWorkshop):
+        w = await workshop()
+        w.far_side.faults.add(status=429, method="PATCH", headers={"Retry-After": "1"})
+        assert (await w.run(await w.approved())).status is Status.DONE
+        assert len(w.far_side.writes) == 1
+
+    async def test_a_long_one_is_granted_by_coming_back(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop()
+        w.far_side.faults.add(status=429, method="PATCH", headers={"Retry-After": "600"})
+        request = await w.approved()
+        waiting = await w.run(request)
+        assert (waiting.status, waiting.lease_until) == (Status.EXECUTING, noon + RETRY_AFTER)
+        clock.passes(RETRY_AFTER)
+        assert (await w.run(request)).status is Status.DONE
+        assert len(w.far_side.writes) == 1
+
+    @pytest.mark.parametrize(
+        ("status", "becomes"),
+        [
+            pytest.param(429, Status.FAILED, id="not now: nothing was done"),
+            pytest.param(503, Status.UNKNOWN, id="silence: a person has to look"),
+        ],
+    )
+    async def test_after_many_tries_it_says_what_is_known(
+        self, workshop: OpenWorkshop, clock: Clock, status: int, becomes: Status
+    ):
+        w = await workshop()
+        headers = {"Retry-After": "600"}
+        w.far_side.faults.add(status=status, method="PATCH", headers=headers, times=None)
+        request = await w.approved()
+        for _ in range(TRIES):
+            assert (await w.run(request)).attempt <= TRIES
+            clock.passes(RETRY_AFTER)
+        left = await w.run(request)
+        assert (left.status, left.attempt) == (becomes, TRIES)
+        assert left.outcome is not None
+        assert left.outcome.confirmed is False
+
+
+class TestAfterACrash:
+    async def _died_at_it(self, w: Workshop, *, holder: str = "host-0") -> ActionRequest:
+        """A worker claimed it and was never heard of again."""
+        request = await w.approved()
+        async with w.store.begin() as tx:
+            claimed = (await tx.requests.get(request.id)).claim(at=w.clock(), lease=LEASE, holder=holder)
+            await tx.requests.save(claimed)
+        return await w.requests.get(request.id)
+
+    async def test_who_comes_back_under_the_same_name_finishes_it_at_once(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await self._died_at_it(w)
+        await w.execution.begin("host-0")
+        done = await w.run(request)
+        assert (done.status, done.attempt, done.holder) == (Status.DONE, 2, "host-0")
+        assert [write.request_id for write in w.far_side.writes] == [request.ms_request_id]
+
+    async def test_a_crash_after_the_write_is_not_followed_by_another(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await self._died_at_it(w)
+        await w.partner_center.suspend(
+            CustomerId(request.action.customer_id),
+            SubscriptionId(request.action.subscription_id),
+            ms_request_id=UUID(request.ms_request_id),
+        )
+        await w.execution.begin("host-0")
+        done = await w.run(request)
+        assert done.status is Status.DONE
+        assert done.outcome is not None
+        assert done.outcome.changed is True, "it was us, before the crash"
+        assert len(w.patches()) == 1
+
+    async def test_another_name_waits_for_the_lease_to_run_out(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop()
+        request = await self._died_at_it(w, holder="host-1")
+        await w.execution.begin("host-0")
+        assert (await w.run(request)).status is Status.EXECUTING
+        clock.passes(LEASE)
+        assert (await w.run(request)).status is Status.DONE
+
+    async def test_a_worker_that_begins_takes_up_its_own_work_by_itself(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await self._died_at_it(w)
+        ended = asyncio.Event()
+
+        async def told(request_id: str) -> None:
+            ended.set()
+
+        async def shown(request_id: str) -> None:
+            pass
+
+        work = {"execute": w.execution.run, "show_request": shown, "tell_result": told}
+        await w.courier.start(work, executor="host-0")
+        await w.execution.begin("host-0")
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        assert (await w.requests.get(request.id)).status is Status.DONE
+        assert len(w.far_side.writes) == 1
+
+
+class TestDailyLimit:
+    async def test_one_too_many_waits_for_the_next_day(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop(daily_limit=1, zone="Asia/Shanghai")
+        await w.run(await w.approved(E3))
+        second = await w.approved(PREMIUM)
+        waiting = await w.run(second)
+        assert (waiting.status, waiting.acts_at) == (Status.APPROVED, datetime(2026, 11, 23, 16, tzinfo=UTC))
+        last = (await w.story(second.id))[-1]
+        assert (last.tag, dict(last.facts)) == (AuditTag.REQUEST_POSTPONED, {"limit": 1})
+
+        clock.passes(timedelta(hours=4) - timedelta(microseconds=1))
+        assert (await w.run(second)).status is Status.APPROVED
+        clock.passes(timedelta(microseconds=1))
+        assert (await w.run(second)).status is Status.DONE
+
+    @pytest.mark.parametrize(
+        ("at", "midnight"),
+        [
+            pytest.param(
+                datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+                datetime(2026, 10, 25, 23, tzinfo=UTC),
+                id="the day of 25 hours",
+            ),
+            pytest.param(
+                datetime(2027, 3, 28, 0, 30, tzinfo=UTC),
+                datetime(2027, 3, 28, 22, tzinfo=UTC),
+                id="the day of 23 hours",
+            ),
+        ],
+    )
+    async def test_the_day_ends_at_midnight_of_the_zone(
+        self, workshop: OpenWorkshop, clock: Clock, at: datetime, midnight: datetime
+    ):
+        clock.at = at
+        w = await workshop(daily_limit=0, zone="Europe/Berlin")
+        assert (await w.run(await w.approved())).acts_at == midnight
+
+    async def test_of_many_at_once_no_more_than_allowed_begin(self, workshop: OpenWorkshop, database_url: str):
+        one = await workshop(database_url=database_url, daily_limit=2)
+        two = await workshop(database_url=database_url, daily_limit=2)
+        firms = [c for c in one.far_side.customers if any(s.name == E3 for s in c.subscriptions)][:6]
+        asked = [await one.approved(E3, of=firm.id) for firm in firms]
+        assert len(asked) > 2
+        await asyncio.gather(*(w.requests.get(r.id) for w in (one, two) for r in asked))  # doors are open
+        await asyncio.gather(*((one, two)[n % 2].execution.run(r.id) for n, r in enumerate(asked)))
+        assert len(one.far_side.writes) == 2
+
+    async def test_resumptions_are_not_counted_and_not_limited(self, workshop: OpenWorkshop):
+        w = await workshop(daily_limit=0)
+        w.far_side.suspend_outside(w.subscription().id)
+        assert (await w.run(await w.approved(verb=Verb.RESUME))).status is Status.DONE
+
+    async def test_dry_runs_are_not_limited(self, workshop: OpenWorkshop):
+        w = await workshop(daily_limit=0, dry_run=True)
+        assert (await w.run(await w.approved())).status is Status.DONE
+
+    async def test_what_waits_for_the_next_day_may_still_be_cancelled(self, workshop: OpenWorkshop):
+        w = await workshop(daily_limit=0)
+        request = await w.run(await w.approved())
+        assert (await w.requests.cancel(request.id, by=ana)).status is Status.WITHDRAWN

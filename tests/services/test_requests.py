@@ -1,0 +1,252 @@
+"""Requests as use cases: what is written together, what happens twice, and what the sweep mends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.audit import AuditTag
+from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound, NotPermitted
+from bot.domain.request import Reason, Status, Verb
+from bot.services.execution import LEASE
+from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER
+from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon
+from tests.services.conftest import OpenWorkshop
+from tests.services.workshop import E3, PREMIUM, Clock, Workshop
+
+PATIENCE = 20
+
+
+async def both(workshop: OpenWorkshop, database_url: str) -> tuple[Workshop, Workshop]:
+    """Two replicas on one database."""
+    return await workshop(database_url=database_url), await workshop(database_url=database_url)
+
+
+class Work:
+    """Jobs that do nothing but say that they ran."""
+
+    def __init__(self) -> None:
+        self._ran: list[tuple[str, str]] = []
+        self._news = asyncio.Event()
+
+    def job(self, name: str) -> Callable[..., asyncio.Future[None]]:
+        async def run(request_id: str) -> None:
+            self._ran.append((name, request_id))
+            self._news.set()
+
+        return run  # type: ignore[return-value]
+
+    async def start(self, w: Workshop) -> None:
+        names = ("execute", "show_request", "tell_result")
+        await w.courier.start({name: self.job(name) for name in names}, executor="host-0")
+
+    async def comes_to(self, *jobs: tuple[str, str]) -> None:
+        """Wait until all of these ran."""
+        async with asyncio.timeout(PATIENCE):
+            while not set(jobs) <= set(self._ran):
+                self._news.clear()
+                await self._news.wait()
+
+
+class TestPlacing:
+    async def test_confirming_twice_at_once_places_one_request(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        one, two = await both(workshop, database_url)
+        draft = await one.drafted()
+        placed = await asyncio.gather(*(w.requests.place(draft, by=ana) for w in (one, two, one, two)))
+        assert {r.id for r in placed} == {draft}
+        assert [event.tag for event in await one.story(draft)] == [AuditTag.REQUEST_PLACED]
+
+    async def test_confirming_again_later_changes_nothing(self, workshop: OpenWorkshop):
+        w = await workshop()
+        draft = await w.drafted()
+        await w.requests.place(draft, by=ana)
+        await w.requests.approve(draft, by=ben)
+        assert (await w.requests.place(draft, by=ana)).status is Status.APPROVED
+
+    async def test_the_same_subscription_confirmed_twice_at_once_waits_once(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        one, two = await both(workshop, database_url)
+        drafts = [await one.drafted(), await two.drafted(by=boss)]
+        results = await asyncio.gather(
+            one.requests.place(drafts[0], by=ana),
+            two.requests.place(drafts[1], by=boss),
+            return_exceptions=True,
+        )
+        (refusal,) = (r for r in results if isinstance(r, BaseException))
+        assert isinstance(refusal, AlreadyWaiting)
+        assert [r.id for r in await one.requests.open()] == [refusal.request_id]
+
+    async def test_nobody_places_somebody_elses_draft(self, workshop: OpenWorkshop):
+        w = await workshop()
+        draft = await w.drafted(by=ana)
+        with pytest.raises(NotFound):
+            await w.requests.place(draft, by=boss)
+        await w.requests.place(draft, by=ana)
+        with pytest.raises(NotFound):
+            await w.requests.place(draft, by=boss)
+
+    async def test_what_was_never_confirmed_is_not_placed(self, workshop: OpenWorkshop):
+        w = await workshop()
+        draft = await w.requests.begin_draft(Verb.SUSPEND, by=ana, channel="C0")
+        with pytest.raises(NotFound):
+            await w.requests.place(draft.id, by=ana)
+
+    async def test_who_lost_the_right_since_the_form_places_nothing(self, workshop: OpenWorkshop):
+        w = await workshop()
+        draft = await w.drafted(by=eve)
+        with pytest.raises(NotPermitted):
+            await w.requests.place(draft, by=eve)
+        assert await w.requests.open() == []
+        assert await w.story(draft) == []
+
+    async def test_the_request_is_what_was_shown(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await w.placed(reason=Reason.FRAUD, note="„逾期“", policy_note="stage:suspend", approvals=2)
+        assert request == await w.requests.get(request.id)
+        action = request.action
+        assert (action.subscription_id, action.reason, action.note) == (
+            w.subscription().id,
+            Reason.FRAUD,
+            "„逾期“",
+        )
+        assert (request.approvals_needed, request.policy_note) == (2, "stage:suspend")
+
+
+class TestDeciding:
+    async def test_two_approvers_at_once_where_one_is_needed(self, workshop: OpenWorkshop, database_url: str):
+        one, two = await both(workshop, database_url)
+        request = await one.placed()
+        results = await asyncio.gather(
+            one.requests.approve(request.id, by=ben),
+            two.requests.approve(request.id, by=mei),
+            return_exceptions=True,
+        )
+        (refusal,) = (r for r in results if isinstance(r, BaseException))
+        assert isinstance(refusal, AlreadyDecided)
+        approvals = [e for e in await one.story(request.id) if e.tag == AuditTag.REQUEST_APPROVED]
+        assert len(approvals) == 1
+        assert approvals[0].by == refusal.by
+
+    async def test_two_approvers_at_once_where_two_are_needed(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        one, two = await both(workshop, database_url)
+        request = await one.placed(approvals=2)
+        await asyncio.gather(
+            one.requests.approve(request.id, by=ben), two.requests.approve(request.id, by=mei)
+        )
+        approvals = [e.facts for e in await one.story(request.id) if e.tag == AuditTag.REQUEST_APPROVED]
+        assert [facts["approvals"] for facts in approvals] == [1, 2]
+        assert (await one.requests.get(request.id)).status is Status.APPROVED
+
+    async def test_a_click_delivered_twice_at_once_counts_once(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        one, two = await both(workshop, database_url)
+        request = await one.placed(approvals=2)
+        results = await asyncio.gather(
+            *(w.requests.approve(request.id, by=ben) for w in (one, two)), return_exceptions=True
+        )
+        assert sum(isinstance(r, AlreadyApproved) for r in results) == 1
+        assert (await one.requests.get(request.id)).status is Status.PENDING
+
+    async def test_a_refused_decision_leaves_no_trace_but_its_own(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await w.placed()
+        with pytest.raises(NotPermitted) as refusal:
+            await w.requests.approve(request.id, by=eve)
+        await w.requests.refused(refusal.value, by=eve, subject=request.id, attempted="approve")
+        told = (await w.story(request.id))[1:]
+        assert [(e.tag, e.by, e.facts["error"]) for e in told] == [
+            (AuditTag.ACCESS_REFUSED, eve.id, "not-permitted")
+        ]
+
+    async def test_asking_whether_one_may_decide_decides_nothing(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await w.placed()
+        await w.requests.may_decide(request.id, by=ben)
+        with pytest.raises(NotPermitted):
+            await w.requests.may_decide(request.id, by=eve)
+        assert await w.requests.get(request.id) == request
+
+    @pytest.mark.parametrize(
+        ("end", "tag", "status"),
+        [
+            pytest.param(
+                lambda r, i: r.deny(i, by=ben, why="paid"), AuditTag.REQUEST_DENIED, Status.DENIED, id="denied"
+            ),
+            pytest.param(
+                lambda r, i: r.withdraw(i, by=ana), AuditTag.REQUEST_WITHDRAWN, Status.WITHDRAWN, id="withdrawn"
+            ),
+        ],
+    )
+    async def test_an_end_is_recorded(self, workshop: OpenWorkshop, end, tag: AuditTag, status: Status):
+        w = await workshop()
+        request = await w.placed()
+        assert (await end(w.requests, request.id)).status is status
+        assert (await w.story(request.id))[-1].tag == tag
+
+
+class TestSweep:
+    async def test_what_nobody_decided_expires(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop()
+        request = await w.placed()
+        clock.passes(DAY - timedelta(microseconds=1))
+        await w.requests.sweep()
+        assert (await w.requests.get(request.id)).status is Status.PENDING
+        clock.passes(timedelta(microseconds=1))
+        await w.requests.sweep()
+        await w.requests.sweep()
+        assert (await w.requests.get(request.id)).status is Status.EXPIRED
+        assert [e.tag for e in await w.story(request.id)][1:] == [AuditTag.REQUEST_EXPIRED]
+
+    async def test_two_replicas_sweeping_at_once_expire_it_once(
+        self, workshop: OpenWorkshop, database_url: str, clock: Clock
+    ):
+        one, two = await both(workshop, database_url)
+        request = await one.placed()
+        clock.passes(DAY)
+        results = await asyncio.gather(one.requests.sweep(), two.requests.sweep(), return_exceptions=True)
+        assert all(r is None or isinstance(r, AlreadyDecided) for r in results)
+        assert [e.tag for e in await one.story(request.id)][1:] == [AuditTag.REQUEST_EXPIRED]
+
+    async def test_what_lost_its_worker_is_handed_out_again(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop()
+        left, begun = await w.approved(E3), await w.approved(PREMIUM)
+        async with w.store.begin() as tx:
+            claimed = (await tx.requests.get(begun.id)).claim(at=noon, lease=LEASE, holder="gone")
+            await tx.requests.save(claimed)
+        clock.passes(STRANDED_AFTER)
+        await w.requests.sweep()
+        work = Work()
+        await work.start(w)
+        await work.comes_to(("execute", left.id), ("execute", begun.id))
+
+    async def test_cards_and_results_that_never_reached_slack_are_sent_again(
+        self, workshop: OpenWorkshop, clock: Clock
+    ):
+        w = await workshop()
+        waiting, over = await w.placed(E3), await w.placed(PREMIUM)
+        await w.requests.withdraw(over.id, by=ana)
+        clock.passes(HOUR)
+        await w.requests.sweep()
+        work = Work()
+        await work.start(w)
+        await work.comes_to(("show_request", waiting.id), ("show_request", over.id), ("tell_result", over.id))
+
+    async def test_old_drafts_are_forgotten(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop()
+        draft = await w.drafted()
+        clock.passes(DRAFTS_LIVE)
+        await w.requests.sweep()
+        assert (await w.requests.draft(draft, by=ana)).id == draft
+        clock.passes(HOUR)
+        await w.requests.sweep()
+        with pytest.raises(NotFound):
+            await w.requests.draft(draft, by=ana)

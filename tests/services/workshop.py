@@ -1,0 +1,171 @@
+"""The services over a real database, a real courier and the sandbox Partner Center; only time is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from bot import courier as engine
+from bot import policy_file
+from bot import store as database
+from bot.courier import Courier
+from bot.domain.audit import AuditEvent
+from bot.domain.customer import Cloud, CustomerId
+from bot.domain.people import Person
+from bot.domain.request import ActionRequest, Reason, Verb
+from bot.partner_center.auth import AppRegistration, SignIn
+from bot.partner_center.client import PartnerCenter
+from bot.partner_center.cloud import hosts_of
+from bot.partner_center.exchange import http_client
+from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.sandbox.partner_center.records import Subscription
+from bot.services.customers import Customers
+from bot.services.digests import Digests
+from bot.services.execution import Execution
+from bot.services.intake import Receivables
+from bot.services.posts import Posts
+from bot.services.requests import Confirmed, Requests, Rules
+from bot.store import Store
+from bot.store.store import sync_url
+from tests.builders import ana, ben, noon
+
+E3 = "Microsoft 365 E3"
+PREMIUM = "Microsoft 365 Business Premium"
+
+
+class Clock:
+    """It stands still until somebody lets time pass."""
+
+    def __init__(self, at: datetime = noon) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def passes(self, by: timedelta) -> None:
+        self.at += by
+
+
+async def at_once(_seconds: float) -> None:
+    """Waits nowhere: what the client of Partner Center calls instead of sleeping."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One replica."""
+
+    clock: Clock
+    store: Store
+    courier: Courier
+    far_side: PartnerCenterSandbox
+    http: httpx.AsyncClient
+    partner_center: PartnerCenter
+    requests: Requests
+    execution: Execution
+    customers: Customers
+    digests: Digests
+    receivables: Receivables
+    posts: Posts
+
+    def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
+        """As Partner Center has it now."""
+        return self.far_side.customer(of).subscription(name)
+
+    async def drafted(
+        self,
+        name: str = E3,
+        *,
+        of: str = "Contoso",
+        verb: Verb = Verb.SUSPEND,
+        reason: Reason = Reason.NON_PAYMENT,
+        by: Person = ana,
+        approvals: int = 1,
+        **other: Any,
+    ) -> str:
+        """The id of a draft that was confirmed and only waits to be placed."""
+        customer = self.far_side.customer(of)
+        shown = {
+            "customer_id": customer.id,
+            "customer_name": customer.name,
+            "subscription_id": customer.subscription(name).id,
+            "subscription_name": name,
+            "reason": reason.value,
+            "note": "",
+            "seen": "",
+            "policy_note": "",
+            "approvals_needed": approvals,
+        }
+        confirmed = Confirmed(**(shown | other))
+        draft = await self.requests.begin_draft(verb, by=by, channel="C0", customer_id=CustomerId(customer.id))
+        await self.requests.confirmable(draft.id, asdict(confirmed), by=by)
+        return draft.id
+
+    async def placed(self, name: str = E3, **options: Any) -> ActionRequest:
+        return await self.requests.place(await self.drafted(name, **options), by=options.get("by", ana))
+
+    async def approved(self, name: str = E3, **options: Any) -> ActionRequest:
+        """A request that may act at once."""
+        return await self.requests.approve((await self.placed(name, **options)).id, by=ben)
+
+    async def run(self, request: ActionRequest) -> ActionRequest:
+        """What has become of the request when a worker was at it."""
+        await self.execution.run(request.id)
+        return await self.requests.get(request.id)
+
+    async def story(self, subject: str) -> list[AuditEvent]:
+        async with self.store.read() as tx:
+            return await tx.audit.of(subject)
+
+    def patches(self) -> list[str]:
+        """The paths of all PATCHes that reached Partner Center, whatever came of them."""
+        return [seen.path for seen in self.far_side.requests if seen.method == "PATCH"]
+
+
+async def open_workshop(
+    ends: AsyncExitStack,
+    far_side: PartnerCenterSandbox,
+    *,
+    database_url: str,
+    clock: Clock,
+    zone: str = "UTC",
+    daily_limit: int = 25,
+    undo: timedelta = timedelta(0),
+    dry_run: bool = False,
+    now: Callable[[], datetime] | None = None,
+) -> Workshop:
+    database.migrate(database_url)
+    engine.migrate(sync_url(database_url))
+    now = now or clock
+    store = Store(database_url, now=now)
+    ends.push_async_callback(store.close)
+    courier = Courier(sync_url(database_url))
+    ends.push_async_callback(courier.close)
+    await courier.open()
+    cloud = hosts_of(Cloud.GLOBAL, base_url=far_side.base_url, authority_url=far_side.authority_url)
+    authority = http_client()
+    app = AppRegistration(far_side.tenant_id, far_side.client_id, far_side.client_secret)
+    http = http_client(auth=SignIn(cloud=cloud, app=app, http=authority, now=now))
+    ends.push_async_callback(authority.aclose)
+    ends.push_async_callback(http.aclose)
+    partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
+    place = ZoneInfo(zone)
+    return Workshop(
+        clock=clock,
+        store=store,
+        courier=courier,
+        far_side=far_side,
+        http=http,
+        partner_center=partner_center,
+        requests=Requests(store, courier, rules=Rules(undo_window=undo, dry_run=dry_run), now=now),
+        execution=Execution(store, courier, partner_center, zone=place, daily_limit=daily_limit, now=now),
+        customers=Customers(store, partner_center, now=now),
+        digests=Digests(store, policy_file.load(None), zone=place, now=now),
+        receivables=Receivables(store, zone=place, now=now),
+        posts=Posts(store, now=now),
+    )

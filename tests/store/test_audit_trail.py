@@ -1,0 +1,95 @@
+"""The audit trail in the database: appended from several replicas at once, and whatever is touched is found."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from bot.domain.audit import AuditTag
+from bot.store import Store
+from tests.builders import DAY, noon
+
+
+async def append(store: Store, subject: str, **facts: object) -> None:
+    async with store.begin() as tx:
+        await tx.audit.append(AuditTag.REQUEST_PLACED, subject, by="U0ANA", **facts)
+
+
+async def verify(store: Store) -> tuple[int, int | None]:
+    """How many entries hold, and the number of the first that does not."""
+    async with store.read() as tx:
+        count, broken = await tx.audit.first_broken()
+    return count, broken.seq if broken else None
+
+
+async def test_entries_appended_at_once_from_two_replicas_make_one_chain(replicas: tuple[Store, Store]):
+    one, two = replicas
+    await asyncio.gather(*(append((one, two)[n % 2], f"R-{n}", number=n) for n in range(50)))
+    assert await verify(one) == (50, None)
+
+
+async def test_several_entries_of_one_transaction_hold(store: Store):
+    async with store.begin() as tx:
+        await tx.audit.append(AuditTag.REQUEST_PLACED, "R-1", by="U0ANA", note="„Überfällig“ – 逾期", n=1.5)
+        await tx.audit.append(AuditTag.REQUEST_APPROVED, "R-1", by="U0BEN", nested={"b": [1], "a": None})
+    assert await verify(store) == (2, None)
+
+
+async def test_what_is_rolled_back_leaves_no_gap(store: Store):
+    await append(store, "R-1")
+    with pytest.raises(LookupError):
+        async with store.begin() as tx:
+            await tx.audit.append(AuditTag.REQUEST_PLACED, "R-2")
+            raise LookupError
+    await append(store, "R-3")
+    assert await verify(store) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found_at"),
+    [
+        pytest.param("UPDATE audit SET \"by\" = 'U0EVE' WHERE seq = 2", 2, id="who"),
+        pytest.param("UPDATE audit SET facts = '{\"number\": 9}' WHERE seq = 2", 2, id="facts"),
+        pytest.param("UPDATE audit SET subject = 'R-9' WHERE seq = 2", 2, id="subject"),
+        pytest.param("UPDATE audit SET tag = 'request:denied' WHERE seq = 2", 2, id="tag"),
+        pytest.param(f"UPDATE audit SET at = '{noon + DAY:%Y-%m-%d %H:%M:%S.%f}' WHERE seq = 2", 2, id="when"),
+        pytest.param("UPDATE audit SET previous = hash WHERE seq = 2", 2, id="predecessor"),
+        pytest.param("UPDATE audit SET hash = previous WHERE seq = 2", 2, id="hash"),
+        pytest.param("UPDATE audit SET seq = 9 WHERE seq = 4", 9, id="number"),
+        pytest.param("DELETE FROM audit WHERE seq = 1", 2, id="the first removed"),
+        pytest.param("DELETE FROM audit WHERE seq = 3", 4, id="one removed"),
+    ],
+)
+async def test_tampering_is_found_at_the_first_broken_entry(store: Store, tampering: str, found_at: int):
+    for number in range(4):
+        await append(store, f"R-{number}", number=number)
+    async with store.begin() as tx:
+        await tx.connection.execute(text(tampering))
+    _, broken = await verify(store)
+    assert broken == found_at
+
+
+async def test_two_entries_that_swapped_places_are_found(store: Store):
+    for number in range(4):
+        await append(store, f"R-{number}")
+    async with store.begin() as tx:
+        for change in ("SET seq = 99 WHERE seq = 2", "SET seq = 2 WHERE seq = 3", "SET seq = 3 WHERE seq = 99"):
+            await tx.connection.execute(text(f"UPDATE audit {change}"))  # noqa: S608
+    assert (await verify(store))[1] == 2
+
+
+async def test_one_subjects_story_is_told_in_order(store: Store):
+    for subject in ("R-1", "R-2", "R-1"):
+        await append(store, subject)
+    async with store.read() as tx:
+        assert [event.seq for event in await tx.audit.of("R-1")] == [1, 3]
+
+
+async def test_a_part_is_read_from_a_moment_on(store: Store):
+    await append(store, "R-1")
+    async with store.read() as tx:
+        assert [e.seq async for e in tx.audit.since(noon)] == [1]
+        assert [e.seq async for e in tx.audit.since(noon + timedelta(microseconds=1))] == []

@@ -1,0 +1,115 @@
+"""Posts are claimed by one; drafts belong to one person; marks say when something last happened."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.errors import NotFound
+from bot.domain.request import Verb
+from bot.store import Store
+from bot.store.drafts import Draft
+from tests.builders import DAY, HOUR, ana, ben, noon
+from tests.store.waiting import until_somebody_waits
+
+
+async def claim(store: Store, key: str = "digest:overdue:2026-11-23") -> bool:
+    async with store.begin() as tx:
+        return await tx.posts.claim(key, channel="C0OVERDUE", at=noon)
+
+
+async def test_of_several_replicas_one_may_post(replicas: tuple[Store, Store]):
+    one, two = replicas
+    claims = await asyncio.gather(*(claim(store) for store in (one, two, one, two)))
+    assert sorted(claims) == [False, False, False, True]
+
+
+async def test_who_loses_the_claim_to_somebody_at_the_very_moment_goes_on(replicas: tuple[Store, Store]):
+    one, two = replicas
+
+    async def claim_or_take_over() -> bool:
+        async with two.begin() as tx:
+            return await tx.posts.claim("key", channel="C", at=noon) or await tx.posts.reclaim(
+                "key", at=noon, before=noon
+            )
+
+    async with asyncio.timeout(20), one.begin() as tx:
+        assert await tx.posts.claim("key", channel="C", at=noon)
+        loser = asyncio.create_task(claim_or_take_over())
+        await until_somebody_waits(tx)
+    assert await loser is False
+
+
+async def test_a_claim_given_back_may_be_had_again(store: Store):
+    await claim(store)
+    async with store.begin() as tx:
+        await tx.posts.release("digest:overdue:2026-11-23")
+    assert await claim(store)
+
+
+async def test_what_was_posted_is_not_given_back(store: Store):
+    await claim(store)
+    async with store.begin() as tx:
+        await tx.posts.sent("digest:overdue:2026-11-23", channel="C1", ts="1.2")
+        await tx.posts.release("digest:overdue:2026-11-23")
+    assert not await claim(store)
+
+
+async def test_only_a_claim_old_enough_that_never_came_to_a_post_is_taken_over(store: Store):
+    await claim(store, "card:R-1")
+    async with store.begin() as tx:
+        assert not await tx.posts.reclaim("card:R-1", at=noon + HOUR, before=noon)
+        assert await tx.posts.reclaim("card:R-1", at=noon + HOUR, before=noon + timedelta(microseconds=1))
+        await tx.posts.sent("card:R-1", channel="C1", ts="1.2")
+        assert not await tx.posts.reclaim("card:R-1", at=noon + DAY, before=noon + DAY)
+
+
+async def test_the_latest_of_a_kind_is_the_newest_that_was_posted(store: Store):
+    async with store.begin() as tx:
+        for hours, key in enumerate(["d_%:1", "d_%:2", "d_%:3", "dxy:4"]):
+            await tx.posts.claim(key, channel="C", at=noon + hours * HOUR)
+            if key != "d_%:3":
+                await tx.posts.sent(key, channel="C", ts=key[-1])
+        latest = await tx.posts.latest("d_%:")
+    assert latest is not None
+    assert latest.key == "d_%:2"
+
+
+def a_draft() -> Draft:
+    return Draft("R-DRAFT", ana.id, Verb.SUSPEND, "C1", noon, form={"note": "逾期"})
+
+
+async def test_a_draft_comes_back_as_it_was_saved(store: Store):
+    async with store.begin() as tx:
+        await tx.drafts.add(a_draft())
+        filled_in = replace(a_draft(), form={"note": "x"}, confirmed={"reason": "fraud"})
+        await tx.drafts.save(filled_in)
+        assert await tx.drafts.get("R-DRAFT", person=ana.id) == filled_in
+
+
+async def test_nobody_reads_somebody_elses_draft(store: Store):
+    async with store.begin() as tx:
+        await tx.drafts.add(a_draft())
+        with pytest.raises(NotFound):
+            await tx.drafts.get("R-DRAFT", person=ben.id)
+
+
+async def test_drafts_are_forgotten_with_time(store: Store):
+    async with store.begin() as tx:
+        await tx.drafts.add(a_draft())
+        await tx.drafts.forget_before(noon)
+        await tx.drafts.get("R-DRAFT", person=ana.id)
+        await tx.drafts.forget_before(noon + HOUR)
+        with pytest.raises(NotFound):
+            await tx.drafts.get("R-DRAFT", person=ana.id)
+
+
+async def test_a_mark_is_the_last_that_was_set(store: Store):
+    async with store.begin() as tx:
+        assert await tx.marks.get("mirror") is None
+        await tx.marks.set("mirror", at=noon, failed=3)
+        await tx.marks.set("mirror", at=noon + HOUR, failed=0)
+        assert await tx.marks.get("mirror") == (noon + HOUR, {"failed": 0})

@@ -1,0 +1,140 @@
+"""The database itself: its schema, its workers' names, and what is told when it cannot be reached."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from bot import courier
+from bot import store as database
+from bot.domain.errors import Unavailable
+from bot.store import Store
+from bot.store.store import async_url, sync_url
+from bot.store.tables import metadata
+from tests import postgres
+from tests.builders import noon
+from tests.program import environment
+from tests.stage import free_port
+from tests.store.conftest import OpenStore
+
+MIGRATORS = 4
+PATIENCE = 60
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without any table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'bare.db'}"
+    server: str | None = request.getfixturevalue("postgres_server")
+    if server is None:
+        pytest.skip("no Postgres server is installed, and TEST_POSTGRES_URL names none")
+    return postgres.new_database(server)
+
+
+def test_a_second_migration_changes_nothing(bare_url: str):
+    assert [database.migrate(bare_url) for _ in range(3)] == [True, False, False]
+
+
+def test_four_processes_may_migrate_at_once(bare_url: str, tmp_path: Path):
+    racing = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bot", "migrate"],
+            env=environment(DATABASE_URL=bare_url),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(MIGRATORS)
+    ]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in racing]
+    assert [process.returncode for process in racing] == [0] * MIGRATORS, said
+    assert database.migrate(bare_url) is False
+
+
+def test_the_migrations_lead_to_the_very_tables_the_code_uses(bare_url: str):
+    database.migrate(bare_url)
+    courier.migrate(sync_url(bare_url))
+    engine = create_engine(sync_url(bare_url))
+    try:
+        with engine.connect() as connection:
+            assert metadata.tables.keys() <= set(inspect(connection).get_table_names())
+            context = MigrationContext.configure(
+                connection,
+                opts={
+                    "include_name": lambda name, kind, _: kind != "table" or name in metadata.tables,
+                    "compare_type": True,
+                },
+            )
+            assert compare_metadata(context, metadata) == []
+    finally:
+        engine.dispose()
+
+
+async def test_the_engines_own_tables_survive_our_migrations(bare_url: str):
+    courier.migrate(sync_url(bare_url))
+    database.migrate(bare_url)
+    courier.migrate(sync_url(bare_url))
+    assert database.migrate(bare_url) is False
+
+
+class TestWorkersNames:
+    async def test_two_living_workers_of_one_host_bear_two_names(self, open_store: OpenStore):
+        one, two, elsewhere = open_store(), open_store(), open_store()
+        if one.is_sqlite:
+            pytest.skip("on SQLite a second worker does not start at all (see test_courier)")
+        assert [await one.worker_name("host"), await two.worker_name("host")] == ["host-0", "host-1"]
+        assert await elsewhere.worker_name("other") == "other-0"
+
+    async def test_the_name_of_a_dead_worker_is_borne_again(self, open_store: OpenStore, migrated_url: str):
+        dead, living, heir = open_store(), open_store(), open_store()
+        assert await dead.worker_name("host") == "host-0"
+        if dead.is_sqlite:
+            assert await heir.worker_name("host") == "host-0"
+            return
+        assert await living.worker_name("host") == "host-1"
+        async with living.begin() as tx:  # which waits until that connection is gone, at most so many ms
+            await tx.connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks JOIN pg_database d ON d.oid = database"
+                    " WHERE locktype = 'advisory' AND objid = 0 AND objsubid = 2 AND datname = current_database()"
+                )
+            )
+        assert await heir.worker_name("host") == "host-0"
+
+
+class TestOutOfReach:
+    async def test_a_server_that_is_not_there_is_unavailable(self):
+        store = Store(f"postgresql://backstop@127.0.0.1:{free_port()}/none", now=lambda: noon)
+        try:
+            with pytest.raises(Unavailable) as error:
+                await store.ping()
+        finally:
+            await store.close()
+        assert error.value.system == "database"
+
+    async def test_a_file_that_is_no_database_is_unavailable(self, tmp_path: Path):
+        with pytest.raises(Unavailable):
+            database.migrate(f"sqlite:///{tmp_path / 'no such directory' / 'backstop.db'}")
+
+    @pytest.mark.parametrize(
+        ("url", "driver"),
+        [
+            pytest.param("sqlite:///b.db", "sqlite+aiosqlite", id="SQLite"),
+            pytest.param("postgresql://u:p@h/d", "postgresql+psycopg", id="Postgres"),
+            pytest.param("postgresql+psycopg2://u:p@h/d", "postgresql+psycopg", id="another driver"),
+        ],
+    )
+    def test_an_operators_url_gets_our_driver(self, url: str, driver: str):
+        assert async_url(url).drivername == driver
+
+    def test_another_kind_of_database_is_refused(self):
+        with pytest.raises(ValueError, match="mysql"):
+            async_url("mysql://u:p@h/d")

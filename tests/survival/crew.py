@@ -1,0 +1,86 @@
+"""The running product: its processes, which are killed, and the ledger they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Row, Select, create_engine, select
+from sqlalchemy.pool import NullPool
+
+from bot.domain.request import Status
+from bot.store.store import sync_url
+from bot.store.tables import posts, requests
+from tests.program import Program
+
+
+class Crew:
+    """Whoever waits for `up` waits until all of the processes run."""
+
+    def __init__(self, *programs: Program) -> None:
+        self.programs = programs
+        self._up = asyncio.Event()
+        self._ends = AsyncExitStack()
+
+    async def __aenter__(self) -> Crew:
+        for program in self.programs:
+            await self._ends.enter_async_context(program)
+            await program.start()
+        await self._come_up(self.programs)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._ends.__aexit__(kind, error, trace)
+
+    async def up(self) -> None:
+        await self._up.wait()
+
+    async def lose(self, victims: Sequence[Program], *, early: Sequence[float] = ()) -> None:
+        """Kill these at once and start them again, killed anew after each of `early` seconds."""
+        self._up.clear()
+        for seconds in (*early, None):
+            for victim in victims:
+                await victim.kill()
+            for victim in victims:
+                await victim.start()
+            if seconds is not None:
+                await asyncio.sleep(seconds)
+        await self._come_up(victims)
+
+    async def stop(self) -> list[int]:
+        """Ask all of them to stop; their exit codes."""
+        return await asyncio.gather(*(program.terminate() for program in self.programs))
+
+    async def _come_up(self, programs: Sequence[Program]) -> None:
+        for program in programs:
+            await program.comes_up()
+        self._up.set()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the product wrote down; only read."""
+
+    url: str
+
+    def statuses(self) -> dict[str, Status]:
+        return {row.id: Status(row.status) for row in self._rows(select(requests.c.id, requests.c.status))}
+
+    def results(self) -> dict[str, str]:
+        """Of each request the message with its result: `claimed` was posted, or died on the way."""
+        rows = self._rows(select(posts.c.key, posts.c.state).where(posts.c.key.startswith("result:")))
+        return {row.key.removeprefix("result:"): row.state for row in rows}
+
+    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        engine = create_engine(sync_url(self.url), poolclass=NullPool)
+        try:
+            with engine.connect() as connection:
+                return connection.execute(query).all()
+        finally:
+            engine.dispose()

@@ -1,0 +1,208 @@
+"""The courier: a job handed over is run, once however often it is handed over, and not if nothing was kept."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from bot import courier as engine
+from bot import store as database
+from bot.courier import AlreadyRunning, Courier, Job
+from bot.store import Store
+from bot.store.store import sync_url
+from tests.builders import noon
+
+PATIENCE = 20
+Open = Callable[[], Awaitable[Courier]]
+
+
+class Work:
+    """What ran, in order."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self._news = asyncio.Event()
+
+    async def note(self, word: str) -> None:
+        self.ran.append(word)
+        self._news.set()
+
+    async def comes_to(self, *words: str) -> None:
+        """Wait until all of these ran."""
+        async with asyncio.timeout(PATIENCE):
+            while not set(words) <= set(self.ran):
+                self._news.clear()
+                await self._news.wait()
+
+
+def a_job(word: str, *, name: str = "note", job_id: str = "") -> Job:
+    return Job(name, id=job_id or f"note:{word}", args={"word": word})
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+@pytest.fixture
+def ready_url(database_url: str) -> str:
+    database.migrate(database_url)
+    engine.migrate(sync_url(database_url))
+    return database_url
+
+
+@pytest.fixture
+async def store(ready_url: str) -> AsyncIterator[Store]:
+    opened = Store(ready_url, now=lambda: noon)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def open_courier(ready_url: str, store: Store) -> AsyncIterator[Open]:
+    """Couriers on one database, closed after the test; one of them may be started."""
+    async with AsyncExitStack() as ends:
+
+        async def another() -> Courier:
+            made = Courier(sync_url(ready_url))
+            ends.push_async_callback(made.close)
+            await made.open()
+            return made
+
+        yield another
+
+
+async def test_only_what_was_kept_is_run(open_courier: Open, store: Store, work: Work):
+    courier = await open_courier()
+    async with store.begin() as tx:
+        await courier.send(tx.connection, a_job("kept"))
+    with pytest.raises(LookupError):
+        async with store.begin() as tx:
+            await courier.send(tx.connection, a_job("rolled back"))
+            raise LookupError
+    await courier.start({"note": work.note}, executor="host-0")
+    # The queue is first in, first out: when the last is done, whatever was before it had its turn.
+    await courier.post(a_job("last"))
+    await work.comes_to("kept", "last")
+    assert work.ran == ["kept", "last"]
+
+
+async def test_of_two_jobs_with_one_id_the_first_is_run_once(open_courier: Open, store: Store, work: Work):
+    one, two = await open_courier(), await open_courier()
+    async with store.begin() as tx:
+        await one.send(tx.connection, a_job("first", job_id="digest:2026-11-23"))
+    async with store.begin() as tx:
+        await two.send(tx.connection, a_job("second", job_id="digest:2026-11-23"))
+    await two.post(a_job("third", job_id="digest:2026-11-23"))
+    await one.start({"note": work.note}, executor="host-0")
+    await work.comes_to("first")
+    await two.post(a_job("fourth", job_id="digest:2026-11-23"))
+    await two.post(a_job("last"))
+    await work.comes_to("last")
+    assert work.ran == ["first", "last"]
+
+
+async def test_a_failing_job_does_not_stop_the_others(
+    open_courier: Open, work: Work, caplog: pytest.LogCaptureFixture
+):
+    courier = await open_courier()
+
+    async def fails(word: str) -> None:
+        raise LookupError(word)
+
+    await courier.start({"note": work.note, "fails": fails}, executor="host-0")
+    await courier.post(a_job("bad", name="fails"))
+    await courier.post(a_job("unheard of", name="nobody knows"))
+    await courier.post(a_job("good"))
+    await work.comes_to("good")
+    assert "job fails failed" in caplog.text
+    assert "job nobody knows failed" in caplog.text
+
+
+async def test_closing_lets_a_running_job_end(open_courier: Open, work: Work):
+    courier = await open_courier()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def long(word: str) -> None:
+        begun.set()
+        await may_end.wait()
+        await work.note(word)
+
+    await courier.start({"long": long}, executor="host-0")
+    await courier.post(a_job("drained", name="long"))
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        closing = asyncio.create_task(courier.close())
+        asyncio.get_running_loop().call_soon(may_end.set)
+        await closing
+    assert work.ran == ["drained"]
+
+
+async def test_what_was_not_run_before_the_end_is_run_after_the_next_start(open_courier: Open, work: Work):
+    gone = await open_courier()
+    await gone.start({"note": work.note}, executor="host-0")
+    await gone.post(a_job("before"))
+    await work.comes_to("before")
+    await gone.close()
+    back = await open_courier()
+    await back.post(a_job("after"))
+    await back.start({"note": work.note}, executor="host-0")
+    await work.comes_to("after")
+    assert work.ran == ["before", "after"]
+
+
+async def test_a_courier_that_is_not_open_takes_nothing(ready_url: str):
+    with pytest.raises(RuntimeError, match="not open"):
+        await Courier(sync_url(ready_url)).post(a_job("x"))
+
+
+class TestOneWorkerOnSqlite:
+    @pytest.fixture
+    def database_url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
+    async def test_a_second_courier_does_not_start(self, open_courier: Open, work: Work):
+        first, second = await open_courier(), await open_courier()
+        await first.start({"note": work.note}, executor="host-0")
+        with pytest.raises(AlreadyRunning):
+            await second.start({"note": work.note}, executor="host-0")
+        await second.post(a_job("handed over all the same"))
+        await work.comes_to("handed over all the same")
+
+    async def test_a_second_process_does_not_start(self, open_courier: Open, work: Work, ready_url: str):
+        courier = await open_courier()
+        await courier.start({"note": work.note}, executor="host-0")
+        script = (
+            "import sys\n"
+            "from bot.courier import AlreadyRunning, Courier\n"
+            "from bot.store.store import sync_url\n"
+            "try:\n"
+            "    Courier(sync_url(sys.argv[1])).hold()\n"
+            "except AlreadyRunning:\n"
+            "    sys.exit(7)\n"
+        )
+        other = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", script, ready_url], check=False, timeout=60
+        )
+        assert other.returncode == 7
+
+    async def test_the_lock_goes_with_its_holder(self, open_courier: Open, work: Work):
+        first, second = await open_courier(), await open_courier()
+        await first.start({"note": work.note}, executor="host-0")
+        await first.close()
+        await second.start({"note": work.note}, executor="host-0")
+        await second.post(a_job("mine now"))
+        await work.comes_to("mine now")
+
+    async def test_another_file_is_another_workers(self, tmp_path: Path, open_courier: Open):
+        held = await open_courier()
+        held.hold()
+        other = Courier(sync_url(f"sqlite:///{tmp_path / 'other.db'}"))
+        other.hold()
+        await other.close()

@@ -1,0 +1,150 @@
+"""The billing policy's file: what it says is what holds, and what cannot be honoured is refused by name."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bot.domain.policy import Exemption, Stage, StageAction
+from bot.policy_file import BadPolicy, load, packaged, parse
+
+WHOLE = """
+schema = 1
+max_data_age_hours = 48
+
+[minimum]
+EUR = "10.50"
+
+[[stage]]
+id = "warn"
+days_overdue = 10
+action = "warn"
+
+[[stage]]
+id = "suspend"
+days_overdue = 20
+action = "propose_suspend"
+amount = { EUR = "100" }
+approvals = 2
+
+[[exempt]]
+tenant = "11111111-2222-4333-8444-ABCDEF555555"
+reason = "payment plan"
+until = 2026-12-31
+by = "Ana"
+"""
+
+
+def test_everything_in_the_file_is_in_the_policy():
+    policy = parse(WHOLE, name="test")
+    assert policy.stages == (
+        Stage("warn", 10, StageAction.WARN),
+        Stage("suspend", 20, StageAction.PROPOSE_SUSPEND, {"EUR": Decimal(100)}, 2),
+    )
+    assert policy.minimum == {"EUR": Decimal("10.50")}
+    assert policy.max_data_age_hours == 48
+    assert policy.exemptions == (
+        Exemption(
+            tenant="11111111-2222-4333-8444-abcdef555555",
+            reason="payment plan",
+            actions=frozenset({StageAction.PROPOSE_SUSPEND, StageAction.PROPOSE_CANCEL}),
+            until=date(2026, 12, 31),
+            by="Ana",
+        ),
+    )
+
+
+def test_the_version_changes_with_the_text():
+    assert parse(WHOLE, name="test").version == parse(WHOLE, name="other").version
+    assert parse(WHOLE, name="test").version != parse(WHOLE + "\n", name="test").version
+
+
+def test_the_packaged_policy_holds_where_none_is_configured():
+    policy = load(None)
+    assert policy == parse(packaged(), name="again")
+    assert policy.suspend_stage is not None
+
+
+def with_stage(**fields: str) -> str:
+    given = {"id": '"one"', "days_overdue": "10", "action": '"warn"'} | fields
+    return "schema = 1\n[[stage]]\n" + "\n".join(f"{key} = {value}" for key, value in given.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("schema = ", "not valid TOML", id="broken TOML"),
+        pytest.param("", "schema", id="nothing"),
+        pytest.param("schema = 2", "schema", id="a later schema"),
+        pytest.param("schema = 1\ngrace = 3", "grace: this version does not know that key", id="an unknown key"),
+        pytest.param(with_stage(notify='"cfo"'), "stage.0.notify", id="an unknown key of a stage"),
+        pytest.param(with_stage(action='"delete"'), "stage.0.action", id="an unknown action"),
+        pytest.param(with_stage(days_overdue="0"), "stage.0.days_overdue", id="before anything is due"),
+        pytest.param(with_stage(days_overdue='"10 days"'), "stage.0.days_overdue", id="days as words"),
+        pytest.param(with_stage(id='"Stage One"'), "stage.0.id", id="an id with spaces"),
+        pytest.param(with_stage(approvals="11"), "stage.0.approvals", id="a quorum nobody reaches"),
+        pytest.param(with_stage(amount="{ EUR = 100 }"), "written as text", id="an amount as a number"),
+        pytest.param(with_stage(amount='{ EUR = "-1" }'), "not an amount", id="a negative amount"),
+        pytest.param(with_stage(amount='{ EUR = "NaN" }'), "not an amount", id="no amount at all"),
+        pytest.param(with_stage(amount='{ EURO = "1" }'), "not a currency", id="no currency"),
+        pytest.param(with_stage(amount='{ eur = "1" }'), "not a currency", id="a currency in small letters"),
+        pytest.param(
+            with_stage() + with_stage(days_overdue="11").removeprefix("schema = 1"), "same id", id="an id twice"
+        ),
+        pytest.param(
+            with_stage() + with_stage(id='"two"').removeprefix("schema = 1"),
+            "'two' must come later",
+            id="two on one day",
+        ),
+        pytest.param(
+            with_stage()
+            + with_stage(id='"two"', days_overdue="20", action='"remind"').removeprefix("schema = 1"),
+            "'two' is milder",
+            id="a milder one later",
+        ),
+        pytest.param(
+            'schema = 1\n[[exempt]]\ntenant = "Contoso"\nreason = "x"\nuntil = 2026-12-31\nby = "Ana"',
+            "exempt.0.tenant",
+            id="an exemption by name",
+        ),
+        pytest.param(
+            'schema = 1\n[[exempt]]\ntenant = "11111111-2222-4333-8444-555555555555"\nreason = "x"\nby = "Ana"',
+            "exempt.0.until",
+            id="an exemption for ever",
+        ),
+    ],
+)
+def test_refused_in_one_line_that_says_where(text: str, says: str):
+    with pytest.raises(BadPolicy) as refusal:
+        parse(text, name="policy.toml")
+    line = str(refusal.value)
+    assert says in line
+    assert line.startswith("policy.toml: ")
+    assert "\n" not in line
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(BadPolicy, match="no such file"):
+        load(tmp_path / "policy.toml")
+
+
+@pytest.mark.parametrize(
+    "content", [pytest.param(b"schema = 1 # \xfc", id="not UTF-8"), pytest.param(None, id="a directory")]
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "policy.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(BadPolicy, match=r"policy\.toml: cannot be read"):
+        load(path)
+
+
+def test_a_file_is_read_in_its_own_words(tmp_path: Path):
+    path = tmp_path / "policy.toml"
+    path.write_text(WHOLE, "utf-8")
+    assert load(path) == parse(WHOLE, name="test")

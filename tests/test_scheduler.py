@@ -1,0 +1,194 @@
+"""Jobs at their times: each is told the time it was meant for, and a slot just missed is made up for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.scheduler import GRACE, Scheduler
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+WEEKDAYS_AT_NINE = "0 9 * * mon-fri"
+PATIENCE = 20
+
+
+@contextmanager
+def scheduler(*, zone: ZoneInfo, at: datetime) -> Iterator[Scheduler]:
+    made = Scheduler(zone=zone, now=lambda: at)
+    yield made
+    made.stop()
+
+
+async def made_up_for(crontab: str, *, zone: ZoneInfo, at: datetime) -> list[datetime]:
+    """The slots that are run at once when the program starts at that moment."""
+    slots: list[datetime] = []
+
+    async def job(slot: datetime) -> None:
+        slots.append(slot)
+
+    with scheduler(zone=zone, at=at) as made:
+        made.daily(crontab, job)
+        await made.start()
+    return slots
+
+
+@pytest.mark.parametrize(
+    ("crontab", "zone", "at", "slot"),
+    [
+        pytest.param(
+            WEEKDAYS_AT_NINE,
+            SHANGHAI,
+            datetime(2026, 11, 23, 1, 0, tzinfo=UTC),
+            datetime(2026, 11, 23, 9, tzinfo=SHANGHAI),
+            id="on the dot",
+        ),
+        pytest.param(
+            WEEKDAYS_AT_NINE,
+            SHANGHAI,
+            datetime(2026, 11, 23, 1, 59, 59, tzinfo=UTC),
+            datetime(2026, 11, 23, 9, tzinfo=SHANGHAI),
+            id="missed by less than an hour",
+        ),
+        pytest.param(
+            WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 23, 2, 0, 1, tzinfo=UTC), None, id="missed by more"
+        ),
+        pytest.param(
+            WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 23, 0, 59, 59, tzinfo=UTC), None, id="still to come"
+        ),
+        pytest.param(
+            WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 22, 1, 5, tzinfo=UTC), None, id="a Sunday"
+        ),
+        pytest.param(
+            "*/20 * * * *",
+            BERLIN,
+            datetime(2026, 11, 23, 11, 50, tzinfo=UTC),
+            datetime(2026, 11, 23, 12, 40, tzinfo=BERLIN),
+            id="of several missed the last",
+        ),
+        pytest.param(
+            "30 2 * * *",
+            BERLIN,
+            datetime(2026, 10, 25, 0, 40, tzinfo=UTC),
+            datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN),
+            id="half past two, the first of two that night",
+        ),
+        pytest.param(
+            "0 9 * * *",
+            BERLIN,
+            datetime(2026, 10, 25, 8, 30, tzinfo=UTC),
+            datetime(2026, 10, 25, 9, tzinfo=BERLIN),
+            id="nine in winter time, the day the clocks go back",
+        ),
+        pytest.param(
+            "0 9 * * *",
+            BERLIN,
+            datetime(2027, 3, 28, 7, 30, tzinfo=UTC),
+            datetime(2027, 3, 28, 9, tzinfo=BERLIN),
+            id="nine in summer time, the day the clocks go forward",
+        ),
+        pytest.param(
+            "0 9 * * *", BERLIN, datetime(2027, 3, 28, 6, 59, tzinfo=UTC), None, id="that day, a minute early"
+        ),
+        pytest.param(
+            "30 23 * * *",
+            BERLIN,
+            datetime(2026, 11, 23, 23, 15, tzinfo=UTC),
+            datetime(2026, 11, 23, 23, 30, tzinfo=BERLIN),
+            id="yesterday's, past midnight",
+        ),
+    ],
+)
+async def test_at_start_the_slot_made_up_for(
+    crontab: str, zone: ZoneInfo, at: datetime, slot: datetime | None
+):
+    assert await made_up_for(crontab, zone=zone, at=at) == ([slot] if slot else [])
+
+
+async def test_the_slot_carries_the_offset_of_its_day():
+    """From its text the job's id is made: it must be the same in every replica."""
+    summer = await made_up_for("0 9 * * *", zone=BERLIN, at=datetime(2026, 10, 24, 7, 10, tzinfo=UTC))
+    winter = await made_up_for("0 9 * * *", zone=BERLIN, at=datetime(2026, 10, 25, 8, 10, tzinfo=UTC))
+    assert [slot.isoformat() for slot in summer + winter] == [
+        "2026-10-24T09:00:00+02:00",
+        "2026-10-25T09:00:00+01:00",
+    ]
+
+
+async def test_replicas_that_start_at_different_moments_name_the_same_slot():
+    first = datetime(2026, 11, 23, 8, 0, 0, 1, tzinfo=UTC)
+    named = {
+        (await made_up_for(WEEKDAYS_AT_NINE, zone=BERLIN, at=first + late))[0].isoformat()
+        for late in (timedelta(0), timedelta(seconds=7), GRACE - timedelta(seconds=1))
+    }
+    assert named == {"2026-11-23T09:00:00+01:00"}
+
+
+async def test_a_missed_slot_is_made_up_for_once():
+    slots: list[datetime] = []
+
+    async def job(slot: datetime) -> None:
+        slots.append(slot)
+
+    with scheduler(zone=BERLIN, at=datetime(2026, 11, 23, 8, 10, tzinfo=UTC)) as made:
+        made.daily(WEEKDAYS_AT_NINE, job)
+        await made.start()
+        made.stop()
+        await asyncio.wait_for(_turn_of_the_loop(), PATIENCE)
+        await made.start()
+    assert len(slots) == 1
+
+
+async def _turn_of_the_loop() -> None:
+    """APScheduler stops in the loop's next turn."""
+    await asyncio.get_running_loop().run_in_executor(None, int)
+
+
+async def test_a_failing_job_does_not_keep_the_others_from_starting(caplog: pytest.LogCaptureFixture):
+    ran: list[datetime] = []
+
+    async def fails(slot: datetime) -> None:
+        raise LookupError
+
+    async def job(slot: datetime) -> None:
+        ran.append(slot)
+
+    with scheduler(zone=BERLIN, at=datetime(2026, 11, 23, 8, 10, tzinfo=UTC)) as made:
+        made.daily(WEEKDAYS_AT_NINE, fails)
+        made.daily(WEEKDAYS_AT_NINE, job)
+        await made.start()
+        assert made.is_running
+    assert len(ran) == 1
+    assert "2026-11-23T09:00:00+01:00" in caplog.text
+
+
+async def test_a_regular_job_runs_again_after_it_failed():
+    times = 0
+    again = asyncio.Event()
+
+    async def job() -> None:
+        nonlocal times
+        times += 1
+        if times == 2:
+            again.set()
+        raise LookupError
+
+    with scheduler(zone=BERLIN, at=datetime.now(UTC)) as made:
+        made.every(1, job)
+        await made.start()
+        async with asyncio.timeout(PATIENCE):
+            await again.wait()
+
+
+async def test_what_is_stopped_does_not_run_and_may_be_stopped_again():
+    made = Scheduler(zone=BERLIN, now=lambda: datetime(2026, 11, 23, tzinfo=UTC))
+    made.stop()
+    await made.start()
+    made.stop()
+    await _turn_of_the_loop()
+    assert not made.is_running

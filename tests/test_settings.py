@@ -1,0 +1,150 @@
+"""Settings: what an operator writes is understood, and what cannot be used is refused in one line."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.customer import Cloud
+from bot.settings import BadSettings, Mode, Settings, load
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_any_setting_the_defaults_hold():
+    settings = load()
+    assert settings.database_url == "sqlite:///backstop.db"
+    assert settings.partner_center_cloud is Cloud.GLOBAL
+    assert (settings.backstop_approvals_suspend, settings.backstop_max_suspensions_per_day) == (1, 25)
+    assert (settings.backstop_approval_ttl, settings.backstop_undo_window) == (
+        timedelta(hours=24),
+        timedelta(minutes=2),
+    )
+    assert settings.backstop_operators == settings.backstop_approvers == ()
+    assert settings.backstop_dry_run is False
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        pytest.param("PARTNER_CENTER_CLOUD", "china", Cloud.CHINA, id="21Vianet"),
+        pytest.param("PARTNER_CENTER_CLOUD", "usgov", Cloud.US_GOVERNMENT, id="US Government"),
+        pytest.param("BACKSTOP_OPERATORS", "U0ANA, S0BILLING ,", ("U0ANA", "S0BILLING"), id="people and groups"),
+        pytest.param("BACKSTOP_OPERATORS", "", (), id="nobody"),
+        pytest.param("BACKSTOP_APPROVERS", "W0GRID", ("W0GRID",), id="a grid user"),
+        pytest.param("BACKSTOP_APPROVAL_TTL", "PT36H", timedelta(hours=36), id="ISO 8601"),
+        pytest.param("BACKSTOP_APPROVAL_TTL", "3600", timedelta(hours=1), id="seconds"),
+        pytest.param("BACKSTOP_UNDO_WINDOW", "PT0S", timedelta(0), id="no undo window"),
+        pytest.param("BACKSTOP_UNDO_WINDOW", "0", timedelta(0), id="no undo window in seconds"),
+        pytest.param("BACKSTOP_UNDO_WINDOW", "  ", timedelta(minutes=2), id="blank means the default"),
+        pytest.param("BACKSTOP_DRY_RUN", "true", True, id="dry run"),
+        pytest.param("BACKSTOP_MAX_SUSPENSIONS_PER_DAY", "0", 0, id="none a day"),
+        pytest.param("SLACK_API_URL", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api/", id="a missing slash"),
+        pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
+        pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
+    ],
+)
+def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object):
+    monkeypatch.setenv(name, text)
+    assert getattr(load(), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("PARTNER_CENTER_CLOUD", "germany", id="a cloud that is no more"),
+        pytest.param("BACKSTOP_OPERATORS", "@ana", id="a name instead of an id"),
+        pytest.param("BACKSTOP_APPROVERS", "U0ANA;U0BEN", id="semicolons"),
+        pytest.param("BACKSTOP_APPROVALS_CHANNEL", "#csp-approvals", id="a channel's name"),
+        pytest.param("BACKSTOP_APPROVAL_TTL", "a day", id="a duration in words"),
+        pytest.param("BACKSTOP_APPROVAL_TTL", "0", id="expired at once"),
+        pytest.param("BACKSTOP_UNDO_WINDOW", "-PT1M", id="a negative window"),
+        pytest.param("BACKSTOP_TIMEZONE", "Berlin", id="a city"),
+        pytest.param("BACKSTOP_TIMEZONE", "../../etc/passwd", id="a path"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * *", id="four fields"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "61 9 * * *", id="a minute that never comes"),
+        pytest.param("BACKSTOP_APPROVALS_SUSPEND", "-1", id="fewer than no approvals"),
+        pytest.param("BACKSTOP_APPROVALS_SUSPEND", "two", id="a number in words"),
+        pytest.param("BACKSTOP_LOCALE", "fr", id="a language we do not speak"),
+        pytest.param("SLACK_API_URL", "slack.com/api/", id="an address without https"),
+        pytest.param("PARTNER_CENTER_BASE_URL", "ftp://example.com", id="another protocol"),
+        pytest.param("PORT", "70000", id="a port there is not"),
+        pytest.param("PARTNER_CENTER_MAX_CONCURRENCY", "0", id="nothing at a time"),
+    ],
+)
+def test_refused_in_one_line_that_names_the_setting(monkeypatch: pytest.MonkeyPatch, name: str, text: str):
+    monkeypatch.setenv(name, text)
+    with pytest.raises(BadSettings) as refusal:
+        load()
+    assert str(refusal.value).startswith(f"{name}: ")
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch):
+    Path(".env").write_text("BACKSTOP_TIMEZONE=Asia/Shanghai\nBACKSTOP_LOCALE=de\n", "utf-8")
+    monkeypatch.setenv("BACKSTOP_LOCALE", "en")
+    settings = load()
+    assert (settings.zone.key, settings.backstop_locale) == ("Asia/Shanghai", "en")
+
+
+def test_a_file_in_another_encoding_is_named():
+    Path(".env").write_bytes(b"BACKSTOP_LOCALE=de # \xfc\n")
+    with pytest.raises(BadSettings, match="UTF-8"):
+        load()
+
+
+def test_what_others_put_in_the_file_does_not_disturb():
+    Path(".env").write_text("POSTGRES_PASSWORD=x\n", "utf-8")
+    load()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch):
+    for name in ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "PARTNER_CENTER_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "hush-hush")
+    assert "hush-hush" not in repr(load())
+    assert "hush-hush" not in str(load())
+
+
+def test_a_refusal_does_not_repeat_a_secret(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PORT", "xoxb-hush")
+    with pytest.raises(BadSettings) as refusal:
+        load()
+    assert "xoxb" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "mode", "port"),
+    [
+        pytest.param({"SLACK_APP_TOKEN": "xapp-1"}, Mode.SOCKET, None, id="Socket Mode"),
+        pytest.param({"SLACK_APP_TOKEN": "xapp-1", "PORT": "8080"}, Mode.SOCKET, 8080, id="with a port besides"),
+        pytest.param({}, Mode.HTTP, 3000, id="HTTP"),
+        pytest.param({"PORT": "8080"}, Mode.HTTP, 8080, id="HTTP elsewhere"),
+        pytest.param({"SLACK_APP_TOKEN": ""}, Mode.HTTP, 3000, id="an empty token is none"),
+    ],
+)
+def test_how_slack_reaches_us(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], mode: Mode, port: int | None
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert (settings.mode, settings.http_port) == (mode, port)
+
+
+def test_what_is_needed_and_missing_is_named_first():
+    with pytest.raises(BadSettings, match="^SLACK_BOT_TOKEN is not set"):
+        load().need("slack_bot_token", "slack_signing_secret")
+
+
+def test_these_tests_read_nothing_from_outside():
+    assert not {name.upper() for name in Settings.model_fields} & os.environ.keys()

@@ -1,0 +1,141 @@
+"""Every view looks as it did, is what Slack takes, and fits in every language.
+
+`pytest tests/views --rewrite-golden` writes the golden files anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
+
+from bot import texts
+from bot.domain import errors as domain
+from bot.domain.customer import CustomerId
+from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
+from handlers.views import blocks, confirmation, digests, forms, replies, request_card
+from tests.builders import a_customer, a_request, a_subscription, an_action, ben, noon
+from tests.views import drawn
+from tests.views.drawn import VIEWS
+
+GOLDEN = Path(__file__).parent / "golden"
+every_view = pytest.mark.parametrize("name", VIEWS)
+every_language = pytest.mark.parametrize("language", texts.LANGUAGES)
+
+
+@every_view
+def test_it_looks_as_it_did(name: str, rewrites_golden: bool):
+    view = VIEWS[name](texts.in_language("en"))
+    path = GOLDEN / f"{name}.json"
+    if rewrites_golden:
+        path.write_text(json.dumps(view, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    assert view == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_no_golden_file_is_left_behind():
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(VIEWS)
+
+
+@every_language
+@every_view
+def test_slack_takes_it(name: str, language: str):
+    view = VIEWS[name](texts.in_language(language))
+    assert complaints(view) == []
+
+
+@every_view
+def test_slacks_own_models_hold_it(name: str):
+    view = VIEWS[name](texts.in_language("en"))
+    if view.get("type") == "modal":
+        assert View(**view).to_dict() == view
+    assert [block.to_dict() for block in Block.parse_all(view["blocks"])] == view["blocks"]
+
+
+@every_language
+def test_names_and_notes_of_any_length_fit(language: str):
+    words = texts.in_language(language)
+    long = "Wörter & <Zeichen> *fett* " * 200
+    customer = a_customer(name=long, domain="x" * 300)
+    subscription = a_subscription(name=long, status_word=long, quantity=10**12)
+    request = a_request(
+        action=an_action(customer_name=long, subscription_name=long, note=long), policy_note=long
+    )
+    consequences = drawn.consequences(subscription, words, customer=customer, note=long, policy_note=long)
+    for view in (
+        forms.suspend_form(drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long),
+        forms.deny_form(request.id, blocks.escaped(request_card.headline(request, words)), words),
+        confirmation.suspend_confirmation(drawn.DRAFT, consequences, words),
+        drawn.message(request_card.request_card(request, words)),
+        drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
+        drawn.message(replies.open_requests([request] * 30, words, channel="C1")),
+    ):
+        assert complaints(view) == []
+
+
+@every_language
+def test_a_page_of_the_digest_with_the_longest_names_and_all_currencies_fits(language: str):
+    currencies = ("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN")
+    owed = [
+        drawn.owes(
+            f"{n} " + "Wörter & <Zeichen> *fett* " * 40, 50, "123456789.00", currency, disputed=n % 2 == 0
+        )
+        for n in range(20)
+        for currency in currencies
+    ]
+    words = texts.in_language(language)
+    digest = drawn.a_digest(*owed)
+    for page in range(3):
+        assert complaints(drawn.message(digests.overdue(digest, words, page=page))) == []
+
+
+@every_language
+def test_a_page_of_hits_stays_under_what_a_message_may_hold(language: str):
+    words = texts.in_language(language)
+    many = [
+        replies.Match(
+            a_customer(id=CustomerId(f"t-{n}"), name="N" * 200, domain="d" * 200),
+            [a_subscription(name="P" * 200) for _ in range(40)],
+        )
+        for n in range(replies.MOST_FOUND)
+    ]
+    assert complaints(drawn.message(replies.found("n", many, words, may_operate=True, more=True))) == []
+
+
+def test_every_error_has_been_drawn():
+    never_raised_themselves = {domain.Refused, domain.Upstream}
+    kinds = {type(error) for error in drawn.EVERY_ERROR}
+    assert kinds == _all_below(domain.BackstopError) - never_raised_themselves
+
+
+@every_view
+def test_whatever_customers_are_called_nobody_is_mentioned(name: str):
+    for text in mrkdwn(VIEWS[name](texts.in_language("en"))):
+        for live in ("<!channel>", "<!here>", "<!everyone>", "*now*"):
+            assert live not in text
+
+
+def complaints(view: dict[str, Any]) -> list[str]:
+    """What Slack would refuse it for."""
+    if view.get("type") == "modal":
+        return BlockKit().view_errors(view) + (["view_too_large"] if is_too_large(view) else [])
+    too_long = ["msg_blocks_too_long"] if is_too_long(view["blocks"]) else []
+    return BlockKit().message_errors(view["blocks"]) + too_long
+
+
+def mrkdwn(node: Any) -> list[str]:
+    """Every text in it that Slack reads marks and mentions in."""
+    if isinstance(node, list):
+        return [text for item in node for text in mrkdwn(item)]
+    if not isinstance(node, dict):
+        return []
+    if node.get("type") == "mrkdwn":
+        return [str(node["text"])]
+    return [text for item in node.values() for text in mrkdwn(item)]
+
+
+def _all_below(kind: type[Exception]) -> set[type[Exception]]:
+    return {below for child in kind.__subclasses__() for below in {child, *_all_below(child)}}
