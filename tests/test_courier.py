@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -82,7 +82,7 @@ async def test_only_what_was_kept_is_run(open_courier: Open, store: Store, work:
     courier = await open_courier()
     async with store.begin() as tx:
         await courier.send(tx.connection, a_job("kept"))
-    with pytest.raises(LookupError):
+    with suppress(LookupError):
         async with store.begin() as tx:
             await courier.send(tx.connection, a_job("rolled back"))
             raise LookupError

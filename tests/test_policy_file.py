@@ -79,7 +79,9 @@ def with_stage(**fields: str) -> str:
         pytest.param("schema = ", "not valid TOML", id="broken TOML"),
         pytest.param("", "schema", id="nothing"),
         pytest.param("schema = 2", "schema", id="a later schema"),
-        pytest.param("schema = 1\ngrace = 3", "grace: this version does not know that key", id="an unknown key"),
+        pytest.param(
+            "schema = 1\ngrace = 3", "grace: this version does not know that key", id="an unknown key"
+        ),
         pytest.param(with_stage(notify='"cfo"'), "stage.0.notify", id="an unknown key of a stage"),
         pytest.param(with_stage(action='"delete"'), "stage.0.action", id="an unknown action"),
         pytest.param(with_stage(days_overdue="0"), "stage.0.days_overdue", id="before anything is due"),
@@ -92,7 +94,9 @@ def with_stage(**fields: str) -> str:
         pytest.param(with_stage(amount='{ EURO = "1" }'), "not a currency", id="no currency"),
         pytest.param(with_stage(amount='{ eur = "1" }'), "not a currency", id="a currency in small letters"),
         pytest.param(
-            with_stage() + with_stage(days_overdue="11").removeprefix("schema = 1"), "same id", id="an id twice"
+            with_stage() + with_stage(days_overdue="11").removeprefix("schema = 1"),
+            "same id",
+            id="an id twice",
         ),
         pytest.param(
             with_stage() + with_stage(id='"two"').removeprefix("schema = 1"),

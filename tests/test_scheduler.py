@@ -59,7 +59,11 @@ async def made_up_for(crontab: str, *, zone: ZoneInfo, at: datetime) -> list[dat
             WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 23, 2, 0, 1, tzinfo=UTC), None, id="missed by more"
         ),
         pytest.param(
-            WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 23, 0, 59, 59, tzinfo=UTC), None, id="still to come"
+            WEEKDAYS_AT_NINE,
+            SHANGHAI,
+            datetime(2026, 11, 23, 0, 59, 59, tzinfo=UTC),
+            None,
+            id="still to come",
         ),
         pytest.param(
             WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 22, 1, 5, tzinfo=UTC), None, id="a Sunday"

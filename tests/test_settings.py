@@ -38,7 +38,9 @@ def test_without_any_setting_the_defaults_hold():
     [
         pytest.param("PARTNER_CENTER_CLOUD", "china", Cloud.CHINA, id="21Vianet"),
         pytest.param("PARTNER_CENTER_CLOUD", "usgov", Cloud.US_GOVERNMENT, id="US Government"),
-        pytest.param("BACKSTOP_OPERATORS", "U0ANA, S0BILLING ,", ("U0ANA", "S0BILLING"), id="people and groups"),
+        pytest.param(
+            "BACKSTOP_OPERATORS", "U0ANA, S0BILLING ,", ("U0ANA", "S0BILLING"), id="people and groups"
+        ),
         pytest.param("BACKSTOP_OPERATORS", "", (), id="nobody"),
         pytest.param("BACKSTOP_APPROVERS", "W0GRID", ("W0GRID",), id="a grid user"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "PT36H", timedelta(hours=36), id="ISO 8601"),
@@ -48,7 +50,9 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_UNDO_WINDOW", "  ", timedelta(minutes=2), id="blank means the default"),
         pytest.param("BACKSTOP_DRY_RUN", "true", True, id="dry run"),
         pytest.param("BACKSTOP_MAX_SUSPENSIONS_PER_DAY", "0", 0, id="none a day"),
-        pytest.param("SLACK_API_URL", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api/", id="a missing slash"),
+        pytest.param(
+            "SLACK_API_URL", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api/", id="a missing slash"
+        ),
         pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
@@ -126,7 +130,9 @@ def test_a_refusal_does_not_repeat_a_secret(monkeypatch: pytest.MonkeyPatch):
     ("environment", "mode", "port"),
     [
         pytest.param({"SLACK_APP_TOKEN": "xapp-1"}, Mode.SOCKET, None, id="Socket Mode"),
-        pytest.param({"SLACK_APP_TOKEN": "xapp-1", "PORT": "8080"}, Mode.SOCKET, 8080, id="with a port besides"),
+        pytest.param(
+            {"SLACK_APP_TOKEN": "xapp-1", "PORT": "8080"}, Mode.SOCKET, 8080, id="with a port besides"
+        ),
         pytest.param({}, Mode.HTTP, 3000, id="HTTP"),
         pytest.param({"PORT": "8080"}, Mode.HTTP, 8080, id="HTTP elsewhere"),
         pytest.param({"SLACK_APP_TOKEN": ""}, Mode.HTTP, 3000, id="an empty token is none"),
@@ -142,7 +148,7 @@ def test_how_slack_reaches_us(
 
 
 def test_what_is_needed_and_missing_is_named_first():
-    with pytest.raises(BadSettings, match="^SLACK_BOT_TOKEN is not set"):
+    with pytest.raises(BadSettings, match=r"^SLACK_BOT_TOKEN is not set"):
         load().need("slack_bot_token", "slack_signing_secret")
 
 

@@ -12,7 +12,12 @@ import pytest
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
 from tests.builders import noon
 
-TAGS = [AuditTag.REQUEST_PLACED, AuditTag.REQUEST_APPROVED, AuditTag.REQUEST_STARTED, AuditTag.REQUEST_FINISHED]
+TAGS = [
+    AuditTag.REQUEST_PLACED,
+    AuditTag.REQUEST_APPROVED,
+    AuditTag.REQUEST_STARTED,
+    AuditTag.REQUEST_FINISHED,
+]
 
 
 def a_chain() -> list[AuditEvent]:
@@ -71,7 +76,9 @@ def test_a_changed_field_is_noticed_at_its_entry(field: str, position: int):
 
 
 @pytest.mark.parametrize("position", range(len(TAGS)))
-@pytest.mark.parametrize("facts", [{}, {"note": ""}, {"amount": 1}], ids=["none", "fewer", "a number for a text"])
+@pytest.mark.parametrize(
+    "facts", [{}, {"note": ""}, {"amount": 1}], ids=["none", "fewer", "a number for a text"]
+)
 def test_lost_or_retyped_facts_are_noticed(facts: dict[str, Any], position: int):
     chain = a_chain()
     chain[position] = replace(chain[position], facts=facts)
@@ -116,4 +123,4 @@ def test_an_entry_put_in_is_noticed():
 
 def test_the_order_of_the_facts_does_not_matter():
     first = a_chain()[0]
-    assert is_intact(replace(first, facts=dict(reversed(first.facts.items()))), previous=GENESIS, seq=1)
+    assert is_intact(replace(first, facts=dict(reversed(list(first.facts.items())))), previous=GENESIS, seq=1)

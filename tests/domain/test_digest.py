@@ -17,7 +17,10 @@ TODAY = date(2026, 11, 23)
 
 
 def a_debtor(
-    name: str, *owed: tuple[int, str, str], customer: Customer | None = None, suggestion: Customer | None = None
+    name: str,
+    *owed: tuple[int, str, str],
+    customer: Customer | None = None,
+    suggestion: Customer | None = None,
 ) -> Debtor:
     """`owed` is days overdue, amount and currency."""
     items = [

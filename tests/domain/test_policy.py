@@ -69,12 +69,18 @@ def judged(
             owes(2, EUR="500"), None, "remind", False, "before_first_stage", id="a day before the first"
         ),
         pytest.param(owes(3, EUR="500"), "remind", "warn", False, "stage:remind", id="the day of the first"),
-        pytest.param(owes(13, EUR="500"), "remind", "warn", False, "stage:remind", id="a day before the next"),
+        pytest.param(
+            owes(13, EUR="500"), "remind", "warn", False, "stage:remind", id="a day before the next"
+        ),
         pytest.param(owes(14, EUR="500"), "warn", "suspend", False, "stage:warn", id="the next"),
-        pytest.param(owes(29, EUR="500"), "warn", "suspend", False, "stage:warn", id="a day before suspension"),
+        pytest.param(
+            owes(29, EUR="500"), "warn", "suspend", False, "stage:warn", id="a day before suspension"
+        ),
         pytest.param(owes(30, EUR="500"), "suspend", "cancel", True, "stage:suspend", id="suspension"),
         pytest.param(owes(400, EUR="500"), "cancel", None, True, "stage:cancel", id="far beyond the last"),
-        pytest.param(owes(45, EUR="24.99"), None, "cancel", False, "below_minimum", id="a cent below minimum"),
+        pytest.param(
+            owes(45, EUR="24.99"), None, "cancel", False, "below_minimum", id="a cent below minimum"
+        ),
         pytest.param(owes(14, EUR="25.00"), "warn", "suspend", False, "stage:warn", id="just the minimum"),
         pytest.param(
             owes(30, EUR="99.99"), "warn", "cancel", False, "stage:warn", id="a cent below the stage's amount"
@@ -86,16 +92,31 @@ def judged(
             owes(30, USD="110"), "warn", "cancel", False, "stage:warn", id="each currency has its own amount"
         ),
         pytest.param(
-            owes(30, CHF="9000"), "warn", "cancel", False, "stage:warn", id="a currency the stage does not list"
+            owes(30, CHF="9000"),
+            "warn",
+            "cancel",
+            False,
+            "stage:warn",
+            id="a currency the stage does not list",
         ),
         pytest.param(
-            owes(30, EUR="99", USD="119"), "warn", "cancel", False, "stage:warn", id="currencies are not added"
+            owes(30, EUR="99", USD="119"),
+            "warn",
+            "cancel",
+            False,
+            "stage:warn",
+            id="currencies are not added",
         ),
         pytest.param(
             owes(30, EUR="24", USD="24"), None, "cancel", False, "below_minimum", id="nor for the minimum"
         ),
         pytest.param(
-            owes(30, EUR="1", USD="120"), "suspend", "cancel", True, "stage:suspend", id="one currency is enough"
+            owes(30, EUR="1", USD="120"),
+            "suspend",
+            "cancel",
+            True,
+            "stage:suspend",
+            id="one currency is enough",
         ),
     ],
 )
@@ -134,9 +155,7 @@ def test_no_suspension_is_proposed_for(given: dict[str, Any], reason: str):
     [
         pytest.param(exempt(until=date(2026, 11, 22)), id="one that ended yesterday"),
         pytest.param(exempt(tenant="99999999-2222-4333-8444-555555555555"), id="somebody else's"),
-        pytest.param(
-            exempt(actions=frozenset({StageAction.PROPOSE_CANCEL})), id="one for another action"
-        ),
+        pytest.param(exempt(actions=frozenset({StageAction.PROPOSE_CANCEL})), id="one for another action"),
     ],
 )
 def test_an_exemption_does_not_hold_when_it_is(policy: BillingPolicy):

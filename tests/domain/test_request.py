@@ -103,6 +103,12 @@ def test_a_decision_that_comes_second_leaves_the_first_as_it_was(decide: Verb, s
     assert request == IN_STATUS[status]()
 
 
+DECISIONS: dict[str, Callable[[ActionRequest, Person, datetime], ActionRequest]] = {
+    "approve": lambda r, by, at: r.approve(by=by, at=at),
+    "deny": lambda r, by, at: r.deny(by=by, at=at, why=""),
+}
+
+
 class TestWho:
     @pytest.mark.parametrize(
         ("by", "at", "refusal"),
@@ -114,29 +120,23 @@ class TestWho:
             pytest.param(ben, noon + 2 * DAY, RequestExpired, id="an approver who came far too late"),
         ],
     )
-    @pytest.mark.parametrize("decide", ["approve", "deny"])
-    def test_no_decision_from(self, decide, by: Person, at: datetime, refusal: type[Exception]):
-        request = a_request(by=ana)
+    @pytest.mark.parametrize("decide", DECISIONS)
+    def test_no_decision_from(self, decide: str, by: Person, at: datetime, refusal: type[Exception]):
         with pytest.raises(refusal):
-            if decide == "approve":
-                request.approve(by=by, at=at)
-            else:
-                request.deny(by=by, at=at, why="")
+            DECISIONS[decide](a_request(by=ana), by, at)
 
-    @pytest.mark.parametrize("decide", ["approve", "deny"])
-    def test_the_requester_does_not_decide_even_with_the_right_to(self, decide):
-        request = a_request(by=boss)
+    @pytest.mark.parametrize("decide", DECISIONS)
+    def test_the_requester_does_not_decide_even_with_the_right_to(self, decide: str):
         with pytest.raises(OwnRequest):
-            if decide == "approve":
-                request.approve(by=boss, at=noon)
-            else:
-                request.deny(by=boss, at=noon, why="")
+            DECISIONS[decide](a_request(by=boss), boss, noon)
 
     def test_a_decision_a_moment_before_the_end_counts(self):
         late = noon + DAY - timedelta(microseconds=1)
         assert a_request().approve(by=ben, at=late).status is Status.APPROVED
 
-    @pytest.mark.parametrize("by", [ben, eve, ola, boss], ids=["an approver", "anybody", "an operator", "boss"])
+    @pytest.mark.parametrize(
+        "by", [ben, eve, ola, boss], ids=["an approver", "anybody", "an operator", "boss"]
+    )
     def test_nobody_but_the_requester_withdraws(self, by: Person):
         with pytest.raises(NotPermitted):
             a_request(by=ana).withdraw(by=by, at=noon)
@@ -149,7 +149,9 @@ class TestWho:
             noon,
         )
 
-    @pytest.mark.parametrize("by", [ana, ben, mei, boss], ids=["requester", "approver", "another approver", "boss"])
+    @pytest.mark.parametrize(
+        "by", [ana, ben, mei, boss], ids=["requester", "approver", "another approver", "boss"]
+    )
     def test_an_approved_request_is_cancelled_by(self, by: Person):
         approved = a_request(undo=HOUR).approve(by=ben, at=noon)
         cancelled = approved.cancel(by=by, at=noon + MINUTE)
@@ -160,7 +162,9 @@ class TestWho:
         with pytest.raises(NotPermitted):
             a_request(undo=HOUR).approve(by=ben, at=noon).cancel(by=by, at=noon)
 
-    @pytest.mark.parametrize("by", [ben, eve], ids=["an approver who may not operate", "somebody without any right"])
+    @pytest.mark.parametrize(
+        "by", [ben, eve], ids=["an approver who may not operate", "somebody without any right"]
+    )
     def test_no_request_is_placed_by(self, by: Person):
         with pytest.raises(NotPermitted):
             a_request(by=by)
@@ -273,9 +277,7 @@ def test_only_what_cannot_change_any_more_is_final(status: Status):
     assert status.is_open is (status in leads_somewhere)
 
 
-STEPS: dict[str, Callable[[ActionRequest, Person, datetime], ActionRequest]] = {
-    "approve": lambda r, by, at: r.approve(by=by, at=at),
-    "deny": lambda r, by, at: r.deny(by=by, at=at, why=""),
+STEPS = DECISIONS | {
     "withdraw": lambda r, by, at: r.withdraw(by=by, at=at),
     "cancel": lambda r, by, at: r.cancel(by=by, at=at),
     "claim": lambda r, _, at: claimed(r, at=at),

@@ -96,7 +96,9 @@ async def test_a_dry_run_writes_nothing(workshop: OpenWorkshop):
 
 
 class TestRefusals:
-    async def test_a_definite_no_fails_with_microsofts_reason_and_correlation_id(self, workshop: OpenWorkshop):
+    async def test_a_definite_no_fails_with_microsofts_reason_and_correlation_id(
+        self, workshop: OpenWorkshop
+    ):
         w = await workshop()
         refusal = {"code": 20002, "description": "You don't have access to the customer."}
         w.far_side.faults.add(status=403, method="PATCH", body=refusal)
@@ -325,7 +327,9 @@ class TestDailyLimit:
         w = await workshop(daily_limit=0, zone="Europe/Berlin")
         assert (await w.run(await w.approved())).acts_at == midnight
 
-    async def test_of_many_at_once_no_more_than_allowed_begin(self, workshop: OpenWorkshop, database_url: str):
+    async def test_of_many_at_once_no_more_than_allowed_begin(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
         one = await workshop(database_url=database_url, daily_limit=2)
         two = await workshop(database_url=database_url, daily_limit=2)
         firms = [c for c in one.far_side.customers if any(s.name == E3 for s in c.subscriptions)][:6]

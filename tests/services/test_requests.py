@@ -179,10 +179,16 @@ class TestDeciding:
         ("end", "tag", "status"),
         [
             pytest.param(
-                lambda r, i: r.deny(i, by=ben, why="paid"), AuditTag.REQUEST_DENIED, Status.DENIED, id="denied"
+                lambda r, i: r.deny(i, by=ben, why="paid"),
+                AuditTag.REQUEST_DENIED,
+                Status.DENIED,
+                id="denied",
             ),
             pytest.param(
-                lambda r, i: r.withdraw(i, by=ana), AuditTag.REQUEST_WITHDRAWN, Status.WITHDRAWN, id="withdrawn"
+                lambda r, i: r.withdraw(i, by=ana),
+                AuditTag.REQUEST_WITHDRAWN,
+                Status.WITHDRAWN,
+                id="withdrawn",
             ),
         ],
     )

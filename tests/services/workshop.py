@@ -102,7 +102,9 @@ class Workshop:
             "approvals_needed": approvals,
         }
         confirmed = Confirmed(**(shown | other))
-        draft = await self.requests.begin_draft(verb, by=by, channel="C0", customer_id=CustomerId(customer.id))
+        draft = await self.requests.begin_draft(
+            verb, by=by, channel="C0", customer_id=CustomerId(customer.id)
+        )
         await self.requests.confirmable(draft.id, asdict(confirmed), by=by)
         return draft.id
 

@@ -82,7 +82,9 @@ async def test_between_two_imports_the_earlier_one_holds(store: Store):
     await add(store, an_item(), on=MONDAY)
     part_paid = an_item(open_amount=Decimal("40.00"))
     await change(store, part_paid, on=THURSDAY)
-    told = {day: await open_on(store, day) for day in (MONDAY - timedelta(days=1), MONDAY, WEDNESDAY, THURSDAY)}
+    told = {
+        day: await open_on(store, day) for day in (MONDAY - timedelta(days=1), MONDAY, WEDNESDAY, THURSDAY)
+    }
     assert list(told.values()) == [[], [an_item()], [an_item()], [part_paid]]
     assert await open_on(store) == [part_paid]
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bot.app import utc_now
 from bot.domain.request import Status
-from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Customer
 from bot.sandbox.slack import Player, SlackSandbox
-from tests.program import Program, carried_out, settings_of
-from tests.stage import free_port, slack_sandbox
+from tests.stage import free_port
 from tests.survival.crew import Crew, Ledger
-from tests.survival.office import Office, buttons, customers, request_of
+from tests.survival.office import Office, buttons, request_of
+from tests.survival.world import World, world
 
 EVERYBODY = ("ana", "ben", "mei", "eve")
 CUSTOMERS = 15
@@ -29,42 +27,6 @@ STALLED = 3.0
 """Seconds without anything to wait for, after which the next kill comes anyway."""
 SETTLES = 60.0
 """Seconds in which everything must have come to its end after the last kill."""
-
-
-@dataclass(frozen=True)
-class World:
-    slack: SlackSandbox
-    partner_center: PartnerCenterSandbox
-    customers: Iterator[Customer]
-    settings: dict[str, str]
-    cwd: Path
-
-    def program(self, command: str, **settings: str) -> Program:
-        name = f"{command}-{settings.get('HOSTNAME', '')}"
-        return Program(command, settings=self.settings | settings, cwd=self.cwd, name=name)
-
-
-@asynccontextmanager
-async def world(url: str, *, kills: int, cwd: Path, port: int | None = None) -> AsyncIterator[World]:
-    """Both sandboxes, many customers, and their copies in the mirror."""
-    stock = list(customers(CUSTOMERS * kills, today=utc_now().date()))
-    partner_center = PartnerCenterSandbox(now=utc_now, customers=stock, page_size=500, latency=0.01)
-    slack = slack_sandbox()
-    partner_center.on_change(slack.partner_center_changed)
-    await partner_center.start()
-    await slack.start()
-    try:
-        settings = settings_of(slack, partner_center, database_url=url, port=port) | {
-            "BACKSTOP_OPERATORS": "S0BILLING,S0APPROVERS,U0EVE",
-            "BACKSTOP_MAX_SUSPENSIONS_PER_DAY": "100000",
-            "PARTNER_CENTER_MAX_CONCURRENCY": "16",
-        }
-        sync = await asyncio.to_thread(carried_out, "sync", cwd=cwd, settings=settings, patience=300)
-        assert sync.returncode == 0, sync.stderr
-        yield World(slack, partner_center, iter(stock), settings, cwd)
-    finally:
-        await slack.stop()
-        await partner_center.stop()
 
 
 @dataclass(frozen=True)
@@ -195,7 +157,7 @@ KILLS = [pytest.param(10, id="10-kills"), pytest.param(200, id="200-kills", mark
 @pytest.mark.parametrize("kills", KILLS)
 async def test_one_process_on_sqlite_survives_kill_9(kills: int, sqlite_url: str, tmp_path: Path):
     async with (
-        world(sqlite_url, kills=kills, cwd=tmp_path) as around,
+        world(sqlite_url, stock=CUSTOMERS * kills, cwd=tmp_path) as around,
         Crew(around.program("run")) as crew,
     ):
         _holds(await killed_at_random(around, crew, kills=kills, seed=9))
@@ -206,7 +168,7 @@ async def test_a_listener_and_two_workers_on_postgres_survive_kill_9(
     kills: int, postgres_url: str, tmp_path: Path
 ):
     port = free_port()
-    async with world(postgres_url, kills=kills, cwd=tmp_path, port=port) as around:
+    async with world(postgres_url, stock=CUSTOMERS * kills, cwd=tmp_path, port=port) as around:
         around.slack.events_url = f"http://127.0.0.1:{port}/slack/events"
         listener = around.program("web", PORT=str(port))
         async with Crew(

@@ -1,0 +1,259 @@
+"""The overdue digest: whom a debt belongs to, what the books can be trusted for, and the sums."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bot.domain.customer import Customer, CustomerId
+from bot.services.intake import Intake
+from tests.builders import CONTOSO, DAY, HOUR, a_customer
+from tests.services.conftest import OpenWorkshop
+from tests.services.workshop import Clock, Workshop
+
+TODAY = date(2026, 11, 23)
+HEADER = "Date,Transaction Type,Num,Customer,Domain,Due Date,Terms,Currency,Amount,Open Balance"
+
+
+def a_row(
+    number: str,
+    customer: str,
+    domain: str,
+    days: int,
+    amount: str,
+    currency: str = "USD",
+    kind: str = "Invoice",
+) -> str:
+    due = TODAY - timedelta(days=days)
+    return f'{due},{kind},{number},"{customer}",{domain},{due},Net 30,{currency},{amount},{amount}'
+
+
+async def take_in(w: Workshop, *rows: str, as_of: date = TODAY, **options: Any) -> Intake:
+    text = "\n".join([HEADER, *rows, ""])
+    return await w.receivables.take_in(text.encode(), file_name="open.csv", as_of=as_of, **options)
+
+
+async def know(w: Workshop, *customers: Customer) -> None:
+    async with w.store.begin() as tx:
+        await tx.mirror.put_customers(customers, at=w.clock())
+
+
+OTHER = a_customer(id=CustomerId("99999999-2222-4333-8444-555555555555"), domain="other.onmicrosoft.com")
+
+
+@pytest.fixture
+async def w(workshop: OpenWorkshop) -> Workshop:
+    return await workshop()
+
+
+class TestWhoseDebtItIs:
+    @pytest.mark.parametrize(
+        "tenant",
+        [
+            pytest.param(CONTOSO, id="the tenant id"),
+            pytest.param(CONTOSO.upper(), id="in capitals"),
+            pytest.param("contoso.onmicrosoft.com", id="the domain"),
+            pytest.param("Contoso.OnMicrosoft.com", id="in any case"),
+        ],
+    )
+    async def test_the_customer_is_known_by(self, w: Workshop, tenant: str):
+        await know(w, a_customer(), OTHER)
+        await take_in(w, a_row("1", "Some Other Name", tenant, 45, "500.00"))
+        (debtor,) = (await w.digests.overdue()).debtors
+        assert (debtor.customer, debtor.suggestion) == (a_customer(), None)
+        assert debtor.standing.proposes_suspension
+
+    async def test_a_name_is_a_suggestion_and_never_proof(self, w: Workshop):
+        await know(w, a_customer())
+        await take_in(w, a_row("1", "CONTOSO LTD", "", 45, "500.00"))
+        (debtor,) = (await w.digests.overdue()).debtors
+        assert (debtor.customer, debtor.suggestion) == (None, a_customer())
+        assert not debtor.standing.proposes_suspension
+        assert debtor.standing.reasons[-1].rule == "not_mapped"
+
+    async def test_a_name_that_two_bear_suggests_nobody(self, w: Workshop):
+        await know(w, a_customer(), OTHER)
+        await take_in(w, a_row("1", "Contoso Ltd", "", 45, "500.00"))
+        (debtor,) = (await w.digests.overdue()).debtors
+        assert debtor.known_as is None
+
+    @pytest.mark.parametrize("name", ["Contoso", "Contoso Ltd & Sons"])
+    async def test_a_part_of_a_name_suggests_nobody(self, w: Workshop, name: str):
+        await know(w, a_customer())
+        await take_in(w, a_row("1", name, "", 45, "500.00"))
+        (debtor,) = (await w.digests.overdue()).debtors
+        assert debtor.known_as is None
+
+    async def test_a_domain_that_two_bear_is_nobodys(self, w: Workshop):
+        await know(w, a_customer(), a_customer(id=OTHER.id, name="Twin"))
+        await take_in(w, a_row("1", "Somebody", "contoso.onmicrosoft.com", 45, "500.00"))
+        (debtor,) = (await w.digests.overdue()).debtors
+        assert debtor.customer is None
+        assert not debtor.standing.proposes_suspension
+
+
+class TestTrust:
+    async def test_without_any_import_it_says_so(self, w: Workshop):
+        digest = await w.digests.overdue()
+        assert [b.key for b in digest.banners] == ["nothing_imported"]
+        assert (digest.as_of, digest.complete, digest.debtors) == (None, False, ())
+
+    async def test_fresh_and_complete_books_need_no_banner(self, w: Workshop):
+        await take_in(w, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"))
+        digest = await w.digests.overdue()
+        assert (digest.banners, digest.complete, digest.as_of) == ((), True, TODAY)
+
+    async def test_books_too_old_propose_nothing_and_say_so(self, w: Workshop, clock: Clock):
+        await know(w, a_customer())
+        await take_in(w, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"))
+        clock.passes(26 * HOUR)
+        assert (await w.digests.overdue()).banners == ()
+        clock.passes(HOUR)
+        digest = await w.digests.overdue()
+        assert [b.key for b in digest.banners] == ["stale"]
+        assert dict(digest.banners[0].facts) == {"as_of": "2026-11-23", "hours": "27"}
+        assert not digest.debtors[0].standing.proposes_suspension
+
+    async def test_an_import_of_yesterdays_export_is_as_old_as_yesterday(self, w: Workshop, clock: Clock):
+        await take_in(w, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"), as_of=TODAY - 2 * DAY)
+        assert [b.key for b in (await w.digests.overdue()).banners] == ["stale"]
+
+    async def test_a_row_that_could_not_be_read_stops_proposals_for_its_customer_alone(self, w: Workshop):
+        await know(w, a_customer(), OTHER)
+        taken = await take_in(
+            w,
+            a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"),
+            a_row("2", "Contoso Ltd", CONTOSO, 45, "many"),
+            a_row("3", "Other", OTHER.id, 45, "500.00"),
+        )
+        assert len(taken.export.rejected) == 1
+        digest = await w.digests.overdue()
+        assert [(b.key, dict(b.facts)) for b in digest.banners] == [("incomplete", {"rejected": "1"})]
+        assert digest.complete is False
+        proposed = {d.party.tenant: d.standing.proposes_suspension for d in digest.debtors}
+        assert proposed == {CONTOSO: False, OTHER.id: True}
+
+    async def test_an_earlier_day_is_told_by_the_books_of_that_day(self, w: Workshop, clock: Clock):
+        await take_in(w, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"))
+        clock.passes(DAY)
+        paid = await take_in(
+            w, a_row("2", "New", "new.example", 1, "1.00"), as_of=TODAY + DAY, even_if_it_shrinks=True
+        )
+        assert paid.applied
+        assert [d.party.customer for d in (await w.digests.overdue(on=TODAY)).debtors] == ["Contoso Ltd"]
+        assert [d.party.customer for d in (await w.digests.overdue()).debtors] == ["New"]
+
+
+class TestSums:
+    async def test_currencies_stay_apart_and_credits_count_for_their_owner_alone(self, w: Workshop):
+        await take_in(
+            w,
+            a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"),
+            a_row("2", "Contoso Ltd", CONTOSO, -10, "80.00"),
+            a_row("3", "Contoso Ltd", CONTOSO, 5, "30.00", "EUR"),
+            a_row("4", "Contoso Ltd", CONTOSO, 1, "-100.00", kind="Credit Memo"),
+            a_row("5", "Other", OTHER.id, 95, "7.00"),
+        )
+        totals = (await w.digests.overdue()).totals
+        assert {c: (b.open, b.overdue, b.overdue_net) for c, b in totals.items()} == {
+            "EUR": (Decimal(30), Decimal(30), Decimal(30)),
+            "USD": (Decimal(587), Decimal(507), Decimal(407)),
+        }
+
+    async def test_the_longest_overdue_comes_first_and_who_owes_nothing_yet_does_not_come(self, w: Workshop):
+        await take_in(
+            w,
+            a_row("1", "Little Late", "a.example", 2, "9000.00"),
+            a_row("2", "Very Late", "b.example", 80, "10.00"),
+            a_row("3", "Not Due", "c.example", 0, "500.00"),
+        )
+        assert [d.party.customer for d in (await w.digests.overdue()).debtors] == ["Very Late", "Little Late"]
+
+    async def test_the_day_is_the_partners(self, workshop: OpenWorkshop, clock: Clock):
+        clock.passes(5 * HOUR)  # 17:00 in London, 01:00 of the next day in Shanghai
+        w = await workshop(zone="Asia/Shanghai")
+        assert w.digests.today() == TODAY + DAY
+
+
+class TestStanding:
+    async def test_one_customers_debts_are_taken_together(self, w: Workshop):
+        await know(w, a_customer())
+        await take_in(
+            w,
+            a_row("1", "Contoso Ltd", CONTOSO, 45, "60.00"),
+            a_row("2", "Contoso Ltd", "contoso.onmicrosoft.com", 40, "60.00"),
+        )
+        standing = await w.digests.standing_of(a_customer())
+        assert standing.proposes_suspension
+        assert standing.stage is not None
+        assert standing.stage.id == "suspend"
+
+    async def test_who_owes_nothing_stands_well(self, w: Workshop):
+        await take_in(w, a_row("1", "Other", OTHER.id, 45, "500.00"))
+        standing = await w.digests.standing_of(a_customer(name="Paid Up"))
+        assert not standing.proposes_suspension
+        assert [r.rule for r in standing.reasons] == ["nothing_overdue"]
+
+    async def test_without_any_import_nothing_is_known(self, w: Workshop):
+        standing = await w.digests.standing_of(a_customer())
+        assert (standing.stage, standing.proposes_suspension, standing.reasons) == (None, False, ())
+
+
+class TestIntake:
+    async def test_the_same_export_twice_changes_nothing(self, w: Workshop):
+        rows = [a_row(str(n), f"Firm {n}", f"f{n}.example", 10, "5.00") for n in range(4)]
+        first, second = await take_in(w, *rows), await take_in(w, *rows)
+        assert (first.applied, second.applied) == (True, True)
+        assert first.changes is not None
+        assert second.changes is not None
+        assert len(first.changes.new) == len(second.changes.unchanged) == 4
+        assert (second.changes.new, second.changes.changed, second.changes.closed) == ((), (), ())
+        async with w.store.read() as tx:
+            assert len(await tx.books.open_on()) == 4
+
+    async def test_a_day_older_than_the_books_is_held(self, w: Workshop):
+        await take_in(w, a_row("1", "A", "a.example", 10, "5.00"))
+        late = await take_in(w, a_row("2", "B", "b.example", 10, "5.00"), as_of=TODAY - DAY)
+        assert (late.applied, late.held) == (False, "older_than_books")
+
+    async def test_a_day_that_has_not_come_is_held(self, w: Workshop):
+        early = await take_in(w, a_row("1", "A", "a.example", 10, "5.00"), as_of=TODAY + DAY)
+        assert (early.applied, early.held) == (False, "in_the_future")
+
+    @pytest.mark.parametrize(
+        ("kept", "held"),
+        [pytest.param(7, None, id="30 % fewer is news"), pytest.param(6, "shrinks", id="more is held")],
+    )
+    async def test_a_file_that_shrinks(self, w: Workshop, kept: int, held: str | None):
+        rows = [a_row(str(n), f"Firm {n}", f"f{n}.example", 10, "5.00") for n in range(10)]
+        await take_in(w, *rows)
+        shorter = await take_in(w, *rows[:kept])
+        assert (shorter.applied, shorter.held) == (held is None, held)
+        async with w.store.read() as tx:
+            assert len(await tx.books.open_on()) == (kept if held is None else 10)
+
+    async def test_what_is_held_for_shrinking_is_applied_when_a_person_says_so(self, w: Workshop):
+        rows = [a_row(str(n), f"Firm {n}", f"f{n}.example", 10, "5.00") for n in range(10)]
+        await take_in(w, *rows)
+        assert (await take_in(w, rows[0], even_if_it_shrinks=True)).applied
+        async with w.store.read() as tx:
+            assert len(await tx.books.open_on()) == 1
+
+    async def test_a_trial_changes_nothing_and_says_what_would(self, w: Workshop):
+        trial = await take_in(w, a_row("1", "A", "a.example", 10, "5.00"), apply=False)
+        assert trial.changes is not None
+        assert (trial.applied, len(trial.changes.new)) == (False, 1)
+        assert await w.receivables.last_import() is None
+
+    async def test_what_is_no_export_is_refused_whole(self, w: Workshop):
+        taken = await w.receivables.take_in(b"%PDF-1.7", file_name="open.pdf", as_of=TODAY)
+        assert taken.export.refused is not None
+        assert (taken.applied, taken.changes) == (False, None)
+
+    async def test_an_import_is_in_the_audit_trail(self, w: Workshop):
+        taken = await take_in(w, a_row("1", "A", "a.example", 10, "5.00"))
+        (event,) = await w.story(taken.export.sha256[:16])
+        assert (event.facts["as_of"], event.facts["accepted"], event.facts["new"]) == ("2026-11-23", 1, 1)
