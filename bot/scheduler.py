@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -76,10 +76,13 @@ class Scheduler:
 
     def _latest_slot(self, trigger: CronTrigger) -> datetime | None:
         """The newest scheduled time within the grace; a late run must name the same one as a punctual run."""
-        now = self._now().astimezone(self._zone)
-        slot, latest = trigger.get_next_fire_time(None, now - GRACE), None
-        while slot is not None and slot <= now:
-            latest, slot = slot, trigger.get_next_fire_time(slot, slot + timedelta(seconds=1))
+        now = self._now().astimezone(UTC)
+        # In UTC: the hour that comes twice when the clocks go back would be counted through without end.
+        after, latest = now - GRACE, None
+        while slot := trigger.get_next_fire_time(None, after.astimezone(self._zone)):
+            if not after <= slot.astimezone(UTC) <= now:
+                break
+            latest, after = slot, slot.astimezone(UTC) + timedelta(seconds=1)
         return latest
 
     def stop(self) -> None:

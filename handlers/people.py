@@ -52,7 +52,8 @@ class People:
 
     async def _person(self, user_id: str, *, newer_than: datetime) -> Person:
         groups = sorted({name for names in self._named.values() for name in names if name.startswith("S")})
-        members, locale = await asyncio.gather(self._members(groups, newer_than), self.language_of(user_id))
+        members = await self._members(groups, newer_than) if groups else {}
+        locale = await self.language_of(user_id)
         rights = {
             right
             for right, names in self._named.items()

@@ -36,7 +36,9 @@ def server() -> Iterator[str | None]:
         return
     home = Path(tempfile.mkdtemp(prefix="backstop-postgres-"))
     port = _free_port()
-    as_postgres = [] if os.geteuid() else ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    as_postgres = (
+        [] if os.geteuid() else ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    )
     if as_postgres:  # the server refuses to run as root
         shutil.chown(home, "postgres", "postgres")
     data = home / "data"

@@ -75,7 +75,7 @@ def settings_for(
         "backstop_approvers": ("S0APPROVERS",),
         "backstop_undo_window": "PT0S",
     }
-    return Settings(_env_file=None, **(given | fields))
+    return Settings(**({"_env_file": None} | given | fields))
 
 
 def slack_sandbox(**fields: Any) -> SlackSandbox:

@@ -16,7 +16,7 @@ from bot.domain.errors import AlreadyWaiting, BackstopError, NotFound
 from bot.domain.people import Person
 from bot.domain.request import Action, ActionRequest, Reason, RequestId, Status, Verb
 from bot.services import jobs
-from bot.store import Store, Tx
+from bot.store import Store, Tx, drafts
 from bot.store.drafts import Draft
 
 STRANDED_AFTER = timedelta(seconds=60)
@@ -80,8 +80,7 @@ class Requests:
             customer_id=customer_id,
             form=form or {},
         )
-        async with self._store.begin() as tx:
-            await tx.drafts.add(draft)
+        await self._store.write(drafts.addition(draft))
         return draft
 
     async def draft(self, draft_id: str, *, by: Person) -> Draft:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Insert, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.customer import CustomerId
@@ -30,23 +30,23 @@ class Draft:
     confirmed: dict[str, Any] | None = None
 
 
+def addition(draft: Draft) -> Insert:
+    """The statement that keeps a new draft; see `Store.write`."""
+    return insert(drafts).values(
+        id=draft.id,
+        person=draft.person,
+        verb=draft.verb,
+        channel=draft.channel,
+        customer_id=draft.customer_id,
+        form=draft.form,
+        confirmed=draft.confirmed,
+        created_at=draft.created_at,
+    )
+
+
 class Drafts:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-
-    async def add(self, draft: Draft) -> None:
-        await self._connection.execute(
-            insert(drafts).values(
-                id=draft.id,
-                person=draft.person,
-                verb=draft.verb,
-                channel=draft.channel,
-                customer_id=draft.customer_id,
-                form=draft.form,
-                confirmed=draft.confirmed,
-                created_at=draft.created_at,
-            )
-        )
 
     async def get(self, draft_id: str, *, person: PersonId) -> Draft:
         """That person's draft. Raises NotFound for anybody else's, too."""

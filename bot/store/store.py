@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from functools import cached_property
 from importlib import resources
@@ -13,7 +13,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -27,6 +27,7 @@ from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.posts import Posts
 from bot.store.requests import Requests
+from bot.store.single import SingleWrites
 
 SQLITE_BUSY_MS = 30_000
 CONNECT_SECONDS = "6"
@@ -80,6 +81,7 @@ class Store:
         self._ordinal: AsyncConnection | None = None
         # Writers of one process queue here instead of in SQLite's busy handler, which sleeps up to 100 ms.
         self._writer = asyncio.Lock() if self.is_sqlite else None
+        self._single = SingleWrites(_sync_sqlite(url)) if self.is_sqlite else None
 
     @property
     def is_sqlite(self) -> bool:
@@ -95,6 +97,19 @@ class Store:
         async with queue, self._connection(writes=True) as tx:
             yield tx
 
+    async def write(self, statement: Executable) -> None:
+        """Carry out one statement in a transaction of its own, the quickest way: an ack may be waiting for it.
+
+        Raises Unavailable (system `database`) when the database cannot be reached.
+        """
+        if self._single is None or self._writer is None:
+            async with self.begin() as tx:
+                await tx.connection.execute(statement)
+            return
+        async with self._writer:
+            with _told_as_unavailable():
+                await self._single.write(statement)
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """A transaction that only reads; it never waits for a writer on SQLite."""
@@ -103,17 +118,11 @@ class Store:
 
     @asynccontextmanager
     async def _connection(self, *, writes: bool) -> AsyncIterator[Tx]:
-        try:
+        with _told_as_unavailable():
             async with self._engine.connect() as connection:
                 await connection.execution_options(backstop_writes=writes)
                 async with connection.begin():
                     yield Tx(connection, self._now)
-        except (OperationalError, OSError) as error:
-            raise Unavailable("database", type(error).__name__) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable("database", type(error).__name__) from error
-            raise
 
     async def worker_name(self, host: str) -> str:
         """A name that no other living worker bears: the host's, with an ordinal that is free again after a death.
@@ -141,7 +150,28 @@ class Store:
     async def close(self) -> None:
         if self._ordinal:
             await self._ordinal.close()
+        if self._single:
+            await self._single.close()
         await self._engine.dispose()
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
+    """No error of the driver leaves this room when it means that the database is not there."""
+    try:
+        yield
+    except (OperationalError, OSError) as error:
+        raise Unavailable("database", type(error).__name__) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("database", type(error).__name__) from error
+        raise
+
+
+def _sync_sqlite(url: str) -> Engine:
+    engine = create_engine(sync_url(url))
+    _tune_sqlite(engine)
+    return engine
 
 
 def async_url(url: str) -> URL:

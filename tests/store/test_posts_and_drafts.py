@@ -11,7 +11,7 @@ import pytest
 from bot.domain.errors import NotFound
 from bot.domain.request import Verb
 from bot.store import Store
-from bot.store.drafts import Draft
+from bot.store.drafts import Draft, addition
 from tests.builders import DAY, HOUR, ana, ben, noon
 from tests.store.waiting import until_somebody_waits
 
@@ -83,23 +83,23 @@ def a_draft() -> Draft:
 
 
 async def test_a_draft_comes_back_as_it_was_saved(store: Store):
+    await store.write(addition(a_draft()))
     async with store.begin() as tx:
-        await tx.drafts.add(a_draft())
         filled_in = replace(a_draft(), form={"note": "x"}, confirmed={"reason": "fraud"})
         await tx.drafts.save(filled_in)
         assert await tx.drafts.get("R-DRAFT", person=ana.id) == filled_in
 
 
 async def test_nobody_reads_somebody_elses_draft(store: Store):
+    await store.write(addition(a_draft()))
     async with store.begin() as tx:
-        await tx.drafts.add(a_draft())
         with pytest.raises(NotFound):
             await tx.drafts.get("R-DRAFT", person=ben.id)
 
 
 async def test_drafts_are_forgotten_with_time(store: Store):
+    await store.write(addition(a_draft()))
     async with store.begin() as tx:
-        await tx.drafts.add(a_draft())
         await tx.drafts.forget_before(noon)
         await tx.drafts.get("R-DRAFT", person=ana.id)
         await tx.drafts.forget_before(noon + HOUR)
