@@ -169,8 +169,9 @@ def _told_as_unavailable() -> Iterator[None]:
 
 
 def _sync_sqlite(url: str) -> Engine:
+    """For single statements: SQLite wraps each in a transaction of its own, so none is begun."""
     engine = create_engine(sync_url(url))
-    _tune_sqlite(engine)
+    _set_pragmas(engine)
     return engine
 
 
@@ -206,6 +207,16 @@ def _engine(url: URL) -> AsyncEngine:
 
 
 def _tune_sqlite(engine: Any) -> None:
+    _set_pragmas(engine)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A DEFERRED transaction that turns writer fails at once with "database is locked".
+        writes = connection.get_execution_options().get("backstop_writes", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_pragmas(engine: Any) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not open transactions of its own
@@ -218,12 +229,6 @@ def _tune_sqlite(engine: Any) -> None:
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A DEFERRED transaction that turns writer fails at once with "database is locked".
-        writes = connection.get_execution_options().get("backstop_writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def migrate(url: str) -> bool:
