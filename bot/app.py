@@ -124,6 +124,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             post,
             rules=Rules(
                 approvals_suspend=settings.backstop_approvals_suspend,
+                approvals_resume=settings.backstop_approvals_resume,
                 time_to_live=settings.backstop_approval_ttl,
                 undo_window=settings.backstop_undo_window,
                 dry_run=settings.backstop_dry_run,
@@ -267,9 +268,9 @@ class Application:
         if self._web:
             await self._web.stop()
         await self.desk.drain()
-        await self.core.close()
         if self._client.session:
             await self._client.session.close()
+        await self.core.close()
 
     async def _sign_in_to_slack(self) -> AuthorizeResult:
         try:

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     backstop_operators: Names = ()
     backstop_approvers: Names = ()
     backstop_approvals_suspend: int = Field(default=1, ge=0, le=10)
+    backstop_approvals_resume: int = Field(default=0, ge=0, le=10)
     backstop_approval_ttl: timedelta = timedelta(hours=24)
     backstop_undo_window: timedelta = timedelta(minutes=2)
     backstop_max_suspensions_per_day: int = Field(default=25, ge=0)

@@ -14,6 +14,8 @@ PREVIOUS_PAGE: Final = "overdue_previous"
 # The form, its inputs and what follows it.
 SUSPEND_FORM: Final = "suspend_form"
 SUSPEND_CONFIRMATION: Final = "suspend_confirmation"
+RESUME_FORM: Final = "resume_form"
+RESUME_CONFIRMATION: Final = "resume_confirmation"
 DENY_REASON: Final = "deny_reason"
 SUSPEND_SHORTCUT: Final = "suspend_subscription"
 CUSTOMER: Final = "customer"

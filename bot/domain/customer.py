@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from bot.domain.errors import CannotBeSuspended, NotOurCustomer
+from bot.domain.errors import CannotBeResumed, CannotBeSuspended, NotOurCustomer
 
 CustomerId = NewType("CustomerId", str)
 """The customer's Entra tenant GUID, in lower case."""
@@ -113,6 +113,21 @@ def must_be_suspendable(subscription: Subscription, *, of: Customer) -> None:
         raise CannotBeSuspended("not-active", subscription.status_word)
     if subscription.kind in NOT_SUSPENDABLE:
         raise CannotBeSuspended("kind")
+
+
+def must_be_resumable(subscription: Subscription, *, of: Customer, base: Subscription | None) -> None:
+    """Raise NotOurCustomer or CannotBeResumed, with the reason, unless it can be resumed now.
+
+    `base` is the subscription an add-on belongs to: Microsoft wants that one active first (error 27009).
+    """
+    if not of.may_be_acted_on:
+        raise NotOurCustomer(of.relationship or "none")
+    if subscription.status is SubscriptionStatus.ACTIVE:
+        raise CannotBeResumed("active-already")
+    if subscription.status is not SubscriptionStatus.SUSPENDED:
+        raise CannotBeResumed("not-suspended", subscription.status_word)
+    if base is not None and base.status is not SubscriptionStatus.ACTIVE:
+        raise CannotBeResumed("base-first", base.status_word)
 
 
 def deletion_deadline(subscription: Subscription, *, suspended_on: date, cloud: Cloud) -> date | None:

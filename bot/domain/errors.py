@@ -82,6 +82,14 @@ class CannotBeSuspended(Refused):
 
 
 @dataclass(eq=False)
+class CannotBeResumed(Refused):
+    """The status of the subscription, or of the one it belongs to, does not allow it; `why` is a key."""
+
+    why: str
+    status: str = ""
+
+
+@dataclass(eq=False)
 class NotOurCustomer(Refused):
     """The partner is not the customer's reseller; Microsoft would refuse."""
 

@@ -59,11 +59,16 @@ class BillingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
-    """What one customer owes beyond its due dates, net of unapplied credits, undisputed only."""
+class Debt:
+    """Overdue net of unapplied credits, undisputed only, in one currency, and how old the oldest of it is."""
 
-    overdue: Mapping[str, Decimal]
+    overdue: Decimal
     oldest_days: int
+
+
+Exposure = Mapping[str, Debt]
+"""What one customer owes beyond its due dates, by currency. Each is held against the policy by itself: an old
+trifle in one currency must not lend its age to a young debt in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +103,27 @@ def standing(
     Only the most severe due stage counts. Nothing is proposed for somebody who is not a known customer,
     on data too old or too patchy to trust, or against an exemption: missing data never suspends.
     """
-    counts = _at_least(exposure.overdue, policy.minimum)
-    due = [s for s in policy.stages if counts and _is_due(s, exposure)]
+    counting = {
+        currency: debt
+        for currency, debt in exposure.items()
+        if debt.overdue > 0 and debt.overdue >= policy.minimum.get(currency, Decimal(0))
+    }
+    due = [s for s in policy.stages if any(_is_due(s, c, debt) for c, debt in counting.items())]
     stage = due[-1] if due else None
-    following = [s for s in policy.stages if s.days_overdue > exposure.oldest_days]
+    oldest = max((debt.oldest_days for debt in exposure.values()), default=0)
+    following = [s for s in policy.stages if s.days_overdue > oldest]
     reasons: list[Rule] = []
-    if not exposure.overdue or exposure.oldest_days <= 0:
+    if not any(debt.overdue > 0 for debt in exposure.values()):
         reasons.append(Rule("nothing_overdue", "0"))
-    elif not counts:
-        reasons.append(Rule("below_minimum", _amounts(exposure.overdue)))
+    elif not counting:
+        reasons.append(Rule("below_minimum", _amounts(exposure)))
     elif stage:
-        reasons.append(Rule(f"stage:{stage.id}", f"{exposure.oldest_days} >= {stage.days_overdue}"))
+        days = max(d.oldest_days for c, d in counting.items() if _is_due(stage, c, d))
+        reasons.append(Rule(f"stage:{stage.id}", f"{days} >= {stage.days_overdue}"))
     else:
         first = policy.stages[0].days_overdue if policy.stages else 0
-        reasons.append(Rule("before_first_stage", f"{exposure.oldest_days} < {first}"))
+        days = max(debt.oldest_days for debt in counting.values())
+        reasons.append(Rule("before_first_stage", f"{days} < {first}"))
     suspends = any(s.action is StageAction.PROPOSE_SUSPEND for s in due)
     if suspends and not data_is_fresh:
         reasons.append(Rule("data_too_old", f"{policy.max_data_age_hours} h"))
@@ -128,18 +140,11 @@ def standing(
     return Standing(stage, following[0] if following else None, suspends, tuple(reasons))
 
 
-def _is_due(stage: Stage, exposure: Exposure) -> bool:
-    if exposure.oldest_days < stage.days_overdue:
+def _is_due(stage: Stage, currency: str, debt: Debt) -> bool:
+    if debt.oldest_days < stage.days_overdue:
         return False
-    return stage.amount is None or any(
-        exposure.overdue.get(currency, Decimal(0)) >= least for currency, least in stage.amount.items()
-    )
-
-
-def _at_least(overdue: Mapping[str, Decimal], minimum: Mapping[str, Decimal]) -> bool:
-    return any(
-        amount > 0 and amount >= minimum.get(currency, Decimal(0)) for currency, amount in overdue.items()
-    )
+    least = Decimal(0) if stage.amount is None else stage.amount.get(currency)
+    return least is not None and debt.overdue >= least
 
 
 def _exemption(policy: BillingPolicy, tenant: str | None, on: date) -> Exemption | None:
@@ -156,5 +161,5 @@ def _exemption(policy: BillingPolicy, tenant: str | None, on: date) -> Exemption
     )
 
 
-def _amounts(overdue: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{currency} {amount}" for currency, amount in sorted(overdue.items()))
+def _amounts(exposure: Exposure) -> str:
+    return ", ".join(f"{currency} {debt.overdue}" for currency, debt in sorted(exposure.items()))

@@ -56,6 +56,20 @@ class Action:
     reason: Reason
     note: str = ""
 
+    @property
+    def waits_to_be_undone(self) -> bool:
+        """Only a suspension that is not urgent waits: whoever gets access back should not have to."""
+        return self.verb is Verb.SUSPEND and not self.reason.is_urgent
+
+
+def approvals_to_resume(asked_for: int, *, suspended_for: Reason | None) -> int:
+    """How many approvals a resumption needs: at least one when fraud or misuse is to be lifted.
+
+    `suspended_for` is None where Backstop did not suspend it, and so does not know.
+    """
+    urgent = suspended_for is not None and suspended_for.is_urgent
+    return max(asked_for, 1 if urgent else 0)
+
 
 class Status(StrEnum):
     PENDING = "pending"
@@ -178,7 +192,7 @@ class ActionRequest:
             seen=seen,
             ms_request_id=ms_request_id,
             policy_note=policy_note,
-            undo=timedelta(0) if action.reason.is_urgent else undo,
+            undo=undo if action.waits_to_be_undone else timedelta(0),
             dry_run=dry_run,
         )
         return request._approved(at) if approvals_needed <= 0 else request

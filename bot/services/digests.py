@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.customer import TENANT_ID, Customer
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
-from bot.domain.policy import BillingPolicy, Exposure, Standing, standing
+from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
 from bot.store import Store
 from bot.store.books import Import
@@ -145,13 +145,16 @@ class Directory:
 
 
 def _exposure(parties: list[PartyBalances]) -> Exposure:
-    overdue: dict[str, Decimal] = {}
+    """Several parties in the books may be one customer; currencies stay apart."""
+    debts: dict[str, Debt] = {}
     for party in parties:
         for currency, balance in party.balances.items():
+            known = debts.get(currency, Debt(Decimal(0), 0))
             if balance.overdue_net > 0:
-                overdue[currency] = overdue.get(currency, Decimal(0)) + balance.overdue_net
-    oldest = max((b.oldest_days for p in parties for c, b in p.balances.items() if c in overdue), default=0)
-    return Exposure(overdue, oldest)
+                debts[currency] = Debt(
+                    known.overdue + balance.overdue_net, max(known.oldest_days, balance.oldest_days)
+                )
+    return debts
 
 
 def _has_past_due(party: PartyBalances, day: date) -> bool:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
-from bot.domain.errors import AlreadyDecided, NotFound, NotReady, Throttled, Unavailable, Upstream
+from bot.domain.customer import SubscriptionStatus
+from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Throttled, Unavailable, Upstream
 from bot.domain.request import ActionRequest, Outcome, Status, Verb
 from bot.partner_center.client import PartnerCenter, Written
 from bot.services import jobs
@@ -24,6 +25,8 @@ TOTAL_SECONDS = 150.0
 RETRY_AFTER = timedelta(seconds=30)
 TRIES = 20
 """So often an outcome that is open is looked into again before a person has to."""
+
+_WANTED = {Verb.SUSPEND: SubscriptionStatus.SUSPENDED, Verb.RESUME: SubscriptionStatus.ACTIVE}
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +98,8 @@ class Execution:
 
     async def _act(self, request: ActionRequest) -> Outcome:
         action = request.action
+        await self._must_be_as_confirmed(request)
         if request.dry_run:
-            subscription = await self._partner_center.subscription(action.customer_id, action.subscription_id)
-            log.info("dry run: %s %s", action.verb, subscription.id)
             return Outcome(dry_run=True)
         write = self._partner_center.suspend if action.verb is Verb.SUSPEND else self._partner_center.resume
         written: Written = await write(
@@ -110,6 +112,16 @@ class Execution:
             confirmed=written.confirmed,
             correlation_id=written.correlation_id,
         )
+
+    async def _must_be_as_confirmed(self, request: ActionRequest) -> None:
+        """Raise Conflict when status, quantity or term are not those that were shown when it was confirmed.
+
+        What already is as wanted may pass: there is nothing left to do, or we did it before we died.
+        """
+        action = request.action
+        found = await self._partner_center.subscription(action.customer_id, action.subscription_id)
+        if found.status is not _WANTED[action.verb] and found.fingerprint != request.seen:
+            raise Conflict(reason="changed-since-confirmed")
 
     async def _claim(self, request_id: str) -> ActionRequest | None:
         at = self._now()

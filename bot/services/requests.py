@@ -32,6 +32,7 @@ class Rules:
     """The operator's settings a request is born with."""
 
     approvals_suspend: int = 1
+    approvals_resume: int = 0
     time_to_live: timedelta = timedelta(hours=24)
     undo_window: timedelta = timedelta(minutes=2)
     dry_run: bool = False
@@ -211,6 +212,11 @@ class Requests:
     async def get(self, request_id: str) -> ActionRequest:
         async with self._store.read() as tx:
             return await tx.requests.get(request_id, to_change=False)
+
+    async def last_suspension(self, subscription: SubscriptionId) -> ActionRequest | None:
+        """The newest suspension of it that Backstop carried out; None for one it knows nothing of."""
+        async with self._store.read() as tx:
+            return await tx.requests.last_suspension(subscription)
 
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over, oldest first."""

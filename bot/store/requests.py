@@ -72,6 +72,21 @@ class Requests:
         found = (await self._connection.execute(query)).one_or_none()
         return _request(found) if found else None
 
+    async def last_suspension(self, subscription: SubscriptionId) -> ActionRequest | None:
+        """The newest suspension of it that was carried out."""
+        found = await self._many(
+            select(requests)
+            .where(
+                requests.c.subscription_id == subscription,
+                requests.c.verb == Verb.SUSPEND,
+                requests.c.status == Status.DONE,
+                requests.c.dry_run.is_(False),
+            )
+            .order_by(requests.c.closed_at.desc())
+            .limit(1)
+        )
+        return found[0] if found else None
+
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over yet, oldest first."""
         return await self._many(

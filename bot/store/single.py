@@ -17,11 +17,13 @@ class SingleWrites:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="single-writes")
+        self._thread: ThreadPoolExecutor | None = None
         self._connection: Connection | None = None
 
     async def write(self, statement: Executable) -> None:
         """Carry it out; when this returns it is on the disk. Raises SQLAlchemy's errors."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="single-writes")
         await asyncio.get_running_loop().run_in_executor(self._thread, self._write, statement)
 
     def _write(self, statement: Executable) -> None:
@@ -31,10 +33,14 @@ class SingleWrites:
             self._connection.execute(statement)
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
+        """Let go of the database; a later write opens it again."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.get_running_loop().run_in_executor(thread, self._close)
+            thread.shutdown()
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
         self._engine.dispose()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from bot.domain.customer import Cloud, Customer, Subscription, SubscriptionKind
-from bot.domain.request import Reason
+from bot.domain.request import ActionRequest, Reason, Verb
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks
@@ -36,7 +36,7 @@ class Consequences:
     approvals_channel: str | None
 
 
-def suspend_confirmation(draft_id: str, c: Consequences, texts: Texts) -> View:
+def suspend_confirmation(c: Consequences, draft_id: str, texts: Texts) -> View:
     name = blocks.name(c.subscription.name)
     body: list[Block] = []
     if c.dry_run:
@@ -52,10 +52,65 @@ def suspend_confirmation(draft_id: str, c: Consequences, texts: Texts) -> View:
         blocks.section(f"*{texts('policy')}*\n{_verdict(c, texts)}"),
         blocks.section("\n".join(_next(c, texts))),
     ]
+    return _modal(Verb.SUSPEND, draft_id, body, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """All that the confirmation of a resumption says."""
+
+    customer: Customer
+    subscription: Subscription
+    reason: Reason
+    note: str
+    suspension: ActionRequest | None
+    """The suspension to be lifted; None when Backstop did not carry it out."""
+    approvals_needed: int
+    time_to_live: timedelta
+    dry_run: bool
+    approvals_channel: str | None
+
+
+def resume_confirmation(c: Resumption, draft_id: str, texts: Texts) -> View:
+    name = blocks.name(c.subscription.name)
+    body: list[Block] = []
+    if c.dry_run:
+        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
+    lines = [texts("effect-resume-access")]
+    if c.subscription.kind is SubscriptionKind.NEW_COMMERCE_SEAT:
+        lines.append(texts("effect-resume-renewal"))
+    body += [
+        blocks.section(
+            texts.mrkdwn("confirm-resume", customer=blocks.name(c.customer.name), subscription=name)
+        ),
+        blocks.context(blocks.name(c.customer.domain or c.customer.id), f"`{c.subscription.id}`"),
+        blocks.fields(_facts(c, texts)),
+        blocks.section("\n".join(f"• {line}" for line in lines)),
+        blocks.section(_suspended(c, texts)),
+        blocks.section(_approvals(c, texts)),
+    ]
+    return _modal(Verb.RESUME, draft_id, body, texts)
+
+
+def _suspended(c: Resumption, texts: Texts) -> str:
+    """Who suspended it, when and why, as far as anybody knows."""
+    if c.suspension and c.suspension.closed_at:
+        return texts.mrkdwn(
+            "suspended-by-us",
+            by=blocks.person(c.suspension.requested_by),
+            at=blocks.moment(c.suspension.closed_at),
+            reason=texts(f"reason-{c.suspension.action.reason}"),
+            id=c.suspension.id,
+        )
+    reasons = ", ".join(c.subscription.suspension_reasons) or texts("unknown")
+    return texts.mrkdwn("suspended-elsewhere", reasons=blocks.harmless(reasons))
+
+
+def _modal(verb: Verb, draft_id: str, body: list[Block], texts: Texts) -> View:
     return blocks.modal(
-        texts("suspend-title"),
+        texts(f"title-{verb}"),
         body,
-        callback_id=ids.SUSPEND_CONFIRMATION,
+        callback_id=ids.SUSPEND_CONFIRMATION if verb is Verb.SUSPEND else ids.RESUME_CONFIRMATION,
         submit=texts("confirm"),
         close=texts("back"),
         private_metadata=draft_id,
@@ -93,7 +148,7 @@ def _term(subscription: Subscription, texts: Texts) -> str:
     return texts("effect-cost-term", day=texts.day(subscription.term_end.date()))
 
 
-def _facts(c: Consequences, texts: Texts) -> list[tuple[str, str]]:
+def _facts(c: Consequences | Resumption, texts: Texts) -> list[tuple[str, str]]:
     quantity = (
         texts.number(c.subscription.quantity) if c.subscription.quantity is not None else texts("unknown")
     )
@@ -113,13 +168,14 @@ def _verdict(c: Consequences, texts: Texts) -> str:
 
 
 def _next(c: Consequences, texts: Texts) -> list[str]:
-    lines = []
-    if c.approvals_needed:
-        where = blocks.channel(c.approvals_channel) if c.approvals_channel else texts("approvals-channel")
-        lines.append(
-            texts.count("next-approval", c.approvals_needed, channel=where, span=texts.span(c.time_to_live))
-        )
-    else:
-        lines.append(texts("next-no-approval"))
-    lines.append(texts("next-undo", span=texts.span(c.undo)) if c.undo else texts("next-at-once"))
-    return lines
+    return [
+        _approvals(c, texts),
+        texts("next-undo", span=texts.span(c.undo)) if c.undo else texts("next-at-once"),
+    ]
+
+
+def _approvals(c: Consequences | Resumption, texts: Texts) -> str:
+    if not c.approvals_needed:
+        return texts("next-no-approval")
+    where = blocks.channel(c.approvals_channel) if c.approvals_channel else texts("approvals-channel")
+    return texts.count("next-approval", c.approvals_needed, channel=where, span=texts.span(c.time_to_live))

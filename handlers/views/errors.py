@@ -8,6 +8,7 @@ from typing import Any
 from bot.domain.errors import (
     AlreadyDecided,
     BackstopError,
+    CannotBeResumed,
     CannotBeSuspended,
     Invalid,
     NotFound,
@@ -64,7 +65,7 @@ def _facts(error: BackstopError, texts: Texts) -> dict[str, object]:
         elif name == "by":
             facts[name] = blocks.person(value) if value else ""
         elif name == "status" and isinstance(value, str):
-            of_subscription = isinstance(error, CannotBeSuspended)
+            of_subscription = isinstance(error, CannotBeSuspended | CannotBeResumed)
             key = f"subscription-{value}" if of_subscription else f"status-{value}"
             facts[name] = texts(key) if texts.has(key) else value
         elif isinstance(value, str | int):

@@ -1,4 +1,4 @@
-"""The forms: suspend, and the reason for a denial."""
+"""The forms: what to do to which subscription, and the reason for a denial."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from bot.domain.customer import Customer, Subscription
-from bot.domain.request import Reason
+from bot.domain.request import Reason, Verb
 from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks
@@ -15,7 +15,8 @@ from handlers.views.blocks import Option, View
 MOST_NAME = 60
 
 
-def suspend_form(
+def action_form(
+    verb: Verb,
     draft_id: str,
     texts: Texts,
     *,
@@ -67,9 +68,9 @@ def suspend_form(
         ),
     ]
     return blocks.modal(
-        texts("suspend-title"),
+        texts(f"title-{verb}"),
         body,
-        callback_id=ids.SUSPEND_FORM,
+        callback_id=ids.SUSPEND_FORM if verb is Verb.SUSPEND else ids.RESUME_FORM,
         submit=texts("continue"),
         close=texts("cancel"),
         private_metadata=draft_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.policy import BillingPolicy, Exemption, Exposure, Stage, StageAction, Standing, standing
+from bot.domain.policy import BillingPolicy, Debt, Exemption, Exposure, Stage, StageAction, Standing, standing
 from tests.builders import CONTOSO
 
 TODAY = date(2026, 11, 23)
@@ -27,7 +27,8 @@ POLICY = BillingPolicy(
 
 
 def owes(days: int, **overdue: str) -> Exposure:
-    return Exposure({currency: Decimal(amount) for currency, amount in overdue.items()}, days)
+    """The same age in every currency."""
+    return {currency: Debt(Decimal(amount), days) for currency, amount in overdue.items()}
 
 
 def exempt(**fields: Any) -> BillingPolicy:
@@ -186,3 +187,16 @@ def test_a_policy_without_stages_asks_for_nothing():
 def test_the_suspend_stage_is_the_first_that_proposes_it():
     assert POLICY.suspend_stage == POLICY.stages[2]
     assert BillingPolicy("none", POLICY.stages[:2], {}).suspend_stage is None
+
+
+def test_an_old_trifle_in_one_currency_lends_no_age_to_a_young_debt_in_another():
+    exposure = {"EUR": Debt(Decimal("30"), 45), "USD": Debt(Decimal("500"), 2)}
+    found = judged(exposure)
+    assert found.stage is not None
+    assert found.stage.id == "warn"
+    assert not found.proposes_suspension
+
+
+def test_what_is_below_the_minimum_counts_in_no_stage():
+    exposure = {"EUR": Debt(Decimal("5"), 400), "USD": Debt(Decimal("500"), 2)}
+    assert judged(exposure).stage is None

@@ -48,7 +48,8 @@ async def starts(who: Player, line: str) -> Json:
     """Type a command that opens a form, and wait for the form; what was open before goes."""
     await leaves(who)
     assert (await who.command(line)).ok
-    return await who.modal_appears(callback_id="suspend_form")
+    form = "resume_form" if line.startswith("/csp-resume") else "suspend_form"
+    return await who.modal_appears(callback_id=form)
 
 
 async def leaves(who: Player) -> None:
@@ -63,9 +64,10 @@ async def continues(
     subscription: str = "",
     reason: str = "Non-payment",
     note: str = "",
+    command: str = "/csp-suspend",
 ) -> Json:
     """Fill the form in and press *Continue*; the confirmation, unless something else is shown."""
-    await starts(who, f"/csp-suspend {customer}")
+    await starts(who, f"{command} {customer}")
     if subscription or not is_chosen(top(who), "subscription"):
         offered = await who.suggest("subscription", subscription)
         await who.choose("subscription", offered[0])

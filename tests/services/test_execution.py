@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -96,6 +97,20 @@ async def test_a_dry_run_writes_nothing(workshop: OpenWorkshop):
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("change", [{"quantity": 150}, {"status": "disabled"}, {"term_duration": "P3Y"}])
+    async def test_what_changed_since_it_was_confirmed_is_left_alone(
+        self, workshop: OpenWorkshop, change: dict[str, Any]
+    ):
+        w = await workshop()
+        request = await w.approved()
+        w.far_side.change(w.subscription().id, **change)
+        failed = await w.run(request)
+        assert failed.status is Status.FAILED
+        assert failed.outcome == Outcome(
+            confirmed=False, error="conflict", reason="changed-since-confirmed", correlation_id=""
+        )
+        assert w.patches() == []
+
     async def test_a_definite_no_fails_with_microsofts_reason_and_correlation_id(
         self, workshop: OpenWorkshop
     ):

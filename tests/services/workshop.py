@@ -33,7 +33,7 @@ from bot.services.posts import Posts
 from bot.services.requests import Confirmed, Requests, Rules
 from bot.store import Store
 from bot.store.store import sync_url
-from tests.builders import ana, ben, noon
+from tests.builders import a_subscription, ana, ben, noon
 
 E3 = "Microsoft 365 E3"
 PREMIUM = "Microsoft 365 Business Premium"
@@ -90,14 +90,21 @@ class Workshop:
     ) -> str:
         """The id of a draft that was confirmed and only waits to be placed."""
         customer = self.far_side.customer(of)
+        held = customer.subscription(name)
+        seen = a_subscription(
+            status_word=held.status,
+            quantity=held.quantity,
+            term=held.term_duration,
+            term_end=held.term_end,
+        )
         shown = {
             "customer_id": customer.id,
             "customer_name": customer.name,
-            "subscription_id": customer.subscription(name).id,
+            "subscription_id": held.id,
             "subscription_name": name,
             "reason": reason.value,
             "note": "",
-            "seen": "",
+            "seen": seen.fingerprint,
             "policy_note": "",
             "approvals_needed": approvals,
         }

@@ -23,6 +23,7 @@ from bot.domain.errors import (
     AlreadyDecided,
     AlreadyWaiting,
     BackstopError,
+    CannotBeResumed,
     CannotBeSuspended,
     Conflict,
     FeatureMissing,
@@ -198,7 +199,7 @@ class TestSlacksLimits:
     @pytest.mark.parametrize(
         "name",
         [
-            "suspend-title",
+            "title-suspend",
             "deny-title",
             "error-title",
             "continue",
@@ -263,6 +264,7 @@ ERRORS: tuple[BackstopError, ...] = (
     RequestExpired("R-7F3K", NOON - timedelta(hours=1)),
     AlreadyWaiting("R-7F3K"),
     *(CannotBeSuspended(why, "pending") for why in sorted(usage.arguments("CannotBeSuspended", 0))),
+    *(CannotBeResumed(why, "expired") for why in sorted(usage.arguments("CannotBeResumed", 0))),
     NotOurCustomer("advisor"),
     *(
         Invalid("customer", reason)
@@ -370,6 +372,7 @@ FAMILIES: dict[str, set[str]] = {
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
+    "title-": {*Verb},
     "verb-": {*Verb},
 }
 """The keys that end in a fact, and every fact they can end in."""
@@ -420,7 +423,7 @@ class TestUse:
     def test_lookups_are_found(self):
         """A guard on the reading of the code: these were known when it was written."""
         found = {lookup.key for lookup in usage.lookups()}
-        assert {"suspend-title", "card-waits", "error-old-button", "reason-", "placed-acts"} <= found
+        assert {"title-", "card-waits", "error-old-button", "reason-", "placed-acts"} <= found
 
     @pytest.mark.parametrize("prefix", FAMILIES)
     def test_there_are_words_for_the_whole_family(self, prefix):

@@ -21,9 +21,9 @@ from bot.domain.customer import (
     deletion_deadline,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
-from bot.domain.policy import Exposure, Standing, standing
+from bot.domain.policy import Debt, Standing, standing
 from bot.domain.receivables import OpenItem, age, totals
-from bot.domain.request import ActionRequest, Outcome, Reason, Status
+from bot.domain.request import ActionRequest, Outcome, Reason, Status, Verb
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import confirmation, digests, errors, forms, policy, replies, request_card
@@ -80,17 +80,47 @@ def consequences(subscription: Subscription, texts: Texts, **fields: Any) -> con
 
 def confirmed(subscription: Subscription, **fields: Any) -> Drawing:
     return lambda texts: confirmation.suspend_confirmation(
-        DRAFT, consequences(subscription, texts, **fields), texts
+        consequences(subscription, texts, **fields), DRAFT, texts
     )
 
 
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
     given: dict[str, Any] = {"tenant": a_customer().id, "on": TODAY, "data_is_fresh": True}
-    amounts = {"EUR": Decimal(overdue)} if overdue else {}
-    return standing(POLICY, Exposure(amounts, days), **(given | fields))
+    debts = {"EUR": Debt(Decimal(overdue), days)} if overdue else {}
+    return standing(POLICY, debts, **(given | fields))
 
 
 LATE = stands("2400.00", 45)
+
+
+def resumption(suspension: ActionRequest | None = None, **fields: Any) -> Drawing:
+    given: dict[str, Any] = {
+        "customer": a_customer(),
+        "subscription": a_subscription(
+            status=SubscriptionStatus.SUSPENDED,
+            status_word="suspended",
+            kind=SubscriptionKind.NEW_COMMERCE_SEAT,
+            suspension_reasons=("CustomerCancellation",),
+        ),
+        "reason": Reason.NON_PAYMENT,
+        "note": "",
+        "suspension": suspension,
+        "approvals_needed": 0,
+        "time_to_live": DAY,
+        "dry_run": False,
+        "approvals_channel": "C0APPROVALS",
+    }
+    shown = confirmation.Resumption(**(given | fields))
+    return lambda texts: confirmation.resume_confirmation(shown, DRAFT, texts)
+
+
+def _resumptions() -> dict[str, Drawing]:
+    fraud = replace(a_request(action=an_action(reason=Reason.FRAUD)), status=Status.DONE, closed_at=noon)
+    return {
+        "resumption-of-ours": resumption(fraud, approvals_needed=1, note="the card was replaced"),
+        "resumption-of-somebody-elses": resumption(),
+        "resumption-dry-run": resumption(dry_run=True),
+    }
 
 
 def _confirmations() -> dict[str, Drawing]:
@@ -189,9 +219,9 @@ def a_digest(*items: OpenItem, banners: tuple[Banner, ...] = (), as_of: date | N
         if oldest <= 0:
             continue
         known = a_customer(id=CustomerId(party.tenant), name=party.customer) if party.tenant else None
-        exposure = Exposure(
-            {c: b.overdue_net for c, b in party.balances.items() if b.overdue_net > 0}, oldest
-        )
+        exposure = {
+            c: Debt(b.overdue_net, b.oldest_days) for c, b in party.balances.items() if b.overdue_net > 0
+        }
         debtors.append(
             Debtor(
                 party=party,
@@ -337,6 +367,9 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeSuspended("suspended-already"),
     domain.CannotBeSuspended("not-active", "pending"),
     domain.CannotBeSuspended("kind"),
+    domain.CannotBeResumed("active-already"),
+    domain.CannotBeResumed("not-suspended", "expired"),
+    domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("subscription", "no-such-subscription"),
@@ -368,19 +401,26 @@ def _errors(texts: Texts) -> Json:
 def _forms() -> dict[str, Drawing]:
     customer, subscription = a_customer(), a_subscription(is_trial=True, quantity=1200)
     return {
-        "form-empty": lambda texts: forms.suspend_form(DRAFT, texts),
-        "form-customer": lambda texts: forms.suspend_form(
+        "form-empty": lambda texts: forms.action_form(Verb.SUSPEND, DRAFT, texts),
+        "form-customer": lambda texts: forms.action_form(
+            Verb.SUSPEND,
             DRAFT,
             texts,
             customer=customer,
             hint=texts.mrkdwn("form-matched", words="con", customer="Contoso Ltd"),
         ),
-        "form-prefilled": lambda texts: forms.suspend_form(
-            DRAFT, texts, customer=customer, subscription=subscription, reason=Reason.NON_PAYMENT
+        "form-prefilled": lambda texts: forms.action_form(
+            Verb.SUSPEND,
+            DRAFT,
+            texts,
+            customer=customer,
+            subscription=subscription,
+            reason=Reason.NON_PAYMENT,
         ),
+        "form-resume": lambda texts: forms.action_form(Verb.RESUME, DRAFT, texts, customer=customer),
         "form-deny": lambda texts: forms.deny_form(DRAFT, "What is denied", texts),
         "form-waiting": lambda texts: forms.wait_view(
-            texts("suspend-title"), texts("reading-live"), texts, external_id=DRAFT
+            texts("title-suspend"), texts("reading-live"), texts, external_id=DRAFT
         ),
         "form-refused": lambda texts: errors.view(errors.words(domain.NotPermitted("operate"), texts), texts),
     }
@@ -389,6 +429,7 @@ def _forms() -> dict[str, Drawing]:
 VIEWS: dict[str, Drawing] = {
     **_forms(),
     **_confirmations(),
+    **_resumptions(),
     **_cards(),
     **_digests(),
     "reply-help": _help,

@@ -16,6 +16,7 @@ from slack_sdk.models.views import View
 from bot import texts
 from bot.domain import errors as domain
 from bot.domain.customer import CustomerId
+from bot.domain.request import Verb
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
 from handlers.views import blocks, confirmation, digests, forms, replies, request_card
 from tests.builders import a_customer, a_request, a_subscription, an_action, ben, noon
@@ -66,9 +67,11 @@ def test_names_and_notes_of_any_length_fit(language: str):
     )
     consequences = drawn.consequences(subscription, words, customer=customer, note=long, policy_note=long)
     for view in (
-        forms.suspend_form(drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long),
+        forms.action_form(
+            Verb.SUSPEND, drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long
+        ),
         forms.deny_form(request.id, blocks.escaped(request_card.headline(request, words)), words),
-        confirmation.suspend_confirmation(drawn.DRAFT, consequences, words),
+        confirmation.suspend_confirmation(consequences, drawn.DRAFT, words),
         drawn.message(request_card.request_card(request, words)),
         drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
         drawn.message(replies.open_requests([request] * 30, words, channel="C1")),
