@@ -293,6 +293,7 @@ class Application:
             jobs.EXECUTE: backstop.execution.run,
             jobs.SHOW_REQUEST: notices.show_request,
             jobs.TELL_RESULT: notices.tell_result,
+            jobs.REMIND: notices.remind,
             jobs.POST_OVERDUE: partial(post_overdue, self.desk),
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
         }

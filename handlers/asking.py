@@ -221,6 +221,28 @@ async def live(desk: Desk, filled: Filled) -> tuple[Customer, Subscription]:
         raise Invalid(field, f"no-such-{error.what}") from error
 
 
+def to_confirm(
+    filled: Filled,
+    customer: Customer,
+    subscription: Subscription,
+    *,
+    policy_note: str = "",
+    approvals_needed: int,
+) -> Confirmed:
+    """What a request is placed from, once somebody presses *Confirm*."""
+    return Confirmed(
+        customer_id=customer.id,
+        customer_name=customer.name,
+        subscription_id=subscription.id,
+        subscription_name=subscription.name,
+        reason=filled.reason.value,
+        note=filled.note,
+        seen=subscription.fingerprint,
+        policy_note=policy_note,
+        approvals_needed=approvals_needed,
+    )
+
+
 async def _confirmation(desk: Desk, person: Person, draft: Draft, shown: Shown) -> blocks.View:
     """Keep what is going to be shown, then draw it."""
     await desk.backstop.requests.confirmable(draft.id, asdict(shown.confirmed), by=person)

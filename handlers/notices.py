@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 
 from bot.domain.errors import NotFound, Upstream
+from bot.domain.people import Right
 from bot.domain.request import ActionRequest, Status
 from bot.texts import Texts, for_locale
 from handlers.desk import Desk, call
@@ -63,6 +64,30 @@ class Notices:
             if posted is None or posted.ts is None:
                 return
 
+    async def remind(self, request_id: str, reminder: str) -> None:
+        """Message every approver whose word is still missing, once for each reminder."""
+        desk = self._desk
+        request = await desk.backstop.requests.get(request_id)
+        if request.reminder(at=desk.backstop.now()) is None:
+            return  # decided meanwhile
+        spoken = {request.requested_by, *(decision.by for decision in request.decisions)}
+        for approver in sorted(await desk.people.holders(Right.APPROVE) - spoken):
+            await self._remind(request, approver, reminder)
+
+    async def _remind(self, request: ActionRequest, approver: str, reminder: str) -> None:
+        desk = self._desk
+        texts = for_locale(await desk.people.language_of(approver), default=desk.language)
+        said, body = reminder_message(request, texts, channel=desk.channels.approvals)
+
+        async def send() -> tuple[str, str]:
+            return await message(desk, approver, said, body)
+
+        key = f"reminder:{request.id}:{reminder}:{approver}"
+        try:
+            await desk.backstop.posts.once(key, send, channel=approver)
+        except Upstream as error:  # the others must still hear of it
+            log.warning("no reminder to %s: %s", approver, error.reason)
+
     async def tell_result(self, request_id: str) -> None:
         """Tell the requester, once, what became of it."""
         desk = self._desk
@@ -78,6 +103,16 @@ class Notices:
             return await message(desk, request.requested_by, said, body)
 
         await desk.backstop.posts.once(f"result:{request.id}", send, channel=request.requested_by)
+
+
+def reminder_message(
+    request: ActionRequest, texts: Texts, *, channel: str | None
+) -> tuple[str, list[blocks.Block]]:
+    """What an approver is reminded of, and until when."""
+    said = blocks.escaped(headline(request, texts))
+    where = blocks.channel(channel) if channel else texts("approvals-channel")
+    until = texts.mrkdwn("reminder", at=blocks.moment(request.expires_at), channel=where)
+    return said, [blocks.section(f"*{said}*"), blocks.section(until)]
 
 
 def result_message(request: ActionRequest, texts: Texts) -> tuple[str, list[blocks.Block]]:

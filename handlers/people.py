@@ -46,6 +46,13 @@ class People:
         """
         return await self._person(_user_id(body), newer_than=self._now())
 
+    async def holders(self, right: Right) -> frozenset[str]:
+        """The ids of everybody who holds a right at this moment. Raises as `who_clicked`."""
+        named = self._named[right]
+        groups = sorted(name for name in named if name.startswith("S"))
+        members = await self._members(groups, self._now())
+        return frozenset({*named} - {*groups}).union(*members.values())
+
     async def who_looks(self, body: dict[str, Any]) -> Person:
         """As `who_clicked` for what decides nothing (a type-ahead asks at every key): may be a minute old."""
         return await self._person(_user_id(body), newer_than=self._now() - REMEMBERED)

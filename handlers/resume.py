@@ -9,7 +9,6 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.customer import Subscription, must_be_resumable
 from bot.domain.people import Right
 from bot.domain.request import Verb, approvals_to_resume
-from bot.services.requests import Confirmed
 from handlers import asking, ids
 from handlers.asking import Filled, Shown
 from handlers.command import Command
@@ -53,15 +52,5 @@ async def review(desk: Desk, filled: Filled) -> Shown:
         dry_run=rules.dry_run,
         approvals_channel=desk.channels.approvals,
     )
-    confirmed = Confirmed(
-        customer_id=customer.id,
-        customer_name=customer.name,
-        subscription_id=subscription.id,
-        subscription_name=subscription.name,
-        reason=filled.reason.value,
-        note=filled.note,
-        seen=subscription.fingerprint,
-        policy_note="",
-        approvals_needed=what.approvals_needed,
-    )
+    confirmed = asking.to_confirm(filled, customer, subscription, approvals_needed=what.approvals_needed)
     return Shown(confirmed, partial(confirmation.resume_confirmation, what))

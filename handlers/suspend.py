@@ -10,7 +10,6 @@ from bot.domain.customer import deletion_deadline, must_be_suspendable
 from bot.domain.people import Right
 from bot.domain.policy import Standing
 from bot.domain.request import Reason, Verb
-from bot.services.requests import Confirmed
 from handlers import asking, ids
 from handlers.asking import Filled, Shown
 from handlers.command import Command, Shortcut
@@ -69,14 +68,10 @@ async def review(desk: Desk, filled: Filled) -> Shown:
         approvals_channel=desk.channels.approvals,
     )
     mark = {True: "policy-holds-plain", False: "policy-broken-plain", None: "policy-silent-plain"}[holds]
-    confirmed = Confirmed(
-        customer_id=customer.id,
-        customer_name=customer.name,
-        subscription_id=subscription.id,
-        subscription_name=subscription.name,
-        reason=filled.reason.value,
-        note=filled.note,
-        seen=subscription.fingerprint,
+    confirmed = asking.to_confirm(
+        filled,
+        customer,
+        subscription,
         policy_note=desk.texts(mark, note=note),
         approvals_needed=what.approvals_needed,
     )

@@ -95,6 +95,16 @@ class Status(StrEnum):
 _FINAL = frozenset({Status.DONE, Status.FAILED, Status.DENIED, Status.EXPIRED, Status.WITHDRAWN})
 
 
+class Reminder(StrEnum):
+    """How much of its time to live a request has waited when its approvers are reminded."""
+
+    HALF = "half"
+    LAST = "last"
+
+
+_REMIND_AFTER = ((Reminder.LAST, 0.9), (Reminder.HALF, 0.5))
+
+
 class Verdict(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
@@ -234,6 +244,13 @@ class ActionRequest:
         if self.status is not Status.PENDING:
             raise self._already_decided()
         return replace(self, status=Status.EXPIRED, closed_at=at)
+
+    def reminder(self, *, at: datetime) -> Reminder | None:
+        """The reminder that its approvers should have had by now, if any; only the latest counts."""
+        if self.status is not Status.PENDING or at >= self.expires_at:
+            return None
+        waited = (at - self.placed_at) / (self.expires_at - self.placed_at)
+        return next((reminder for reminder, share in _REMIND_AFTER if waited >= share), None)
 
     def is_due(self, *, at: datetime) -> bool:
         """Approved, and the undo window is over."""

@@ -6,11 +6,12 @@ from datetime import date, datetime
 from uuid import uuid4
 
 from bot.courier import Job
-from bot.domain.request import ActionRequest
+from bot.domain.request import ActionRequest, Reminder
 
 EXECUTE = "execute"
 SHOW_REQUEST = "show_request"
 TELL_RESULT = "tell_result"
+REMIND = "remind"
 POST_OVERDUE = "post_overdue"
 REFRESH_MIRROR = "refresh_mirror"
 
@@ -36,6 +37,15 @@ def tell_result(request: ActionRequest) -> Job:
         TELL_RESULT,
         id=f"tell:{request.id}:{request.status}:{uuid4().hex[:8]}",
         args={"request_id": request.id},
+    )
+
+
+def remind(request: ActionRequest, reminder: Reminder) -> Job:
+    """Remind the approvers of a request, once for each reminder however many sweeps find it due."""
+    return Job(
+        REMIND,
+        id=f"remind:{request.id}:{reminder}",
+        args={"request_id": request.id, "reminder": reminder.value},
     )
 
 

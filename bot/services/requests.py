@@ -236,7 +236,10 @@ class Requests:
             )
 
     async def sweep(self) -> None:
-        """Expire what nobody decided; hand out again what a dead worker or a deaf Slack left behind."""
+        """Expire what nobody decided, remind of what waits long, hand out again what was left behind.
+
+        Left behind by a worker that died, or by a Slack that did not hear.
+        """
         at = self._now()
         async with self._store.begin() as tx:
             for request in await tx.requests.expired(at=at):
@@ -246,6 +249,9 @@ class Requests:
                 await self._pass_on(tx, expired)
             for request in await tx.requests.stranded(at=at, grace=STRANDED_AFTER):
                 await self._courier.send(tx.connection, jobs.execute(request))
+            for request in await tx.requests.pending():
+                if reminder := request.reminder(at=at):
+                    await self._courier.send(tx.connection, jobs.remind(request, reminder))
             since, until = at - LOOK_BACK, at - STRANDED_AFTER
             for request in await tx.requests.behind(since=since, until=until):
                 await self._courier.send(tx.connection, jobs.show_request(request))

@@ -111,6 +111,15 @@ class Requests:
             .with_for_update(skip_locked=True)
         )
 
+    async def pending(self, *, limit: int = 200) -> list[ActionRequest]:
+        """Those that wait for a decision, oldest first."""
+        return await self._many(
+            select(requests)
+            .where(requests.c.status == Status.PENDING)
+            .order_by(requests.c.placed_at)
+            .limit(limit)
+        )
+
     async def stranded(self, *, at: datetime, grace: timedelta, limit: int = 100) -> list[ActionRequest]:
         """Approved long enough ago that somebody should have acted, or executing past their lease."""
         return await self._many(

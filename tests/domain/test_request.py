@@ -19,7 +19,7 @@ from bot.domain.errors import (
     RequestExpired,
 )
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.request import ActionRequest, Outcome, Reason, Status
+from bot.domain.request import ActionRequest, Outcome, Reason, Reminder, Status
 from tests.builders import DAY, HOUR, a_request, an_action, ana, ben, boss, eve, mei, noon
 
 MINUTE = timedelta(minutes=1)
@@ -311,3 +311,22 @@ def test_whatever_people_try_nothing_acts_without_enough_others_who_may_approve(
             assert len(approvers) >= needed
             assert approvers <= {ben.id, mei.id, boss.id} - {requester.id}
             assert all(d.at < request.expires_at for d in request.approvals)
+
+
+@pytest.mark.parametrize(
+    ("waited", "reminder"),
+    [
+        pytest.param(0.49, None, id="before half of its time"),
+        pytest.param(0.5, Reminder.HALF, id="half of its time"),
+        pytest.param(0.89, Reminder.HALF, id="before nine tenths"),
+        pytest.param(0.9, Reminder.LAST, id="nine tenths"),
+        pytest.param(1.0, None, id="expired"),
+    ],
+)
+def test_approvers_are_reminded_after(waited: float, reminder: Reminder | None):
+    assert a_request(at=noon, time_to_live=DAY).reminder(at=noon + waited * DAY) is reminder
+
+
+def test_nobody_is_reminded_of_what_is_decided():
+    request = a_request(at=noon, time_to_live=DAY).approve(by=ben, at=noon)
+    assert request.reminder(at=noon + 0.95 * DAY) is None
