@@ -268,9 +268,11 @@ class Application:
         if self._web:
             await self._web.stop()
         await self.desk.drain()
-        if self._client.session:
-            await self._client.session.close()
-        await self.core.close()
+        try:
+            await self.core.close()  # jobs that still run may have something to tell Slack
+        finally:
+            if self._client.session:
+                await self._client.session.close()
 
     async def _sign_in_to_slack(self) -> AuthorizeResult:
         try:

@@ -21,6 +21,8 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.errors import BackstopError
+
 APP = "backstop"
 QUEUE = "jobs"
 WORKFLOW = "backstop.job"
@@ -162,6 +164,8 @@ class Courier:
             self._running.add(task)
         try:
             await self._handlers[name](**args)
+        except BackstopError as error:
+            log.warning("job %s: %s %s", name, error.code, getattr(error, "reason", ""))
         except Exception:
             # The job is not lost: what it should have done still stands in our own tables, and the sweep looks.
             log.exception("job %s failed", name, extra={"job": name})

@@ -15,7 +15,8 @@ from bot.partner_center.client import PartnerCenter
 from bot.store import Store
 
 MIRROR = "mirror"
-FRESH_FOR = timedelta(hours=24)
+FRESH_FOR = timedelta(hours=20)
+"""Less than a day, so that a read at the same time tomorrow finds it old."""
 TYPE_AHEAD_SECONDS = 1.2
 """Slack gives an answer three seconds in all; two reads in a row must fit."""
 
@@ -155,7 +156,7 @@ class Customers:
         return MirrorState(customers, subscriptions, begun, failed)
 
     async def refresh_if_old(self) -> None:
-        """As `refresh`, unless that was done within a day."""
+        """As `refresh`, unless that was done not long ago (FRESH_FOR)."""
         state = await self.state()
         if state.as_of is None or self._now() - state.as_of >= FRESH_FOR:
             await self.refresh()
