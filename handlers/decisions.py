@@ -1,4 +1,4 @@
-"""*Approve*, *Deny*, *Withdraw* and *Cancel*: check, write, acknowledge."""
+"""*Approve*, *Deny*, *Withdraw*, *Cancel* and *Look again*: check, write, acknowledge."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.view(ids.DENY_REASON)(partial(deny, desk))
     app.action(ids.WITHDRAW)(partial(withdraw, desk))
     app.action(ids.CANCEL)(partial(cancel, desk))
+    app.action(ids.LOOK_AGAIN)(partial(look_again, desk))
 
 
 async def approve(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -63,6 +64,14 @@ async def withdraw(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
 async def cancel(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     try:
         await desk.backstop.requests.cancel(_clicked(body), by=await desk.people.who_clicked(body))
+    finally:
+        _redraw_clicked(desk, body)
+    await ack()
+
+
+async def look_again(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
+    try:
+        await desk.backstop.requests.look_again(_clicked(body), by=await desk.people.who_clicked(body))
     finally:
         _redraw_clicked(desk, body)
     await ack()

@@ -102,7 +102,8 @@ class Notices:
         async def send() -> tuple[str, str]:
             return await message(desk, request.requested_by, said, body)
 
-        await desk.backstop.posts.once(f"result:{request.id}", send, channel=request.requested_by)
+        key = f"result:{request.id}" if request.status.is_final else f"unknown:{request.id}:{request.attempt}"
+        await desk.backstop.posts.once(key, send, channel=request.requested_by)
 
 
 def reminder_message(

@@ -18,6 +18,7 @@ class AuditTag(StrEnum):
     REQUEST_DENIED = "request:denied"
     REQUEST_WITHDRAWN = "request:withdrawn"
     REQUEST_CANCELLED = "request:cancelled"
+    REQUEST_REOPENED = "request:reopened"
     REQUEST_EXPIRED = "request:expired"
     REQUEST_POSTPONED = "request:postponed"
     REQUEST_STARTED = "request:started"

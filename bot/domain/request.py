@@ -3,6 +3,7 @@
 pending ──enough approvals──> approved ──claimed──> executing ──┬─> done
    ├─> denied | withdrawn | expired   └─> withdrawn             ├─> failed     (a definite no)
                                                                 └─> unknown    (nobody can tell yet)
+unknown ──somebody has it looked into again──> approved
 """
 
 from __future__ import annotations
@@ -238,6 +239,14 @@ class ActionRequest:
         if self.status is not Status.APPROVED:
             raise self._already_decided()
         return replace(self, status=Status.WITHDRAWN, closed_by=by.id, closed_at=at)
+
+    def look_again(self, *, by: Person, at: datetime) -> ActionRequest:
+        """The requester or an approver has an open outcome looked into once more; it stays approved as it was."""
+        if by.id != self.requested_by and Right.APPROVE not in by.rights:
+            raise NotPermitted(Right.APPROVE)
+        if self.status is not Status.UNKNOWN:
+            raise self._already_decided()
+        return replace(self, status=Status.APPROVED, acts_at=at, outcome=None, closed_at=None)
 
     def expire(self, *, at: datetime) -> ActionRequest:
         """Nobody decided in time."""

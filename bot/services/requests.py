@@ -202,6 +202,15 @@ class Requests:
             await self._pass_on(tx, request)
         return request
 
+    async def look_again(self, request_id: str, *, by: Person) -> ActionRequest:
+        """Have an outcome nobody knows looked into once more; what is not done yet is then done."""
+        async with self._store.begin() as tx:
+            request = (await tx.requests.get(request_id)).look_again(by=by, at=self._now())
+            await tx.requests.save(request)
+            await tx.audit.append(AuditTag.REQUEST_REOPENED, request.id, by=by.id)
+            await self._pass_on(tx, request)
+        return request
+
     async def may_decide(self, request_id: str, *, by: Person) -> ActionRequest:
         """The request, if this person could decide on it now; else the refusal a decision would meet."""
         async with self._store.read() as tx:

@@ -167,6 +167,7 @@ class Requests:
         told = exists().where(posts.c.key == "result:" + requests.c.id)
         return await self._many(
             select(requests)
+            .where(requests.c.status.in_(_FINAL))
             .where(requests.c.closed_at >= since, requests.c.closed_at <= until, ~told)
             .limit(limit)
         )
@@ -192,6 +193,7 @@ class Requests:
 
 
 _OPEN = [status for status in Status if status.is_open]
+_FINAL = [status for status in Status if status.is_final]
 
 
 def _row(request: ActionRequest) -> dict[str, Any]:

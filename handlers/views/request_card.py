@@ -43,6 +43,8 @@ def request_card(request: ActionRequest, texts: Texts) -> list[Block]:
         card.append(_decide(request, texts))
     elif request.status is Status.APPROVED:
         card.append(blocks.actions(_cancel(request, texts), block_id=f"request:{request.id}"))
+    elif request.status is Status.UNKNOWN:
+        card.append(blocks.actions(_look_again(request, texts), block_id=f"request:{request.id}"))
     return card
 
 
@@ -158,6 +160,16 @@ def _decide(request: ActionRequest, texts: Texts) -> Block:
             texts("withdraw"), ids.WITHDRAW, request.id, label=texts("withdraw-label", about=about)
         ),
         block_id=f"request:{request.id}",
+    )
+
+
+def _look_again(request: ActionRequest, texts: Texts) -> Block:
+    return blocks.button(
+        texts("look-again"),
+        ids.LOOK_AGAIN,
+        request.id,
+        style="primary",
+        label=texts("look-again-label", about=request.action.customer_name),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.request import Status
+from bot.domain.request import Outcome, Status
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.story import Clock
@@ -180,3 +181,26 @@ def mrkdwn(message: story.Json) -> list[str]:
 
     look(message["blocks"])
     return found
+
+
+async def test_an_open_outcome_says_so_and_is_looked_into_again_by_a_click(set_stage: SetStage):
+    clock = story.Clock()
+    stage = await set_stage(now=clock, backstop_undo_window="PT1H")
+    asked = await story.asks(stage)
+    assert (await stage.ben.click(asked.card, "Approve")).ok
+    await asked.shows("Approved")
+    async with stage.app.core.store.begin() as tx:  # as after twenty tries without an answer
+        request = await tx.requests.get(asked.id)
+        dark = replace(
+            request, status=Status.UNKNOWN, outcome=Outcome(error="unavailable"), closed_at=clock()
+        )
+        await tx.requests.save(dark)
+    clock.moves(timedelta(minutes=2))
+    await stage.app.core.backstop.requests.sweep()
+    card = await asked.shows("Nobody knows whether it took effect")
+
+    assert (await stage.ben.click(card, "Look again")).ok
+
+    await asked.shows("Done")
+    assert asked.at_microsoft == "suspended"
+    await asked.is_messaged("Done")

@@ -16,7 +16,9 @@ HOUR = timedelta(hours=1)
 
 def reminders(who: Player) -> list[story.Json]:
     """Each in the approver's own language; nothing else is messaged to them here."""
-    missing = for_locale(who.person.locale)("reminder", at="", channel="").partition(".")[0].partition("。")[0]
+    missing = (
+        for_locale(who.person.locale)("reminder", at="", channel="").partition(".")[0].partition("。")[0]
+    )
     return [m for m in who.dms() if missing in story.words(m)]
 
 

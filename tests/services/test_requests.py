@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.audit import AuditTag
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound, NotPermitted
-from bot.domain.request import Reason, Status, Verb
+from bot.domain.request import ActionRequest, Outcome, Reason, Status, Verb
 from bot.services.execution import LEASE
 from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER
 from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon
@@ -256,3 +256,39 @@ class TestSweep:
         await w.requests.sweep()
         with pytest.raises(NotFound):
             await w.requests.draft(draft, by=ana)
+
+
+async def in_the_dark(w: Workshop) -> ActionRequest:
+    """A suspension of which nobody knows whether it took effect."""
+    request = await w.approved()
+    async with w.store.begin() as tx:
+        claimed = (await tx.requests.get(request.id)).claim(at=w.clock(), lease=HOUR, holder="one")
+        unknown = claimed.finish(Outcome(error="unavailable"), status=Status.UNKNOWN, at=w.clock())
+        await tx.requests.save(unknown)
+    return await w.requests.get(request.id)
+
+
+async def test_an_open_outcome_is_looked_into_again_and_what_was_not_done_is_done(workshop: OpenWorkshop):
+    w = await workshop()
+    request = await in_the_dark(w)
+    await w.requests.look_again(request.id, by=ana)
+    assert (await w.run(request)).status is Status.DONE
+    assert w.subscription().status == "suspended"
+    assert AuditTag.REQUEST_REOPENED in [event.tag for event in await w.story(request.id)]
+
+
+async def test_what_had_taken_effect_after_all_is_not_done_twice(workshop: OpenWorkshop):
+    w = await workshop()
+    request = await in_the_dark(w)
+    w.far_side.suspend_outside(w.subscription().id)
+    await w.requests.look_again(request.id, by=ben)
+    assert (await w.run(request)).status is Status.DONE
+    assert w.patches() == []
+
+
+async def test_nobody_else_has_it_looked_into(workshop: OpenWorkshop):
+    w = await workshop()
+    request = await in_the_dark(w)
+    with pytest.raises(NotPermitted):
+        await w.requests.look_again(request.id, by=eve)
+    assert (await w.requests.get(request.id)).status is Status.UNKNOWN
