@@ -140,7 +140,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
         ),
         customers=Customers(db, partner_center, now=now, at_once=settings.partner_center_max_concurrency),
-        digests=Digests(db, policy, zone=settings.zone, now=now),
+        digests=Digests(db, policy, cloud=settings.partner_center_cloud, zone=settings.zone, now=now),
         receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
         policy=policy,

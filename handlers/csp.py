@@ -102,6 +102,8 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         books_as_of=texts.day(books.as_of) if books else None,
         last_digest=digest.claimed_at if digest else None,
         counts=await backstop.requests.counts(),
+        countdowns=await backstop.digests.countdowns(),
+        today=backstop.digests.today(),
         policy_version=backstop.policy.version,
     )
     return replies.status(state, texts)

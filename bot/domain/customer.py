@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -103,6 +104,20 @@ class Subscription:
         return f"{self.status_word.lower()}|{self.quantity}|{self.term}|{self.term_end}"
 
 
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """A suspended subscription and the day after which its data is gone; None: unknown, so treat it as urgent."""
+
+    subscription: Subscription
+    customer: Customer | None
+    deadline: date | None
+
+
+def most_urgent_first(countdowns: Iterable[Countdown]) -> tuple[Countdown, ...]:
+    """The unknown ones come first: they may be the nearest."""
+    return tuple(sorted(countdowns, key=lambda c: (c.deadline is not None, c.deadline or date.min)))
+
+
 def must_be_suspendable(subscription: Subscription, *, of: Customer) -> None:
     """Raise NotOurCustomer or CannotBeSuspended, with the reason, unless it can be suspended now."""
     if not of.may_be_acted_on:
@@ -130,10 +145,11 @@ def must_be_resumable(subscription: Subscription, *, of: Customer, base: Subscri
         raise CannotBeResumed("base-first", base.status_word)
 
 
-def deletion_deadline(subscription: Subscription, *, suspended_on: date, cloud: Cloud) -> date | None:
+def deletion_deadline(subscription: Subscription, *, suspended_on: date | None, cloud: Cloud) -> date | None:
     """The day after which Microsoft deletes the data of a subscription suspended on that day.
 
-    None means nobody knows: show "unknown", never a guess. Sources: the 21Vianet article *Suspend a
+    `suspended_on` is None when somebody else suspended it: no API says when. A deadline of None means that
+    nobody knows: show "unknown", never a guess. Sources: the 21Vianet article *Suspend a
     subscription* (60 days, whatever the kind), *Subscription lifecycle* (legacy: 90 days, the shorter
     figure; new commerce: the end of the term), both at learn.microsoft.com/partner-center.
     """
@@ -145,6 +161,8 @@ def deletion_deadline(subscription: Subscription, *, suspended_on: date, cloud: 
     elif subscription.kind is SubscriptionKind.NEW_COMMERCE_SEAT:
         return term_end
     else:
+        return None
+    if suspended_on is None:
         return None
     by_grace = suspended_on + grace
     return min(by_grace, term_end) if term_end else by_grace

@@ -7,7 +7,14 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from bot.domain.customer import TENANT_ID, Customer
+from bot.domain.customer import (
+    TENANT_ID,
+    Cloud,
+    Countdown,
+    Customer,
+    deletion_deadline,
+    most_urgent_first,
+)
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
 from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
@@ -18,10 +25,17 @@ from bot.store.mirror import folded
 
 class Digests:
     def __init__(
-        self, store: Store, policy: BillingPolicy, *, zone: ZoneInfo, now: Callable[[], datetime]
+        self,
+        store: Store,
+        policy: BillingPolicy,
+        *,
+        cloud: Cloud,
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._policy = policy
+        self._cloud = cloud
         self._zone = zone
         self._now = now
 
@@ -48,6 +62,27 @@ class Digests:
             totals=totals(parties),
             debtors=worst_first(debtors),
         )
+
+    async def countdowns(self) -> tuple[Countdown, ...]:
+        """What is suspended as far as the mirror knows, and until when it can be resumed, the most urgent first."""
+        async with self._store.read() as tx:
+            suspended = await tx.mirror.suspended()
+            ours = await tx.requests.suspended_at()
+        return most_urgent_first(
+            Countdown(
+                subscription,
+                customer,
+                deletion_deadline(
+                    subscription,
+                    suspended_on=self._day(ours.get(subscription.id)),
+                    cloud=self._cloud,
+                ),
+            )
+            for subscription, customer in suspended
+        )
+
+    def _day(self, at: datetime | None) -> date | None:
+        return at.astimezone(self._zone).date() if at else None
 
     async def standing_of(self, customer: Customer) -> Standing:
         """Where one customer stands today, for a confirmation."""

@@ -118,6 +118,23 @@ class Mirror:
         row = (await self._connection.execute(query)).one_or_none()
         return _subscription(row) if row else None
 
+    async def suspended(self) -> list[tuple[Subscription, Customer | None]]:
+        """Every subscription that was suspended when it was last read, and whose it is."""
+        query = (
+            select(subscriptions, customers.c.name.label("customer_name"), customers.c.domain)
+            .outerjoin(customers, customers.c.id == subscriptions.c.customer_id)
+            .where(subscriptions.c.status == SubscriptionStatus.SUSPENDED)
+        )
+        return [
+            (
+                _subscription(row),
+                Customer(CustomerId(row.customer_id), row.customer_name, row.domain)
+                if row.customer_name
+                else None,
+            )
+            for row in (await self._connection.execute(query)).all()
+        ]
+
     async def sizes(self) -> tuple[int, int]:
         """How many customers and subscriptions it holds."""
         n_customers = (await self._connection.execute(select(func.count()).select_from(customers))).scalar()

@@ -87,6 +87,20 @@ class Requests:
         )
         return found[0] if found else None
 
+    async def suspended_at(self) -> dict[SubscriptionId, datetime]:
+        """When we last suspended each subscription that we ever did."""
+        query = (
+            select(requests.c.subscription_id, func.max(requests.c.closed_at))
+            .where(
+                requests.c.verb == Verb.SUSPEND,
+                requests.c.status == Status.DONE,
+                requests.c.dry_run.is_(False),
+            )
+            .group_by(requests.c.subscription_id)
+        )
+        rows = (await self._connection.execute(query)).all()
+        return {SubscriptionId(subscription): at for subscription, at in rows}
+
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over yet, oldest first."""
         return await self._many(

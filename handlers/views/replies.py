@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from bot.domain.customer import Customer, Subscription
+from bot.domain.customer import Countdown, Customer, Subscription
 from bot.domain.request import ActionRequest, Status
 from bot.texts import Texts
 from handlers import ids
@@ -19,6 +19,7 @@ from handlers.views.request_card import headline
 MOST_FOUND = 10
 MOST_SUBSCRIPTIONS = 12
 MOST_REQUESTS = 15
+MOST_COUNTDOWNS = 8
 
 
 def help_text(commands: Sequence[Command], texts: Texts, *, hint: str = "") -> list[Block]:
@@ -115,6 +116,8 @@ class State:
     books_as_of: str | None
     last_digest: datetime | None
     counts: Mapping[Status, int]
+    countdowns: Sequence[Countdown]
+    today: date
     policy_version: str
 
 
@@ -150,4 +153,26 @@ def status(state: State, texts: Texts) -> list[Block]:
             ]
         )
     )
+    if state.countdowns:
+        body.append(blocks.section(_countdowns(state, texts)))
     return body
+
+
+def _countdowns(state: State, texts: Texts) -> str:
+    """What is suspended, and how long its data still lives."""
+    lines = [f"*{texts.count('state-suspended', len(state.countdowns))}*"]
+    for countdown in state.countdowns[:MOST_COUNTDOWNS]:
+        names = {
+            "subscription": blocks.name(countdown.subscription.name, 60),
+            "customer": blocks.name(countdown.customer.name if countdown.customer else texts("unknown"), 60),
+        }
+        if countdown.deadline is None:
+            lines.append("• " + texts.mrkdwn("countdown-unknown", **names))
+        else:
+            days = max(0, (countdown.deadline - state.today).days)
+            until = texts.count("countdown", days, day=texts.day(countdown.deadline))
+            lines.append("• " + texts.mrkdwn("countdown-of", until=until, **names))
+    left = len(state.countdowns) - MOST_COUNTDOWNS
+    if left > 0:
+        lines.append(texts.count("requests-more", left))
+    return "\n".join(lines)

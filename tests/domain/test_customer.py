@@ -9,9 +9,11 @@ import pytest
 
 from bot.domain.customer import (
     Cloud,
+    Countdown,
     SubscriptionKind,
     SubscriptionStatus,
     deletion_deadline,
+    most_urgent_first,
     must_be_suspendable,
 )
 from bot.domain.errors import CannotBeSuspended, NotOurCustomer
@@ -114,3 +116,24 @@ def test_the_shorter_of_two_ends_is_told_even_on_the_very_day():
     assert deletion_deadline(subscription, suspended_on=SUSPENDED_ON, cloud=GLOBAL) == SUSPENDED_ON
     later = a_subscription(kind=K.LEGACY_SEAT, term_end=same_day + timedelta(days=90))
     assert deletion_deadline(later, suspended_on=SUSPENDED_ON, cloud=GLOBAL) == date(2027, 2, 21)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cloud", "deadline"),
+    [
+        pytest.param(K.LEGACY_SEAT, Cloud.GLOBAL, None, id="days after a day nobody knows"),
+        pytest.param(K.LEGACY_SEAT, Cloud.CHINA, None, id="likewise at 21Vianet"),
+        pytest.param(K.NEW_COMMERCE_SEAT, Cloud.GLOBAL, LATE.date(), id="the term ends when it ends"),
+    ],
+)
+def test_what_somebody_else_suspended_is_deleted(kind: SubscriptionKind, cloud: Cloud, deadline: date | None):
+    subscription = a_subscription(kind=kind, term_end=LATE)
+    assert deletion_deadline(subscription, suspended_on=None, cloud=cloud) == deadline
+
+
+def test_what_is_not_known_is_the_most_urgent():
+    later, sooner, unknown = (
+        Countdown(a_subscription(), a_customer(), deadline)
+        for deadline in (date(2027, 3, 1), date(2027, 1, 1), None)
+    )
+    assert most_urgent_first([later, sooner, unknown]) == (unknown, sooner, later)

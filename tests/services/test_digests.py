@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.customer import Customer, CustomerId
+from bot.domain.customer import Customer, CustomerId, SubscriptionId
 from bot.services.intake import Intake
 from tests.builders import CONTOSO, DAY, HOUR, a_customer
 from tests.services.conftest import OpenWorkshop
-from tests.services.workshop import Clock, Workshop
+from tests.services.workshop import PREMIUM, Clock, Workshop
 
 TODAY = date(2026, 11, 23)
 HEADER = "Date,Transaction Type,Num,Customer,Domain,Due Date,Terms,Currency,Amount,Open Balance"
@@ -257,3 +257,22 @@ class TestIntake:
         taken = await take_in(w, a_row("1", "A", "a.example", 10, "5.00"))
         (event,) = await w.story(taken.export.sha256[:16])
         assert (event.facts["as_of"], event.facts["accepted"], event.facts["new"]) == ("2026-11-23", 1, 1)
+
+
+async def test_the_clock_of_a_suspension_runs_from_the_day_we_suspended_it(workshop: OpenWorkshop):
+    w = await workshop()
+    await w.customers.refresh()
+    foreign = {c.subscription.id for c in await w.digests.countdowns()}
+    await w.run(await w.approved(PREMIUM))  # a legacy seat
+    (ours,) = (c for c in await w.digests.countdowns() if c.subscription.id not in foreign)
+    assert ours.customer is not None
+    assert ours.customer.name.startswith("Contoso")
+    assert ours.deadline == w.digests.today() + timedelta(days=90)
+
+
+async def test_a_suspension_by_somebody_else_has_a_clock_nobody_can_read(workshop: OpenWorkshop):
+    w = await workshop()
+    w.far_side.suspend_outside(w.subscription(PREMIUM).id)
+    await w.customers.refresh()
+    found = {c.subscription.id: c.deadline for c in await w.digests.countdowns()}
+    assert found[SubscriptionId(w.subscription(PREMIUM).id)] is None

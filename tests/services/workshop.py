@@ -174,7 +174,7 @@ async def open_workshop(
         requests=Requests(store, courier, rules=Rules(undo_window=undo, dry_run=dry_run), now=now),
         execution=Execution(store, courier, partner_center, zone=place, daily_limit=daily_limit, now=now),
         customers=Customers(store, partner_center, now=now),
-        digests=Digests(store, policy_file.load(None), zone=place, now=now),
+        digests=Digests(store, policy_file.load(None), cloud=Cloud.GLOBAL, zone=place, now=now),
         receivables=Receivables(store, zone=place, now=now),
         posts=Posts(store, now=now),
     )

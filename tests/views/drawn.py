@@ -13,6 +13,7 @@ from bot import policy_file
 from bot.domain import errors as domain
 from bot.domain.customer import (
     Cloud,
+    Countdown,
     CustomerId,
     Subscription,
     SubscriptionId,
@@ -280,6 +281,13 @@ def _digests() -> dict[str, Drawing]:
 # Replies
 
 
+COUNTDOWNS = (
+    Countdown(a_subscription(name="Azure plan"), None, None),
+    Countdown(a_subscription(), a_customer(), TODAY + DAY),
+    *(Countdown(a_subscription(name=f"Seat {n}"), a_customer(), TODAY + n * DAY) for n in range(20, 30)),
+)
+
+
 def _status(texts: Texts) -> Json:
     return message(
         replies.status(
@@ -294,6 +302,8 @@ def _status(texts: Texts) -> Json:
                 last_digest=noon - 3 * HOUR,
                 counts={Status.PENDING: 2, Status.EXECUTING: 1, Status.DONE: 0},
                 policy_version="b67fdefa4544",
+                countdowns=COUNTDOWNS,
+                today=TODAY,
             ),
             texts,
         )
@@ -314,6 +324,8 @@ def _status_at_first(texts: Texts) -> Json:
                 last_digest=None,
                 counts={},
                 policy_version="b67fdefa4544",
+                countdowns=(),
+                today=TODAY,
             ),
             texts,
         )
