@@ -296,6 +296,7 @@ class Application:
             jobs.SHOW_REQUEST: notices.show_request,
             jobs.TELL_RESULT: notices.tell_result,
             jobs.REMIND: notices.remind,
+            jobs.WARN_OF_DELETION: notices.warn_of_deletion,
             jobs.POST_OVERDUE: partial(post_overdue, self.desk),
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
         }
@@ -315,6 +316,7 @@ class Application:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
         self._scheduler.daily("30 3 * * *", self._refresh)
+        self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         await self._scheduler.start()
         await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
@@ -331,6 +333,9 @@ class Application:
         key = overdue_key(self.settings.backstop_overdue_channel or "", slot.date())
         if attempt and await self.core.backstop.posts.find(key) is None:
             await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot, again=attempt))
+
+    async def _warn_of_deletion(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.warn_of_deletion(slot))
 
     async def _refresh(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.refresh_mirror(slot=slot.isoformat()))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from datetime import date
+from functools import partial
 
+from bot.domain.customer import Countdown
 from bot.domain.errors import NotFound, Upstream
 from bot.domain.people import Right
 from bot.domain.request import ActionRequest, Status
 from bot.texts import Texts, for_locale
 from handlers.desk import Desk, call
 from handlers.views import blocks
+from handlers.views.countdown import deletion_words
 from handlers.views.request_card import headline, progress, request_card
 
 log = logging.getLogger(__name__)
@@ -88,6 +92,27 @@ class Notices:
         except Upstream as error:  # the others must still hear of it
             log.warning("no reminder to %s: %s", approver, error.reason)
 
+    async def warn_of_deletion(self, day: str) -> None:
+        """Tell the approvals channel and whoever asked what is going to be deleted, once for each warning."""
+        on = date.fromisoformat(day)
+        for countdown in await self._desk.backstop.digests.countdowns():
+            warning = countdown.warning(on=on)
+            if warning is not None:
+                await self._warn(countdown, warning, on)
+
+    async def _warn(self, countdown: Countdown, warning: int, on: date) -> None:
+        desk = self._desk
+        for who in filter(None, (desk.channels.approvals, countdown.asked_by)):
+            in_channel = who == desk.channels.approvals
+            locale = desk.language if in_channel else await desk.people.language_of(who)
+            said = deletion_words(countdown, for_locale(locale, default=desk.language), on=on)
+            send = partial(_post if in_channel else message, desk, who, said, [blocks.section(f"⚠ {said}")])
+            key = f"deletion:{countdown.subscription.id}:{countdown.deadline}:{warning}:{who}"
+            try:
+                await desk.backstop.posts.once(key, send, channel=who)
+            except Upstream as error:  # the others must still hear of it
+                log.warning("no warning to %s: %s", who, error.reason)
+
     async def tell_result(self, request_id: str) -> None:
         """Tell the requester, once, what became of it."""
         desk = self._desk
@@ -104,6 +129,11 @@ class Notices:
 
         key = f"result:{request.id}" if request.status.is_final else f"unknown:{request.id}:{request.attempt}"
         await desk.backstop.posts.once(key, send, channel=request.requested_by)
+
+
+async def _post(desk: Desk, channel: str, said: str, body: list[blocks.Block]) -> tuple[str, str]:
+    answer = await call(desk.client.chat_postMessage, channel=channel, text=said, blocks=body)
+    return str(answer["channel"]), str(answer["ts"])
 
 
 def reminder_message(
@@ -131,8 +161,7 @@ async def message(desk: Desk, user_id: str, said: str, body: list[blocks.Block])
     except Upstream as error:
         log.info("conversations.open: %s; posting to the user id instead", error.reason)
         channel = user_id
-    answer = await call(desk.client.chat_postMessage, channel=channel, text=said, blocks=body)
-    return str(answer["channel"]), str(answer["ts"])
+    return await _post(desk, channel, said, body)
 
 
 async def draw(desk: Desk, request: ActionRequest, *, channel: str, ts: str) -> None:

@@ -104,6 +104,10 @@ class Subscription:
         return f"{self.status_word.lower()}|{self.quantity}|{self.term}|{self.term_end}"
 
 
+WARN_DAYS = (30, 14, 7, 3, 1)
+"""So many days before its data is deleted, people are told of a suspended subscription."""
+
+
 @dataclass(frozen=True, slots=True)
 class Countdown:
     """A suspended subscription and the day after which its data is gone; None: unknown, so treat it as urgent."""
@@ -111,6 +115,20 @@ class Countdown:
     subscription: Subscription
     customer: Customer | None
     deadline: date | None
+    asked_by: str | None = None
+    """Who asked for the suspension; None when it was not done through Backstop."""
+
+    def warning(self, *, on: date) -> int | None:
+        """Which of `WARN_DAYS` people should have heard of by that day; 0 once the deadline has passed.
+
+        Only the nearest counts: whoever was away for a week is told once.
+        """
+        if self.deadline is None:
+            return None
+        left = (self.deadline - on).days
+        if left < 0:
+            return 0
+        return min((days for days in WARN_DAYS if left <= days), default=None)
 
 
 def most_urgent_first(countdowns: Iterable[Countdown]) -> tuple[Countdown, ...]:

@@ -12,12 +12,14 @@ from bot.domain.customer import (
     Cloud,
     Countdown,
     Customer,
+    Subscription,
     deletion_deadline,
     most_urgent_first,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
 from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
+from bot.domain.request import ActionRequest
 from bot.store import Store
 from bot.store.books import Import
 from bot.store.mirror import folded
@@ -67,22 +69,22 @@ class Digests:
         """What is suspended as far as the mirror knows, and until when it can be resumed, the most urgent first."""
         async with self._store.read() as tx:
             suspended = await tx.mirror.suspended()
-            ours = await tx.requests.suspended_at()
+            ours = await tx.requests.last_suspensions([s.id for s, _ in suspended])
         return most_urgent_first(
-            Countdown(
-                subscription,
-                customer,
-                deletion_deadline(
-                    subscription,
-                    suspended_on=self._day(ours.get(subscription.id)),
-                    cloud=self._cloud,
-                ),
-            )
+            self._countdown(subscription, customer, ours.get(subscription.id))
             for subscription, customer in suspended
         )
 
-    def _day(self, at: datetime | None) -> date | None:
-        return at.astimezone(self._zone).date() if at else None
+    def _countdown(
+        self, subscription: Subscription, customer: Customer | None, request: ActionRequest | None
+    ) -> Countdown:
+        at = request.closed_at if request else None
+        deadline = deletion_deadline(
+            subscription,
+            suspended_on=at.astimezone(self._zone).date() if at else None,
+            cloud=self._cloud,
+        )
+        return Countdown(subscription, customer, deadline, request.requested_by if request else None)
 
     async def standing_of(self, customer: Customer) -> Standing:
         """Where one customer stands today, for a confirmation."""

@@ -13,6 +13,7 @@ SHOW_REQUEST = "show_request"
 TELL_RESULT = "tell_result"
 REMIND = "remind"
 POST_OVERDUE = "post_overdue"
+WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 
 
@@ -57,6 +58,11 @@ def post_overdue(day: date, *, slot: datetime | None = None, again: int = 0) -> 
     at = slot.isoformat() if slot else f"{day.isoformat()}:{uuid4().hex[:8]}"
     attempt = f":{again}" if again else ""
     return Job(POST_OVERDUE, id=f"digest:overdue:{at}{attempt}", args={"day": day.isoformat()})
+
+
+def warn_of_deletion(slot: datetime) -> Job:
+    """Tell of the data that is going to be deleted, as things stand on the slot's day."""
+    return Job(WARN_OF_DELETION, id=f"deletion:{slot.isoformat()}", args={"day": slot.date().isoformat()})
 
 
 def refresh_mirror(*, slot: str) -> Job:

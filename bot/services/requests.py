@@ -225,7 +225,7 @@ class Requests:
     async def last_suspension(self, subscription: SubscriptionId) -> ActionRequest | None:
         """The newest suspension of it that Backstop carried out; None for one it knows nothing of."""
         async with self._store.read() as tx:
-            return await tx.requests.last_suspension(subscription)
+            return (await tx.requests.last_suspensions([subscription])).get(subscription)
 
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over, oldest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,34 +72,21 @@ class Requests:
         found = (await self._connection.execute(query)).one_or_none()
         return _request(found) if found else None
 
-    async def last_suspension(self, subscription: SubscriptionId) -> ActionRequest | None:
-        """The newest suspension of it that was carried out."""
+    async def last_suspensions(
+        self, subscriptions: Collection[SubscriptionId]
+    ) -> dict[SubscriptionId, ActionRequest]:
+        """For each of these that we ever suspended, the newest request that did."""
         found = await self._many(
             select(requests)
             .where(
-                requests.c.subscription_id == subscription,
+                requests.c.subscription_id.in_(subscriptions),
                 requests.c.verb == Verb.SUSPEND,
                 requests.c.status == Status.DONE,
                 requests.c.dry_run.is_(False),
             )
-            .order_by(requests.c.closed_at.desc())
-            .limit(1)
+            .order_by(requests.c.closed_at)
         )
-        return found[0] if found else None
-
-    async def suspended_at(self) -> dict[SubscriptionId, datetime]:
-        """When we last suspended each subscription that we ever did."""
-        query = (
-            select(requests.c.subscription_id, func.max(requests.c.closed_at))
-            .where(
-                requests.c.verb == Verb.SUSPEND,
-                requests.c.status == Status.DONE,
-                requests.c.dry_run.is_(False),
-            )
-            .group_by(requests.c.subscription_id)
-        )
-        rows = (await self._connection.execute(query)).all()
-        return {SubscriptionId(subscription): at for subscription, at in rows}
+        return {request.action.subscription_id: request for request in found}
 
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over yet, oldest first."""

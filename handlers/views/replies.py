@@ -13,6 +13,7 @@ from handlers import ids
 from handlers.command import Command
 from handlers.views import blocks
 from handlers.views.blocks import Block
+from handlers.views.countdown import deletion_words
 from handlers.views.forms import status_words
 from handlers.views.request_card import headline
 
@@ -161,17 +162,10 @@ def status(state: State, texts: Texts) -> list[Block]:
 def _countdowns(state: State, texts: Texts) -> str:
     """What is suspended, and how long its data still lives."""
     lines = [f"*{texts.count('state-suspended', len(state.countdowns))}*"]
-    for countdown in state.countdowns[:MOST_COUNTDOWNS]:
-        names = {
-            "subscription": blocks.name(countdown.subscription.name, 60),
-            "customer": blocks.name(countdown.customer.name if countdown.customer else texts("unknown"), 60),
-        }
-        if countdown.deadline is None:
-            lines.append("• " + texts.mrkdwn("countdown-unknown", **names))
-        else:
-            days = max(0, (countdown.deadline - state.today).days)
-            until = texts.count("countdown", days, day=texts.day(countdown.deadline))
-            lines.append("• " + texts.mrkdwn("countdown-of", until=until, **names))
+    lines += [
+        f"• {deletion_words(countdown, texts, on=state.today)}"
+        for countdown in state.countdowns[:MOST_COUNTDOWNS]
+    ]
     left = len(state.countdowns) - MOST_COUNTDOWNS
     if left > 0:
         lines.append(texts.count("requests-more", left))

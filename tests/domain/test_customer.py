@@ -137,3 +137,29 @@ def test_what_is_not_known_is_the_most_urgent():
         for deadline in (date(2027, 3, 1), date(2027, 1, 1), None)
     )
     assert most_urgent_first([later, sooner, unknown]) == (unknown, sooner, later)
+
+
+@pytest.mark.parametrize(
+    ("days_left", "warning"),
+    [
+        (31, None),
+        (30, 30),
+        (15, 30),
+        (14, 14),
+        (8, 14),
+        (7, 7),
+        (3, 3),
+        (2, 3),
+        (1, 1),
+        (0, 1),
+        (-1, 0),
+        (-99, 0),
+    ],
+)
+def test_the_warning_people_should_have_had(days_left: int, warning: int | None):
+    deadline = SUSPENDED_ON + timedelta(days=days_left)
+    assert Countdown(a_subscription(), a_customer(), deadline).warning(on=SUSPENDED_ON) == warning
+
+
+def test_of_a_day_nobody_knows_nobody_is_warned():
+    assert Countdown(a_subscription(), a_customer(), None).warning(on=SUSPENDED_ON) is None
