@@ -18,6 +18,9 @@ from handlers.views import blocks
 from handlers.views.countdown import deletion_words
 from handlers.views.request_card import headline, progress, request_card
 
+MOST_WARNINGS = 20
+"""A partner who starts with hundreds of suspended subscriptions must still be able to read the channel."""
+
 log = logging.getLogger(__name__)
 
 
@@ -93,15 +96,20 @@ class Notices:
             log.warning("no reminder to %s: %s", approver, error.reason)
 
     async def warn_of_deletion(self, day: str) -> None:
-        """Tell the approvals channel and whoever asked what is going to be deleted, once for each warning."""
+        """Tell the approvals channel and whoever asked what is going to be deleted, once for each warning.
+
+        The most urgent first and so many a day: what is left over is told of on the next days.
+        """
         on = date.fromisoformat(day)
+        told = 0
         for countdown in await self._desk.backstop.digests.countdowns():
             warning = countdown.warning(on=on)
-            if warning is not None:
-                await self._warn(countdown, warning, on)
+            if warning is not None and told < MOST_WARNINGS:
+                told += await self._warn(countdown, warning, on)
 
-    async def _warn(self, countdown: Countdown, warning: int, on: date) -> None:
-        desk = self._desk
+    async def _warn(self, countdown: Countdown, warning: int, on: date) -> bool:
+        """Whether anybody was told who had not been."""
+        desk, told = self._desk, False
         for who in filter(None, (desk.channels.approvals, countdown.asked_by)):
             in_channel = who == desk.channels.approvals
             locale = desk.language if in_channel else await desk.people.language_of(who)
@@ -109,9 +117,10 @@ class Notices:
             send = partial(_post if in_channel else message, desk, who, said, [blocks.section(f"⚠ {said}")])
             key = f"deletion:{countdown.subscription.id}:{countdown.deadline}:{warning}:{who}"
             try:
-                await desk.backstop.posts.once(key, send, channel=who)
+                told |= await desk.backstop.posts.once(key, send, channel=who)
             except Upstream as error:  # the others must still hear of it
                 log.warning("no warning to %s: %s", who, error.reason)
+        return told
 
     async def tell_result(self, request_id: str) -> None:
         """Tell the requester, once, what became of it."""

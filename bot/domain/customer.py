@@ -121,13 +121,14 @@ class Countdown:
     def warning(self, *, on: date) -> int | None:
         """Which of `WARN_DAYS` people should have heard of by that day; 0 once the deadline has passed.
 
-        Only the nearest counts: whoever was away for a week is told once.
+        Only the nearest counts: whoever was away for a week is told once. What somebody else suspended and what
+        is over by now, nobody is waiting to hear of.
         """
         if self.deadline is None:
             return None
         left = (self.deadline - on).days
         if left < 0:
-            return 0
+            return 0 if self.asked_by else None
         return min((days for days in WARN_DAYS if left <= days), default=None)
 
 

@@ -250,7 +250,7 @@ class ActionRequest:
 
     def expire(self, *, at: datetime) -> ActionRequest:
         """Nobody decided in time."""
-        if self.status is not Status.PENDING:
+        if self.status is not Status.PENDING or at < self.expires_at:
             raise self._already_decided()
         return replace(self, status=Status.EXPIRED, closed_at=at)
 

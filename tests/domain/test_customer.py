@@ -158,7 +158,13 @@ def test_what_is_not_known_is_the_most_urgent():
 )
 def test_the_warning_people_should_have_had(days_left: int, warning: int | None):
     deadline = SUSPENDED_ON + timedelta(days=days_left)
-    assert Countdown(a_subscription(), a_customer(), deadline).warning(on=SUSPENDED_ON) == warning
+    countdown = Countdown(a_subscription(), a_customer(), deadline, asked_by="U0ANA")
+    assert countdown.warning(on=SUSPENDED_ON) == warning
+
+
+def test_what_somebody_else_suspended_and_is_over_nobody_waits_to_hear_of():
+    over = Countdown(a_subscription(), a_customer(), SUSPENDED_ON - timedelta(days=1))
+    assert over.warning(on=SUSPENDED_ON) is None
 
 
 def test_of_a_day_nobody_knows_nobody_is_warned():

@@ -332,3 +332,8 @@ def test_approvers_are_reminded_after(waited: float, reminder: Reminder | None):
 def test_nobody_is_reminded_of_what_is_decided():
     request = a_request(at=noon, time_to_live=DAY).approve(by=ben, at=noon)
     assert request.reminder(at=noon + 0.95 * DAY) is None
+
+
+def test_nothing_expires_before_its_time():
+    with pytest.raises(AlreadyDecided):
+        a_request(at=noon, time_to_live=DAY).expire(at=noon + DAY - MINUTE)
