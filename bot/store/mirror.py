@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.customer import (
@@ -19,6 +19,9 @@ from bot.domain.customer import (
     SubscriptionStatus,
 )
 from bot.store.tables import customers, subscriptions
+
+LEAST_OF_AN_ID = 6
+"""From so many characters on, a word may be part of a tenant id."""
 
 
 def folded(words: str) -> str:
@@ -38,7 +41,7 @@ class Mirror:
                 "name": c.name,
                 "domain": c.domain,
                 "relationship": c.relationship,
-                "folded": folded(f"{c.name} {c.domain or ''} {c.id}"),
+                "folded": folded(f"{c.name} {c.domain or ''}"),
                 "as_of": at,
             }
             for c in found
@@ -81,24 +84,20 @@ class Mirror:
         return _customer(row) if row else None
 
     async def find(self, words: str, *, limit: int = 20) -> list[Customer]:
-        """Customers with these words in name, domain or id, those that begin so first."""
+        """Customers with these words in name, domain or id, those that begin so first.
+
+        Short words are not looked for in ids: by chance they stand in many.
+        """
         needle = folded(words.strip())
         query = select(customers)
         for part in needle.split():
-            query = query.where(customers.c.folded.contains(part, autoescape=True))
+            found = customers.c.folded.contains(part, autoescape=True)
+            if len(part) >= LEAST_OF_AN_ID:
+                found = or_(found, customers.c.id.contains(part, autoescape=True))
+            query = query.where(found)
         query = query.order_by(
             ~customers.c.folded.startswith(needle, autoescape=True), customers.c.name, customers.c.domain
         ).limit(limit)
-        return [_customer(row) for row in (await self._connection.execute(query)).all()]
-
-    async def named(self, name: str) -> list[Customer]:
-        """Customers of exactly this name, whatever the case."""
-        needle = folded(name.strip())
-        candidates = await self.find(name, limit=50) if needle else []
-        return [c for c in candidates if folded(c.name) == needle]
-
-    async def at_domain(self, domain: str) -> list[Customer]:
-        query = select(customers).where(func.lower(customers.c.domain) == domain.strip().lower())
         return [_customer(row) for row in (await self._connection.execute(query)).all()]
 
     async def all_customers(self) -> list[Customer]:
