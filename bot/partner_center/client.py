@@ -20,10 +20,11 @@ from bot.domain.customer import Customer, CustomerId, Subscription, Subscription
 from bot.domain.errors import Rejected, Unavailable
 from bot.partner_center import wire
 from bot.partner_center.answers import Sought
+from bot.partner_center.change import NOT_SENT
 from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
 from bot.partner_center.fields import Unreadable
-from bot.partner_center.status_change import NOT_SENT, StatusChange, Written
+from bot.partner_center.status_change import StatusChange, Written
 from bot.partner_center.wire import AzureEntitlement, Page
 
 __all__ = ["NOT_SENT", "AzureEntitlement", "PartnerCenter", "Written"]
