@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
@@ -17,31 +17,33 @@ from uuid import UUID, uuid4
 import httpx
 
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId, SubscriptionStatus
-from bot.domain.errors import Rejected, Unavailable
-from bot.partner_center import wire
+from bot.domain.errors import FeatureMissing, NotFound, Rejected, Unavailable
+from bot.partner_center import activity, wire
 from bot.partner_center.answers import Sought
+from bot.partner_center.cancellation import Cancellation, Cancelled
 from bot.partner_center.change import NOT_SENT
 from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
 from bot.partner_center.fields import Unreadable
 from bot.partner_center.status_change import StatusChange, Written
-from bot.partner_center.wire import AzureEntitlement, Page
+from bot.partner_center.wire import AzureEntitlement, Page, StatusRecord
 
-__all__ = ["NOT_SENT", "AzureEntitlement", "PartnerCenter", "Written"]
+__all__ = ["NOT_SENT", "AzureEntitlement", "Cancelled", "PartnerCenter", "Written"]
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 MOST_PAGES: Final = 2000
+RECORDS_A_PAGE: Final = 500
 
 
 class PartnerCenter:
     """The partner's own view of its customers at Microsoft.
 
-    Reads raise `NotFound` or an `Upstream` error. `suspend` and `resume` add one promise: every error means
-    that the write was not taken, except a plain `Unavailable` (no subclass) whose reason is not `NOT_SENT`:
-    then nobody knows yet, and only reading the subscription tells.
+    Reads raise `NotFound` or an `Upstream` error. `suspend`, `resume` and `cancel_azure` add one promise: every
+    error means that the write was not taken, except a plain `Unavailable` (no subclass) whose reason is not
+    `NOT_SENT`: then nobody knows yet, and only reading the subscription tells.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class PartnerCenter:
     ) -> None:
         """`http` signs in by itself (`exchange.http_client(auth=SignIn(…))`) and is closed by its owner."""
         self._cloud = cloud
+        self._now = now
         self._write_timeout = write_timeout
         self._sleep = sleep
         self._exchange = Exchange(
@@ -79,11 +82,9 @@ class PartnerCenter:
         self, prefix: str, *, field: Literal["CompanyName", "Domain"] = "CompanyName", size: int = 25
     ) -> list[Customer]:
         """The first customers whose name or domain starts so, in any case; there is no other search."""
-        wanted = json.dumps(
-            {"Field": field, "Value": prefix, "Operator": "starts_with"}, separators=(",", ":")
-        )
         call = self._call(
-            f"/customers?size={size}&filter={quote(wanted, safe='')}", Sought("customer", prefix)
+            f"/customers?size={size}&filter={_filter(field, prefix, 'starts_with')}",
+            Sought("customer", prefix),
         )
         return list((await self._page(call, wire.customer)).values)
 
@@ -107,6 +108,32 @@ class PartnerCenter:
         call = self._call(f"{_subscription(customer, plan)}/azureEntitlements", Sought("subscription", plan))
         return [e async for e in self._all(call, wire.azure_entitlement)]
 
+    async def azure_child(self, customer: CustomerId, plan: SubscriptionId, id: str) -> AzureEntitlement:
+        call = self._call(_entitlement(customer, plan, id), Sought("azure-subscription", id))
+        return await self._read(call, partial(wire.one_azure_entitlement, id=id))
+
+    async def suspensions(
+        self, *, customer: CustomerId, since: date, until: date
+    ) -> dict[SubscriptionId, datetime]:
+        """When those of a customer's subscriptions were suspended that by the activity log still are.
+
+        Only what happened from `since` to `until` (days in UTC, both included) and in the last 90 days. Raises
+        `FeatureMissing` where the cloud has no such log.
+        """
+        wanted, records = _filter("CustomerId", customer, "equals"), list[StatusRecord]()
+        for first, last in activity.windows(since, until, today=self._now().astimezone(UTC).date()):
+            span = f"startDate={first}&endDate={last}&size={RECORDS_A_PAGE}"
+            call = self._call(f"/auditrecords?{span}&filter={wanted}", Sought("customer", customer))
+            try:
+                async for record in self._all(call, partial(wire.status_record, customer=customer)):
+                    if record is not None and since <= record.at.date() <= until:
+                        records.append(record)
+            except NotFound:  # of the log itself: a customer without records has an empty list
+                raise FeatureMissing(
+                    reason="no-activity-log", status=404, correlation_id=call.correlation_id
+                ) from None
+        return activity.suspended_since(records)
+
     async def suspend(self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID) -> Written:
         """Suspend, and look until it shows. When repeating after a crash give the same `ms_request_id`."""
         return await self._change(customer, id, SubscriptionStatus.SUSPENDED, ms_request_id)
@@ -114,6 +141,23 @@ class PartnerCenter:
     async def resume(self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID) -> Written:
         """Set active again; otherwise as `suspend`."""
         return await self._change(customer, id, SubscriptionStatus.ACTIVE, ms_request_id)
+
+    async def cancel_azure(
+        self, customer: CustomerId, plan: SubscriptionId, id: str, *, ms_request_id: UUID
+    ) -> Cancelled:
+        """Shut an Azure subscription down because it is compromised; there is no way back in this API.
+
+        That it shows takes Microsoft about ten minutes: poll `azure_child`. When repeating after a crash give
+        the same `ms_request_id`.
+        """
+        cancellation = Cancellation(
+            self._exchange,
+            call=self._call(_entitlement(customer, plan, id), Sought("azure-subscription", id)),
+            entitlement=id,
+            request_id=ms_request_id,
+            sleep=self._sleep,
+        )
+        return await cancellation.run(timeout=self._write_timeout)
 
     async def _change(
         self, customer: CustomerId, id: SubscriptionId, wanted: SubscriptionStatus, ms_request_id: UUID
@@ -193,3 +237,12 @@ def _customer(id: CustomerId) -> str:
 
 def _subscription(customer: CustomerId, id: SubscriptionId) -> str:
     return f"{_customer(customer)}/subscriptions/{quote(id, safe='')}"
+
+
+def _entitlement(customer: CustomerId, plan: SubscriptionId, id: str) -> str:
+    return f"{_subscription(customer, plan)}/azureEntitlements/{quote(id, safe='')}"
+
+
+def _filter(field: str, value: str, operator: str) -> str:
+    wanted = {"Field": field, "Value": value, "Operator": operator}
+    return quote(json.dumps(wanted, separators=(",", ":")), safe="")

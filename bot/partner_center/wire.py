@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from bot.domain.customer import (
@@ -28,6 +29,20 @@ class AzureEntitlement:
     name: str
     status: str
     """Microsoft's word, as it is."""
+
+    @property
+    def is_active(self) -> bool:
+        return self.status.lower() == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRecord:
+    """What the activity log says of an update: the status with which it left a subscription, and when."""
+
+    subscription_id: SubscriptionId
+    status: SubscriptionStatus
+    """Active or suspended."""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +138,38 @@ def azure_entitlement(raw: object) -> AzureEntitlement:
     fields = Fields(raw)
     id = _id(fields)
     return AzureEntitlement(id=id, name=fields.text("friendlyName") or id, status=fields.text("status") or "")
+
+
+def one_azure_entitlement(raw: object, *, id: str) -> AzureEntitlement:
+    """The one that was asked for. Refuses one without a status too: it must not pass for a stopped one."""
+    found = azure_entitlement(raw)
+    if found.id != id.lower() or not found.status:
+        raise Unreadable("an answer about something else, or without a status")
+    return found
+
+
+_TOLD_IN_THE_LOG: Final = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.SUSPENDED})
+
+
+def status_record(raw: object, *, customer: CustomerId) -> StatusRecord | None:
+    """What a record of the activity log says of a subscription's status; None when it says nothing of it.
+
+    learn.microsoft.com/partner-center/developer/auditing-resources
+    """
+    fields = Fields(raw)
+    if fields.word("operationType") != "update_subscription" or fields.word("operationStatus") != "succeeded":
+        return None
+    if fields.word("customerId") not in ("", customer.lower()):
+        return None
+    pairs = map(Fields, fields.each("customizedData"))
+    told = {pair.word("key"): pair.text("value") or "" for pair in pairs}
+    status = _status(told.get("status", "").lower())
+    if status not in _TOLD_IN_THE_LOG:
+        return None
+    id, at = told.get("subscriptionid"), fields.moment("operationDate")
+    if not id or at is None:
+        raise Unreadable("an update of nobody knows what, or when")
+    return StatusRecord(SubscriptionId(id.lower()), status, at)
 
 
 def _id(fields: Fields) -> str:

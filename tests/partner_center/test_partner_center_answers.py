@@ -75,6 +75,7 @@ def trouble(status: int, body: bytes = b"", **headers: str) -> Trouble:
         pytest.param(400, 3000, Rejected, id="bad property"),
         pytest.param(400, 800002, Rejected, id="bad input"),
         pytest.param(400, 900118, Rejected, id="bad customer id"),
+        pytest.param(400, 900307, Rejected, id="a reason nobody may cancel for"),
         pytest.param(417, None, Rejected, id="expectation failed"),
         pytest.param(408, None, Unavailable, id="took too long"),
         pytest.param(429, None, Throttled, id="too many requests"),

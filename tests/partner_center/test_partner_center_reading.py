@@ -62,10 +62,15 @@ async def test_what_every_request_carries(center, far_side):
             f"{SUBSCRIPTION}/azureEntitlements",
             id="Azure subscriptions",
         ),
+        pytest.param(
+            lambda pc: pc.azure_child(CONTOSO, PLAN, "e/1"),
+            f"{SUBSCRIPTION}/azureEntitlements/e%2F1",
+            id="an Azure subscription",
+        ),
     ],
 )
 async def test_ids_are_encoded_in_paths(center, far_side, ask, path):
-    far_side.on("GET", path, reply(body={"id": "X", "items": []}))
+    far_side.on("GET", path, reply(body={"id": "E/1", "status": "active", "items": []}))
     await ask(center)
     assert far_side.requests[0].url.raw_path.decode() == path
 

@@ -24,7 +24,7 @@ from bot.domain.customer import (
 from bot.partner_center import fields, wire
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.fields import Fields, decode, encode
-from bot.partner_center.wire import AzureEntitlement
+from bot.partner_center.wire import AzureEntitlement, StatusRecord
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples" / "partner_center").glob("*.json"))
 HOSTS = hosts_of(Cloud.GLOBAL)
@@ -321,3 +321,15 @@ def test_the_azure_subscriptions_of_a_plan(samples):
     assert page.values == (
         AzureEntitlement("899ae6f1-8a74-4d5e-b6c6-e6b5019bbff8", "Microsoft Azure", "active"),
     )
+
+
+def test_the_activity_log_tells_of_the_status_of_the_one_update(samples):
+    """Two orders, which tell of none, and an update; `totalCount` says there are two records."""
+    page = wire.page(
+        decode((samples / "auditRecords.list.recorded.json").read_bytes()),
+        lambda raw: wire.status_record(raw, customer=CONTOSO),
+    )
+    at = utc(2018, 7, 23, 19, 1, 26, 3921)
+    updated = SubscriptionId("58968085-83c6-49c1-b91a-7cfa117df168")
+    assert page.values == (None, None, StatusRecord(updated, SubscriptionStatus.ACTIVE, at))
+    assert page.broken == 0

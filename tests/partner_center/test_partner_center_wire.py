@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionKind, SubscriptionStatus
 from bot.partner_center import fields, wire
 from bot.partner_center.fields import Unreadable, decode, encode
-from bot.partner_center.wire import Resource
+from bot.partner_center.wire import AzureEntitlement, Resource, StatusRecord
 
 CONTOSO = CustomerId("46a62ece-10ad-42e5-b3f1-b2ed53e6fc08")
 GUID = "BD938F12-058F-4927-BBA3-AE36B1D2501C"
@@ -237,6 +238,103 @@ def test_an_answer_about_another_subscription_is_refused():
         Resource.read({"id": "another", "status": "active"}, customer=CONTOSO, id=SEAT)
 
 
+@pytest.mark.parametrize(
+    ("status", "active"), [("active", True), ("Active", True), ("inactive", False), ("deleted", False)]
+)
+def test_an_azure_subscription_is_active_whatever_the_case(status, active):
+    assert AzureEntitlement("e", "Web shop", status).is_active is active
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param({"id": "another", "status": "inactive"}, id="another"),
+        pytest.param({"id": "E-1"}, id="one without a status"),
+        pytest.param({}, id="none at all"),
+    ],
+)
+def test_an_azure_subscription_that_was_asked_for_is_not_mistaken_for(raw):
+    with pytest.raises(Unreadable):
+        wire.one_azure_entitlement(raw, id="e-1")
+
+
+def told(**pairs: Any) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value} for key, value in pairs.items()]
+
+
+def a_record(**fields: Any) -> dict[str, Any]:
+    return {
+        "customerId": CONTOSO.upper(),
+        "operationType": "update_subscription",
+        "operationStatus": "succeeded",
+        "operationDate": "2025-03-01T08:15:30.1234567Z",
+        "customizedData": told(SubscriptionId=SEAT.upper(), Status="Suspended"),
+    } | fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        pytest.param({}, SubscriptionStatus.SUSPENDED, id="a suspension"),
+        pytest.param(
+            {"customizedData": told(SubscriptionId=SEAT, Status="Active")},
+            SubscriptionStatus.ACTIVE,
+            id="a resumption",
+        ),
+        pytest.param(
+            {
+                "operationType": "Update_Subscription",
+                "operationStatus": "Succeeded",
+                "customizedData": [
+                    {"Key": "SUBSCRIPTIONID", "Value": SEAT},
+                    {"Key": "status", "Value": "SUSPENDED"},
+                    {"Key": "PartnerOnRecord", "Value": None},
+                ],
+            },
+            SubscriptionStatus.SUSPENDED,
+            id="words in another case",
+        ),
+        pytest.param({"customerId": None}, SubscriptionStatus.SUSPENDED, id="one that does not say whose"),
+    ],
+)
+def test_a_record_of_the_activity_log_counts(fields, status):
+    at = datetime(2025, 3, 1, 8, 15, 30, 123456, tzinfo=UTC)
+    assert wire.status_record(a_record(**fields), customer=CONTOSO) == StatusRecord(SEAT, status, at)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(a_record(operationType="create_order"), id="an order"),
+        pytest.param(a_record(operationStatus="failed"), id="what failed"),
+        pytest.param(a_record(operationStatus="progress"), id="what goes on still"),
+        pytest.param(a_record(customerId="another"), id="what somebody else did"),
+        pytest.param(a_record(customizedData=None), id="one that tells nothing"),
+        pytest.param(a_record(customizedData=told(SubscriptionId=SEAT)), id="one without a status"),
+        pytest.param(
+            a_record(customizedData=told(SubscriptionId=SEAT, Status="Deleted")), id="another status"
+        ),
+        pytest.param({}, id="an empty one"),
+        pytest.param(None, id="nothing"),
+    ],
+)
+def test_a_record_of_the_activity_log_says_nothing_when_it_is(raw):
+    assert wire.status_record(raw, customer=CONTOSO) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(a_record(customizedData=told(Status="Suspended")), id="of nobody knows what"),
+        pytest.param(a_record(operationDate="soon"), id="nobody knows when"),
+        pytest.param(a_record(operationDate=None), id="at no time"),
+    ],
+)
+def test_a_status_is_unreadable(raw):
+    with pytest.raises(Unreadable):
+        wire.status_record(raw, customer=CONTOSO)
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -253,6 +351,16 @@ NAMES = ["status", "quantity", "productType", "suspensionReasons", "commitmentEn
 @given(JSON)
 def test_json_survives_the_way_there_and_back(value):
     assert encode(decode(encode(value))) == encode(value)
+
+
+RECORDED = ["operationType", "operationStatus", "operationDate", "customizedData", "customerId"]
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(RECORDED), JSON))
+def test_no_field_makes_a_record_more_than_unreadable(raw):
+    with suppress(Unreadable):
+        wire.status_record(a_record(**raw), customer=CONTOSO)
 
 
 @settings(deadline=None)

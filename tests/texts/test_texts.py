@@ -313,6 +313,7 @@ class TestErrors:
         assert {error.what for error in ERRORS if isinstance(error, NotFound)} == {
             "customer",
             "subscription",
+            "azure-subscription",
             "request",
             "draft",
         }
