@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -109,6 +110,11 @@ async def caller(pc: PartnerCenterSandbox) -> AsyncIterator[Caller]:
         await made.sign_in()
         pc.requests.clear()
         yield made
+
+
+@pytest.fixture
+def samples() -> Path:
+    return Path(__file__).parents[1] / "samples" / "partner_center"
 
 
 @pytest.fixture
@@ -355,7 +361,7 @@ async def test_a_burst_of_orders_shows_in_orders_and_subscriptions(caller, pc, c
         pytest.param("/customers/contoso", (400, 900118), id="customer that is no id"),
         pytest.param("/customers/{contoso}/subscriptions/{other}", (404, 20003), id="unknown subscription"),
         pytest.param("/customers/{advised}/subscriptions", (403, 20002), id="customer we only advise"),
-        pytest.param("/auditrecords", (404, 1000), id="path that is not there"),
+        pytest.param("/usagerecords", (404, 1000), id="path that is not there"),
     ],
 )
 async def test_reading_is_refused_for_a(caller, pc, contoso, path, refused):
@@ -556,6 +562,298 @@ async def test_nothing_is_resumed_after_the_end_of_its_term(caller, pc, clock, c
     assert refusal(await caller.set_status(contoso, modern, "active")) == (400, 800040)
 
 
+# Cancelling what runs in an Azure plan
+
+
+COMPROMISE = {"cancellationReason": "compromise"}
+
+
+@pytest.fixture
+def bank(pc: PartnerCenterSandbox) -> Customer:
+    return pc.customer("Woodgrove Bank")
+
+
+@pytest.fixture
+def plan(bank: Customer) -> Subscription:
+    return bank.subscription("Azure plan")
+
+
+def inside(customer: Customer, plan: Subscription, number: int = 0) -> str:
+    return f"{place(customer, plan)}/azureEntitlements/{plan.azure_subscriptions[number].id}"
+
+
+async def test_one_azure_subscription_is_read_by_its_id(caller, bank, plan):
+    listed = await caller.get(f"{place(bank, plan)}/azureEntitlements")
+    assert await caller.get(inside(bank, plan)) == listed["items"][0]
+    unknown = f"{place(bank, plan)}/azureEntitlements/{uuid4()}"
+    assert refusal(await caller.send("GET", unknown)) == (404, 800111)
+    assert refusal(await caller.send("POST", f"{unknown}/cancel", json=COMPROMISE)) == (404, 800111)
+
+
+async def test_a_cancellation_is_accepted_at_once_and_shows_after_ten_minutes(caller, pc, clock, bank, plan):
+    request_id = {"MS-RequestId": str(uuid4())}
+    response = await caller.send("POST", f"{inside(bank, plan)}/cancel", json=COMPROMISE, headers=request_id)
+    assert (response.status_code, read(response)["status"]) == (202, "active")
+    child = plan.azure_subscriptions[0]
+    (write,) = pc.writes
+    assert (write.subscription_id, write.azure_subscription_id) == (plan.id, child.id)
+    assert (write.changes, write.request_id) == (
+        {"status": ("active", "inactive")},
+        request_id["MS-RequestId"],
+    )
+    clock.at += timedelta(minutes=10, seconds=-1)
+    assert (await caller.get(inside(bank, plan)))["status"] == "active"
+    assert pc.subscription(plan.id).azure_subscriptions[0].status == "active"
+    clock.at += timedelta(seconds=1)
+    assert pc.subscription(plan.id).azure_subscriptions[0].status == "inactive"
+    listed = await caller.get(f"{place(bank, plan)}/azureEntitlements")
+    assert [item["status"] for item in listed["items"]] == ["inactive", "active", "inactive"]
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        pytest.param({"cancellationReason": "nonPayment"}, (400, 900307), id="another reason"),
+        pytest.param({"cancellationReason": None}, (400, 800002), id="no reason"),
+        pytest.param({}, (400, 800002), id="nothing"),
+        pytest.param(COMPROMISE | {"status": "active"}, (400, 800002), id="something more"),
+        pytest.param(["compromise"], (400, 3000), id="a list"),
+    ],
+)
+async def test_a_cancellation_is_refused_with(caller, pc, bank, plan, body, refused):
+    assert refusal(await caller.send("POST", f"{inside(bank, plan)}/cancel", json=body)) == refused
+    assert pc.writes == []
+
+
+async def test_a_cancellation_is_refused_without_json(caller, pc, bank, plan):
+    response = await caller.send("POST", f"{inside(bank, plan)}/cancel", content=b"compromise")
+    assert (refusal(response), pc.writes) == ((400, 3000), [])
+
+
+async def test_a_repeated_cancellation_is_told_the_first_answer_whatever_the_time(
+    caller, pc, clock, bank, plan
+):
+    request_id = {"MS-RequestId": str(uuid4())}
+    path = f"{inside(bank, plan)}/cancel"
+    first = await caller.send("POST", path, json=COMPROMISE, headers=request_id)
+    clock.at += timedelta(minutes=11)
+    second = await caller.send("POST", path, json=COMPROMISE, headers=request_id)
+    assert (second.status_code, second.content) == (202, first.content)
+    assert len(pc.writes) == 1
+
+
+async def test_a_second_cancellation_is_refused_while_the_first_is_under_way_and_after(
+    caller, pc, clock, bank, plan
+):
+    path = f"{inside(bank, plan)}/cancel"
+    await caller.send("POST", path, json=COMPROMISE)
+    assert refusal(await caller.send("POST", path, json=COMPROMISE)) == (409, 800060)
+    clock.at += timedelta(minutes=10)
+    assert refusal(await caller.send("POST", path, json=COMPROMISE)) == (400, 800040)
+    assert len(pc.writes) == 1
+
+
+async def test_two_azure_subscriptions_are_cancelled_each_by_itself(caller, pc, clock, bank, plan):
+    for number in (0, 1):
+        await caller.send("POST", f"{inside(bank, plan, number)}/cancel", json=COMPROMISE)
+    clock.at += timedelta(minutes=10)
+    assert {child.status for child in pc.subscription(plan.id).azure_subscriptions} == {"inactive"}
+    assert read(await caller.set_status(bank, plan, "suspended"))["status"] == "suspended"
+
+
+async def test_only_what_is_inside_can_be_cancelled(caller, contoso, legacy, plan):
+    path = f"{place(contoso, legacy)}/azureEntitlements/{plan.azure_subscriptions[0].id}/cancel"
+    assert refusal(await caller.send("POST", path, json=COMPROMISE)) == (404, 800111)
+
+
+# The activity log
+
+
+async def log_of(caller: Caller, **query: str) -> list[dict[str, Any]]:
+    """The records, oldest first, page after page."""
+    records: list[dict[str, Any]] = []
+    headers: dict[str, str] = {}
+    while True:
+        listed = await caller.get("/auditrecords", params=query, headers=headers)
+        records += listed["items"]
+        following = listed["links"].get("next")
+        if following is None:
+            return records
+        query |= {"seekOperation": "Next"}
+        headers = {header["key"]: header["value"] for header in following["headers"]}
+
+
+def filtered(field: str, value: str, operator: str) -> dict[str, str]:
+    return {"filter": json.dumps({"Field": field, "Value": value, "Operator": operator})}
+
+
+def told(record: dict[str, Any]) -> dict[str, str]:
+    return {pair["key"]: pair["value"] for pair in record["customizedData"]}
+
+
+async def test_every_change_leaves_a_record(caller, pc, contoso, legacy, modern):
+    await caller.set_status(contoso, legacy, "suspended")
+    await caller.set_status(contoso, legacy, "active")
+    pc.suspend_outside(modern.id)
+    pc.resume_outside(modern.id)
+    pc.place_orders("Contoso", 2)
+    records = await log_of(caller, **filtered("CustomerId", contoso.id.upper(), "equals"))
+    updates = [record for record in records if record["resourceType"] == "subscription"]
+    assert [(told(r)["SubscriptionId"].lower(), told(r)["Status"]) for r in updates] == [
+        (legacy.id, "Suspended"),
+        (legacy.id, "Active"),
+        (modern.id, "Suspended"),
+        (modern.id, "Active"),
+    ]
+    assert [r["operationType"] for r in records] == ["update_subscription"] * 4 + ["create_order"] * 2
+    assert [("applicationId" in r, "userPrincipalName" in r) for r in updates] == [
+        (True, False),
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+
+
+async def test_a_refused_change_and_one_that_changes_nothing_leave_no_record(caller, contoso, legacy):
+    await caller.set_status(contoso, legacy, "active")
+    await caller.set_status(contoso, legacy, "deleted")
+    assert await log_of(caller, **filtered("CustomerId", contoso.id, "equals")) == []
+
+
+async def test_a_record_has_the_shape_of_those_recorded(caller, pc, contoso, legacy, samples):
+    pc.suspend_outside(legacy.id, at=NOON - timedelta(days=3, microseconds=-1))
+    pc.place_orders("Contoso")
+    response = await caller.send("GET", "/auditrecords", params=filtered("CustomerId", contoso.id, "equals"))
+    assert response.content.startswith(BOM)
+    suspended, ordered = read(response)["items"]
+    recorded = json.loads((samples / "auditRecords.list.recorded.json").read_bytes().decode("utf-8-sig"))
+    order, _, update = recorded["items"]
+    for made, real in ((suspended, update), (ordered, order)):
+        assert made.keys() <= real.keys()
+        assert real.keys() - made.keys() == {"applicationId", "sessionId"}
+        assert told(made).keys() == told(real).keys()
+    assert suspended["operationDate"] == "2026-11-20T12:00:00.0000010Z"
+    values = [json.loads(suspended[key])["Status"] for key in ("resourceOldValue", "resourceNewValue")]
+    assert values == ["active", "suspended"]
+    assert json.loads(ordered["resourceNewValue"])["LineItems"][0]["Quantity"] == 25
+
+
+async def test_an_add_on_that_went_along_has_its_own_record(caller, pc):
+    lamna = pc.customer("Lamna")
+    pc.suspend_outside(lamna.subscription("Office 365 E3").id)
+    records = await log_of(caller, **filtered("CustomerId", lamna.id, "equals"))
+    assert {told(r)["SubscriptionName"] for r in records} == {
+        "Office 365 E3",
+        "Microsoft Teams Phone Standard",
+    }
+
+
+async def test_who_was_suspended_from_the_beginning_has_a_record_of_that_time(caller, pc):
+    trey = pc.customer("Trey Research")
+    (record,) = await log_of(caller, **filtered("CustomerId", trey.id, "equals"))
+    assert (record["operationDate"][:10], told(record)["Status"]) == ("2026-11-02", "Suspended")
+
+
+async def test_a_suspension_can_lie_in_the_past(pc, legacy):
+    earlier = NOON - timedelta(days=40)
+    assert pc.suspend_outside(legacy.id, "Fraud", at=earlier).suspended_at == earlier
+    assert pc.subscription(legacy.id).suspension_reasons == ("Fraud",)
+
+
+async def test_the_log_is_in_the_order_of_what_happened(caller, pc, contoso, legacy, modern):
+    pc.suspend_outside(modern.id)
+    pc.suspend_outside(legacy.id, at=NOON - timedelta(days=4))
+    records = await log_of(caller, **filtered("CustomerId", contoso.id, "equals"))
+    assert [told(record)["SubscriptionId"].lower() for record in records] == [legacy.id, modern.id]
+
+
+async def test_the_log_is_paged_by_seeking(caller, pc, contoso):
+    pc.place_orders("Contoso", 7)
+    wanted = filtered("CustomerId", contoso.id, "equals") | {"size": "3"}
+    first = await caller.get("/auditrecords", params=wanted)
+    assert (len(first["items"]), first["totalCount"]) == (3, 3)
+    records = await log_of(caller, **wanted)
+    assert len({record["id"] for record in records}) == len(records) == 7
+
+
+@pytest.mark.parametrize(
+    ("query", "days_ago"),
+    [
+        pytest.param({}, [30, 5, 0], id="the last thirty days if nothing is said"),
+        pytest.param({"startDate": "2026-08-25", "endDate": "2026-09-24"}, [90, 60], id="both ends included"),
+        pytest.param({"startDate": "2026-08-25"}, [90, 60], id="thirty days from a start"),
+        pytest.param({"startDate": "2026-11-18", "endDate": "2026-11-22"}, [5], id="before today"),
+    ],
+)
+async def test_the_log_tells_of(caller, pc, contoso, legacy, query, days_ago):
+    for ago in (90, 60, 30, 5, 0):
+        pc.suspend_outside(legacy.id, at=NOON - timedelta(days=ago))
+    records = await log_of(caller, **filtered("CustomerId", contoso.id, "equals"), **query)
+    dates = [date.fromisoformat(record["operationDate"][:10]) for record in records]
+    assert [(NOON.date() - day).days for day in dates] == days_ago
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        pytest.param(("CompanyName", "TOSO", "substring"), 2, id="a part of the name"),
+        pytest.param(("ResourceType", "Subscription", "equals"), 2, id="subscriptions, Trey's among them"),
+        pytest.param(("ResourceType", "order", "equals"), 1, id="orders"),
+        pytest.param(("CustomerId", "nobody", "equals"), 0, id="nobody"),
+    ],
+)
+async def test_the_log_is_filtered_by(caller, pc, legacy, wanted, count):
+    pc.suspend_outside(legacy.id)
+    pc.place_orders("Contoso")
+    assert len(await log_of(caller, **filtered(*wanted))) == count
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param({"startDate": "2026-08-24"}, id="start more than ninety days ago"),
+        pytest.param({"startDate": "2026-09-01", "endDate": "2026-10-02"}, id="span of over thirty days"),
+        pytest.param({"startDate": "2026-11-20", "endDate": "2026-11-19"}, id="end before its start"),
+        pytest.param({"startDate": "20261120"}, id="date without dashes"),
+        pytest.param({"endDate": "tomorrow"}, id="date that is none"),
+        pytest.param(filtered("CustomerId", "c", "starts_with"), id="operator of another list"),
+        pytest.param(filtered("Domain", "c", "equals"), id="field of another list"),
+        pytest.param({"filter": "contoso"}, id="filter that is no JSON"),
+    ],
+)
+async def test_the_log_refuses_a(caller, query):
+    assert refusal(await caller.send("GET", "/auditrecords", params=query)) == (400, 3000)
+
+
+async def test_a_token_of_the_log_serves_nothing_else(caller, pc):
+    pc.place_orders("Contoso", 3)
+    listed = await caller.get("/auditrecords", params={"size": "1", "startDate": "2026-11-01"})
+    headers = {header["key"]: header["value"] for header in listed["links"]["next"]["headers"]}
+    for path in ("/customers?", "/auditrecords?startDate=2026-11-02&"):
+        response = await caller.send("GET", f"{path}seekOperation=Next", headers=headers)
+        assert refusal(response) == (400, 3000)
+
+
+async def test_the_log_needs_a_token(caller):
+    caller.token = "made up"
+    assert refusal(await caller.send("GET", "/auditrecords")) == (401, 400)
+
+
+async def test_china_has_no_log_and_no_cancellation(clock):
+    sandbox = PartnerCenterSandbox(now=clock, cloud="china")
+    await sandbox.start()
+    bank = sandbox.customer("Woodgrove")
+    child = inside(bank, bank.subscription("Azure plan"))
+    async with httpx.AsyncClient() as http:
+        caller = Caller(sandbox, http)
+        await caller.sign_in()
+        for method, path in (("GET", "/auditrecords"), ("GET", child), ("POST", f"{child}/cancel")):
+            body = COMPROMISE if method == "POST" else None
+            assert refusal(await caller.send(method, path, json=body)) == (404, 1000)
+    assert sandbox.writes == []
+    await sandbox.stop()
+
+
 # Repeating a write
 
 
@@ -719,6 +1017,7 @@ async def test_the_snapshot_is_plain_json_with_the_last_200_requests(caller, pc,
         "is_trial": False,
         "parent_id": None,
         "changed_at": NOON.isoformat(),
+        "azure_subscriptions": [],
     }
     assert len(snapshot["log"]) == 200
     assert (snapshot["log"][-1]["method"], snapshot["log"][-1]["status"]) == ("PATCH", 200)
@@ -734,6 +1033,14 @@ async def test_the_page_shows_the_state_escaped_and_without_a_script(caller, pc,
     assert "<b>" not in response.text
     assert "&lt;script&gt;" in response.text
     assert "北京云杉科技有限公司" in response.text
+
+
+async def test_the_page_shows_what_runs_in_an_azure_plan(caller, pc, plan):
+    pc.change(
+        plan.id, azure_subscriptions=(AzureSubscription(id="1", name="<i>Shop</i>", status="inactive"),)
+    )
+    shown = (await caller.http.get(pc.base_url)).text
+    assert "&lt;i&gt;Shop&lt;/i&gt;</bdi>: inactive" in shown
 
 
 async def test_the_state_outlives_a_restart_on_the_same_port(caller, pc, contoso, legacy):

@@ -1,4 +1,4 @@
-"""The calls Partner Center answers: who may make them, what they find, and what a PATCH does."""
+"""The calls Partner Center answers: who may make them, what they find, and what they change."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from bot.sandbox.partner_center import bodies, listing, rules
+from bot.sandbox.partner_center import activity, bodies, listing, rules
 from bot.sandbox.partner_center.directory import Directory
 from bot.sandbox.partner_center.errors import ApiError, TokenMissing, invalid
-from bot.sandbox.partner_center.records import Customer, Subscription
+from bot.sandbox.partner_center.records import AzureSubscription, Customer, Subscription
 from bot.sandbox.partner_center.signin import SignIn
 from bot.sandbox.partner_center.traffic import Write
 
@@ -57,12 +58,20 @@ class Api:
     audience: Callable[[], str]
     page_size: int
     grace: timedelta
+    is_china: bool
     writes: list[Write] = field(default_factory=list)
     _told: dict[str, Told] = field(default_factory=dict)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         customer = "/v1/customers/{customer}"
         subscription = customer + "/subscriptions/{subscription}"
+        child = subscription + "/azureEntitlements/{entitlement}"
+        # https://learn.microsoft.com/partner-center/developer/developing-for-partner-center-for-microsoft-national-cloud
+        not_in_china: list[tuple[str, str, Handler]] = [
+            ("GET", "/v1/auditrecords", self.activity_log),
+            ("GET", child, self.azure_entitlement),
+            ("POST", child + "/cancel", self.cancel_azure_entitlement),
+        ]
         return [
             ("GET", "/v1/customers", self.list_customers),
             ("GET", customer, self.get_customer),
@@ -74,12 +83,13 @@ class Api:
             ("PATCH", subscription, self.patch_subscription),
             ("GET", subscription + "/addons", self.add_ons),
             ("GET", subscription + "/azureEntitlements", self.azure_entitlements),
+            *([] if self.is_china else not_in_china),
         ]
 
     async def list_customers(self, request: web.Request) -> web.Response:
         self._sign_in(request)
         token = request.headers.get(listing.TOKEN_HEADER)
-        return answer(listing.page(self.directory.customers, request.query, token, most=self.page_size))
+        return answer(listing.customers(self.directory.customers, request.query, token, most=self.page_size))
 
     async def get_customer(self, request: web.Request) -> web.Response:
         self._sign_in(request)
@@ -131,8 +141,34 @@ class Api:
         customer = self._own_customer(request)
         return answer(bodies.azure_entitlements(self._subscription(request, customer)))
 
+    async def azure_entitlement(self, request: web.Request) -> web.Response:
+        self._sign_in(request)
+        plan = self._subscription(request, self._own_customer(request))
+        return answer(bodies.azure_entitlement(plan, self._azure_subscription(request, plan)))
+
+    async def activity_log(self, request: web.Request) -> web.Response:
+        self._sign_in(request)
+        return answer(
+            activity.page(
+                self.directory.log.records,
+                request.query,
+                request.headers.get(listing.TOKEN_HEADER),
+                most=self.page_size,
+                today=self.now().date(),
+                draw=partial(activity.body, partner_id=self.signin.tenant_id, app_id=self.signin.client_id),
+            )
+        )
+
     async def patch_subscription(self, request: web.Request) -> web.Response:
-        """Update once per MS-RequestId: whoever repeats it is told the first answer, be it good or bad."""
+        return await self._once(request, self._update)
+
+    async def cancel_azure_entitlement(self, request: web.Request) -> web.Response:
+        return await self._once(request, self._cancel)
+
+    async def _once(
+        self, request: web.Request, act: Callable[[web.Request, bytes, str], web.Response]
+    ) -> web.Response:
+        """Act once per MS-RequestId: whoever repeats it is told the first answer, be it good or bad."""
         self._sign_in(request)
         body = await request.read()  # nothing is awaited from here on, so that two repeats cannot both act
         request_id = _guid(request.headers.get("MS-RequestId"))
@@ -144,7 +180,7 @@ class Api:
                 status=told.status, body=told.body, content_type="application/json", charset="utf-8"
             )
         try:
-            response = self._update(request, body, request_id)
+            response = act(request, body, request_id)
         except ApiError as error:
             response = refusal(error)
         content = response.body if isinstance(response.body, bytes) else b""
@@ -164,7 +200,7 @@ class Api:
         at = self.now()
         rules.check_allowed(customer, held, changes, at=at, grace=self.grace)
         if changes:
-            updated, add_ons = rules.carry_out(self.directory, held, changes, at)
+            updated, add_ons = rules.carry_out(self.directory, held, changes, at, by_app=True)
             self.writes.append(
                 Write(
                     at=at,
@@ -177,6 +213,25 @@ class Api:
             )
             held = updated
         return answer(bodies.updated_subscription(customer, held))
+
+    def _cancel(self, request: web.Request, body: bytes, request_id: str) -> web.Response:
+        customer = self._own_customer(request)
+        plan = self._subscription(request, customer)
+        child = self._azure_subscription(request, plan)
+        rules.check_reason(_resource(request, body))
+        at = self.now()
+        rules.cancel(self.directory, plan, child, at)
+        self.writes.append(
+            Write(
+                at=at,
+                request_id=request_id,
+                customer_id=customer.id,
+                subscription_id=plan.id,
+                azure_subscription_id=child.id,
+                changes={"status": ("active", "inactive")},
+            )
+        )
+        return answer(bodies.azure_entitlement(plan, child), 202)
 
     def _sign_in(self, request: web.Request, *, as_user: bool = False) -> None:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
@@ -217,6 +272,13 @@ class Api:
             if held.id.lower() == wanted.lower():
                 return held
         raise ApiError(404, 20003, f"Subscription with ID {wanted} not found.")
+
+    def _azure_subscription(self, request: web.Request, plan: Subscription) -> AzureSubscription:
+        wanted = request.match_info["entitlement"]
+        for child in plan.azure_subscriptions:
+            if child.id.lower() == wanted.lower():
+                return child
+        raise ApiError(404, 800111, f"Entitlement with ID {wanted} not found.")
 
 
 def _guid(text: str | None) -> str:

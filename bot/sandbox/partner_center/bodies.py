@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from bot.sandbox.partner_center.records import Customer, Kind, Subscription
+from bot.sandbox.partner_center.records import AzureSubscription, Customer, Kind, Subscription
 
 Json = dict[str, Any]
 
@@ -106,7 +106,13 @@ def updated_subscription(customer: Customer, held: Subscription) -> Json:
         return subscription(customer, held)
     fields = _fields(customer, held, shouting=False)
     kept = {k: v for k, v in fields.items() if v is not None or k in {"parentSubscriptionId", "partnerId"}}
-    return {key[:1].upper() + key[1:]: _capitalised(value) for key, value in kept.items()}
+    updated: Json = capitalised(kept)
+    return updated
+
+
+def order(customer: Customer, bought: Subscription) -> Json:
+    """The order of a single subscription."""
+    return _order(customer, bought.order_id, [bought])
 
 
 def etag(held: Subscription) -> str:
@@ -117,10 +123,11 @@ def etag(held: Subscription) -> str:
 
 
 def azure_entitlements(plan: Subscription) -> Json:
-    return collection(
-        {"id": child.id, "friendlyName": child.name, "status": child.status, "subscriptionId": plan.id}
-        for child in plan.azure_subscriptions
-    )
+    return collection(azure_entitlement(plan, child) for child in plan.azure_subscriptions)
+
+
+def azure_entitlement(plan: Subscription, child: AzureSubscription) -> Json:
+    return {"id": child.id, "friendlyName": child.name, "status": child.status, "subscriptionId": plan.id}
 
 
 def orders(customer: Customer) -> Json:
@@ -233,7 +240,8 @@ def _moment(at: datetime, kind: Kind) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond:06d}0+00:00"
 
 
-def _capitalised(value: Any) -> Any:
+def capitalised(value: Any) -> Any:
+    """The same with every key capitalised."""
     if isinstance(value, dict):
-        return {key[:1].upper() + key[1:]: _capitalised(inner) for key, inner in value.items()}
-    return [_capitalised(inner) for inner in value] if isinstance(value, list) else value
+        return {key[:1].upper() + key[1:]: capitalised(inner) for key, inner in value.items()}
+    return [capitalised(inner) for inner in value] if isinstance(value, list) else value

@@ -7,25 +7,37 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from bot.sandbox.partner_center.activity import ActivityLog
 from bot.sandbox.partner_center.records import Customer, Subscription
 
 
 class Directory:
-    """Customers by tenant id; every change makes a new version and tells the listeners."""
+    """Customers by tenant id, and the log of what was done to their subscriptions.
+
+    Every change makes a new version and tells the listeners.
+    """
 
     def __init__(self, customers: Iterable[Customer], *, now: Callable[[], datetime]) -> None:
         self._customers = {customer.id.lower(): customer for customer in customers}
         self._listeners: list[Callable[[], object]] = []
         self._now = now
+        self._due: list[tuple[datetime, Callable[[], object]]] = []
+        self.log = ActivityLog(self.customers)
 
     @property
     def customers(self) -> tuple[Customer, ...]:
+        self._do_what_is_due()
         return tuple(self._customers.values())
+
+    def later(self, at: datetime, act: Callable[[], object]) -> None:
+        """Let `act` happen at that moment of the clock; whoever looks afterwards sees it done."""
+        self._due.append((at, act))
 
     def on_change(self, callback: Callable[[], object]) -> None:
         self._listeners.append(callback)
 
     def customer(self, customer_id: str) -> Customer | None:
+        self._do_what_is_due()
         return self._customers.get(customer_id.lower())
 
     def named(self, text: str) -> Customer:
@@ -62,6 +74,13 @@ class Directory:
         """Give a customer more subscriptions, as new orders do."""
         customer = self._customers[customer_id.lower()]
         self._keep(replace(customer, subscriptions=customer.subscriptions + bought))
+
+    def _do_what_is_due(self) -> None:
+        now = self._now()
+        due = [act for at, act in self._due if at <= now]
+        self._due = [(at, act) for at, act in self._due if at > now]
+        for act in due:
+            act()
 
     def _keep(self, customer: Customer) -> None:
         self._customers[customer.id.lower()] = customer

@@ -1,4 +1,4 @@
-"""The list of customers: filtered by a prefix, handed out page by page against a continuation token.
+"""Long lists, handed out page by page against a continuation token; that of the customers, filtered by a prefix.
 
 https://learn.microsoft.com/partner-center/developer/get-a-list-of-customers
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -21,40 +21,57 @@ TOKEN_HEADER = "MS-ContinuationToken"  # noqa: S105 - the name of a header
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page begins, and of which list."""
+    """Where a page begins, and of which list: `asked` is what the first request wanted."""
 
     offset: int
     size: int
-    filter: str
+    asked: Mapping[str, str]
 
     def token(self) -> str:
-        return base64.b64encode(json.dumps([self.offset, self.size, self.filter]).encode()).decode()
+        return base64.b64encode(json.dumps([self.offset, self.size, self.asked]).encode()).decode()
 
     @classmethod
     def read(cls, token: str) -> Place:
         try:
-            offset, size, wanted = json.loads(base64.b64decode(token, validate=True))
-            return cls(int(offset), int(size), str(wanted))
-        except (binascii.Error, ValueError, TypeError) as error:
+            offset, size, asked = json.loads(base64.b64decode(token, validate=True))
+            return cls(int(offset), int(size), {key: str(value) for key, value in asked.items()})
+        except (binascii.Error, ValueError, TypeError, AttributeError) as error:
             raise invalid("the continuation token is not one of ours", TOKEN_HEADER) from error
 
 
-def page(
-    customers: Sequence[Customer], query: Mapping[str, str], token: str | None, *, most: int
+def customers(
+    known: Sequence[Customer], query: Mapping[str, str], token: str | None, *, most: int
 ) -> bodies.Json:
     """One page of at most `most` customers, with a link to the next while there is one."""
-    place = _place(query, token, most)
-    found = _filtered(customers, place.filter)
+
+    def found(asked: Mapping[str, str]) -> list[bodies.Json]:
+        return [bodies.customer_in_list(customer) for customer in _filtered(known, asked["filter"])]
+
+    return page("/customers", found, query, token, most=most, keys=("filter",))
+
+
+def page(
+    path: str,
+    found: Callable[[Mapping[str, str]], Sequence[bodies.Json]],
+    query: Mapping[str, str],
+    token: str | None,
+    *,
+    most: int,
+    keys: Iterable[str],
+) -> bodies.Json:
+    """One page of what is `found` for the values that the query, or the token, gives these keys."""
+    place = _place(query, token, most, keys)
+    items = found(place.asked)
     end = place.offset + place.size
-    links = {"self": bodies.link(f"/customers?{urlencode(query)}")}
-    if end < len(found):
+    links = {"self": bodies.link(f"{path}?{urlencode(query)}")}
+    if end < len(items):
         following = {key: value for key, value in query.items() if key != "seekOperation"}
-        uri = f"/customers?{urlencode({**following, 'seekOperation': 'Next'})}"
-        links["next"] = bodies.link(uri, {TOKEN_HEADER: Place(end, place.size, place.filter).token()})
-    return bodies.collection(map(bodies.customer_in_list, found[place.offset : end]), links)
+        uri = f"{path}?{urlencode({**following, 'seekOperation': 'Next'})}"
+        links["next"] = bodies.link(uri, {TOKEN_HEADER: Place(end, place.size, place.asked).token()})
+    return bodies.collection(items[place.offset : end], links)
 
 
-def _place(query: Mapping[str, str], token: str | None, most: int) -> Place:
+def _place(query: Mapping[str, str], token: str | None, most: int, keys: Iterable[str]) -> Place:
     seek = query.get("seekOperation")
     if (seek is None) != (token is None):
         raise invalid("seekOperation and the continuation token belong together", "seekOperation")
@@ -62,19 +79,22 @@ def _place(query: Mapping[str, str], token: str | None, most: int) -> Place:
         if seek != "Next":
             raise invalid("unknown seekOperation", "seekOperation")
         place = Place.read(token)
-        if query.get("filter", place.filter) != place.filter:
-            raise invalid("the continuation token belongs to another filter", "filter")
+        if place.asked.keys() != set(keys):
+            raise invalid("the continuation token belongs to another list", TOKEN_HEADER)
+        for key, value in place.asked.items():
+            if query.get(key, value) != value:
+                raise invalid(f"the continuation token belongs to another {key}", key)
         return place
     size = query.get("size", "0")
     if not size.isdecimal():
         raise invalid("size is not a number", "size")
-    return Place(0, min(int(size) or most, most), query.get("filter", ""))
+    return Place(0, min(int(size) or most, most), {key: query.get(key, "") for key in keys})
 
 
 def _filtered(customers: Sequence[Customer], text: str) -> list[Customer]:
     if not text:
         return list(customers)
-    field, value, operator = _filter(text)
+    field, value, operator = read_filter(text)
     if field in {"indirectreseller", "indirectcloudsolutionprovider"}:
         return []  # this partner sells to its customers itself
     if field not in {"companyname", "domain"}:
@@ -89,7 +109,8 @@ def _filtered(customers: Sequence[Customer], text: str) -> list[Customer]:
     return found
 
 
-def _filter(text: str) -> tuple[str, str, str]:
+def read_filter(text: str) -> tuple[str, str, str]:
+    """Field, value and operator of a filter, all in lower case."""
     try:
         given = {key.lower(): value for key, value in json.loads(text).items()}
         return given["field"].lower(), given["value"].casefold(), given["operator"].lower()

@@ -78,8 +78,12 @@ def _subscription(held: dict[str, Any]) -> str:
     notes += ["add-on"] if held["parent_id"] else []
     reasons = f"<br><small>{escape(', '.join(held['suspension_reasons']))}</small>"
     changed = ' class="changed"' if held["changed_at"] else ""
+    inside = "".join(
+        f"<br><small><bdi>{escape(child['name'])}</bdi>: {escape(child['status'])}</small>"
+        for child in held["azure_subscriptions"]
+    )
     return (
-        f"<td{changed}><bdi>{escape(held['name'])}</bdi><br><small>{escape(' · '.join(notes))}</small></td>"
+        f"<td{changed}><bdi>{escape(held['name'])}</bdi><br><small>{escape(' · '.join(notes))}</small>{inside}</td>"
         f'<td class="{look}">{escape(held["status"])}{reasons if held["suspension_reasons"] else ""}</td>'
         f'<td class="number">{held["quantity"]}</td><td>{escape(held["term_end"] or "no end")}</td>'
     )

@@ -34,6 +34,8 @@ class AzureSubscription:
     id: str
     name: str
     status: str = "active"
+    cancelled_at: datetime | None = None
+    """When its cancellation was accepted; it goes on showing as active for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)

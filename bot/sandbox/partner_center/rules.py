@@ -1,19 +1,22 @@
 """What Partner Center demands of an update, and which updates it does not allow.
 
 https://learn.microsoft.com/partner-center/developer/suspend-a-subscription
+https://learn.microsoft.com/partner-center/developer/cancel-an-azure-subscription
 https://learn.microsoft.com/partner-center/developer/error-codes
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.sandbox.partner_center import bodies
+from bot.sandbox.partner_center.activity import Record
 from bot.sandbox.partner_center.directory import Directory
 from bot.sandbox.partner_center.errors import ApiError, invalid
-from bot.sandbox.partner_center.records import Customer, Kind, Subscription
+from bot.sandbox.partner_center.records import AzureSubscription, Customer, Kind, Subscription
 
 # What an update may set besides the status, and the field of `Subscription` it stands for.
 _SETTABLE: dict[str, tuple[str, type]] = {
@@ -22,6 +25,7 @@ _SETTABLE: dict[str, tuple[str, type]] = {
     "autorenewenabled": ("auto_renew", bool),
     "partnerid": ("partner_id", str),
 }
+STOPS_AFTER = timedelta(minutes=10)
 _STATUS_WORDS = {"active", "suspended", "deleted", "expired", "pending", "disabled", "none"}
 
 
@@ -82,17 +86,44 @@ def check_allowed(
 
 
 def carry_out(
-    directory: Directory, held: Subscription, changes: dict[str, Any], at: datetime
+    directory: Directory, held: Subscription, changes: dict[str, Any], at: datetime, *, by_app: bool
 ) -> tuple[Subscription, tuple[str, ...]]:
-    """Make the changes and what follows from them; also gives the ids of the add-ons that went along."""
+    """Make the changes and what follows from them, and log them; also gives the ids of the add-ons that went along."""
     add_ons: tuple[str, ...] = ()
+    customer, _ = directory.owner(held.id)
     if changes.get("status") == "suspended":
-        customer, _ = directory.owner(held.id)
         going = [s for s in customer.subscriptions if s.parent_id == held.id and s.status == "active"]
         for add_on in going:
-            carry_out(directory, add_on, {"status": "suspended"}, at)
+            carry_out(directory, add_on, {"status": "suspended"}, at, by_app=by_app)
         add_ons = tuple(add_on.id for add_on in going)
-    return directory.change(held.id, **changes, **_consequences(held, changes, at)), add_ons
+    after = directory.change(held.id, **changes, **_consequences(held, changes, at))
+    directory.log.keep(Record(at=at, customer=customer, before=held, after=after, by_app=by_app))
+    return after, add_ons
+
+
+def check_reason(sent: Any) -> None:
+    """Demand the one reason for which an Azure subscription can be cancelled."""
+    given = _by_lower_key(sent)
+    if given.keys() != {"cancellationreason"} or not isinstance(given["cancellationreason"], str):
+        raise ApiError(400, 800002, "Input is invalid: one cancellationReason is required.")
+    if given["cancellationreason"].lower() != "compromise":
+        raise ApiError(400, 900307, "The cancellation reason is not supported.")
+
+
+def cancel(directory: Directory, plan: Subscription, child: AzureSubscription, at: datetime) -> None:
+    """Accept a cancellation; the Azure subscription stops ten minutes later."""
+    if child.status != "active":
+        raise ApiError(400, 800040, f"Asset status can't be changed to inactive from {child.status}.")
+    if child.cancelled_at is not None:
+        raise ApiError(409, 800060, "The Azure subscription is being cancelled already.")
+    _change_child(directory, plan.id, child.id, cancelled_at=at)
+    directory.later(at + STOPS_AFTER, lambda: _change_child(directory, plan.id, child.id, status="inactive"))
+
+
+def _change_child(directory: Directory, plan_id: str, child_id: str, **fields: Any) -> None:
+    _, plan = directory.owner(plan_id)
+    kept = tuple(replace(c, **fields) if c.id == child_id else c for c in plan.azure_subscriptions)
+    directory.change(plan_id, azure_subscriptions=kept)
 
 
 def _consequences(held: Subscription, changes: dict[str, Any], at: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from bot.sandbox.partner_center import page, rules
+from bot.sandbox.partner_center.activity import Record
 from bot.sandbox.partner_center.api import Api
 from bot.sandbox.partner_center.directory import Directory
 from bot.sandbox.partner_center.faults import Faults
@@ -57,6 +58,7 @@ class PartnerCenterSandbox:
             audience=lambda: self.base_url,
             page_size=page_size,
             grace=GRACE[cloud],
+            is_china=cloud == "china",
         )
         self._server = Server(api=self._api, now=now, page=self._page, latency=latency)
 
@@ -113,7 +115,7 @@ class PartnerCenterSandbox:
 
     @property
     def writes(self) -> list[Write]:
-        """The PATCHes that changed something, in order; a repeated MS-RequestId counts once."""
+        """The PATCHes and cancellations that changed something, in order; a repeated MS-RequestId counts once."""
         return self._api.writes
 
     @property
@@ -132,16 +134,23 @@ class PartnerCenterSandbox:
         """Set fields of a subscription as they are; no rule is asked, its version grows."""
         return self._directory.change(subscription_id, **fields)
 
-    def suspend_outside(self, subscription_id: str, *reasons: str) -> Subscription:
-        """Suspend a subscription as somebody in the portal might, or Microsoft for its own reasons."""
+    def suspend_outside(
+        self, subscription_id: str, *reasons: str, at: datetime | None = None
+    ) -> Subscription:
+        """Suspend a subscription as somebody in the portal might, or Microsoft for its own reasons.
+
+        `at` is when that was, if not now; the activity log says so too.
+        """
         held = self.subscription(subscription_id)
-        suspended, _ = rules.carry_out(self._directory, held, {"status": "suspended"}, self._now())
+        suspended, _ = rules.carry_out(
+            self._directory, held, {"status": "suspended"}, at or self._now(), by_app=False
+        )
         return self.change(held.id, suspension_reasons=reasons) if reasons else suspended
 
     def resume_outside(self, subscription_id: str) -> Subscription:
         """Resume a subscription as somebody in the portal might."""
         held = self.subscription(subscription_id)
-        return rules.carry_out(self._directory, held, {"status": "active"}, self._now())[0]
+        return rules.carry_out(self._directory, held, {"status": "active"}, self._now(), by_app=False)[0]
 
     def place_orders(self, customer: str, count: int = 1, *, quantity: int = 25) -> list[Subscription]:
         """Order `count` new subscriptions for a customer at once, as a thief of an admin account would."""
@@ -152,6 +161,10 @@ class PartnerCenterSandbox:
             for number in range(count)
         ]
         self._directory.add(buyer.id, *bought)
+        for ordered in bought:
+            self._directory.log.keep(
+                Record(at=self._now(), customer=buyer, before=None, after=ordered, by_app=False)
+            )
         return bought
 
     def on_change(self, callback: Callable[[], object]) -> None:
@@ -200,4 +213,7 @@ def _subscription_row(held: Subscription) -> dict[str, Any]:
         "is_trial": held.is_trial,
         "parent_id": held.parent_id,
         "changed_at": held.changed_at.isoformat() if held.changed_at else None,
+        "azure_subscriptions": [
+            {"id": child.id, "name": child.name, "status": child.status} for child in held.azure_subscriptions
+        ],
     }

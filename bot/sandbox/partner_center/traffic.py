@@ -31,12 +31,17 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A PATCH that changed something: each field before and after, and the add-ons that went with it."""
+    """A request that changed something: each field before and after, and the add-ons that went with it.
+
+    A PATCH changes a subscription; a cancellation changes the Azure subscription of that id inside it, and
+    `changes` tell its status as it is to be.
+    """
 
     at: datetime
     request_id: str
     customer_id: str
     subscription_id: str
+    azure_subscription_id: str | None = None
     changes: Mapping[str, tuple[Any, Any]]
     add_ons: tuple[str, ...] = ()
 
