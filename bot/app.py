@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError
 import handlers
 from bot import courier, policy_file, store
 from bot.courier import AlreadyRunning, Courier, Handler
+from bot.domain.customer import Cloud, Subscription, deletion_deadline
 from bot.domain.errors import BackstopError, SignInFailed
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
@@ -37,6 +38,7 @@ from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.execution import Execution
 from bot.services.intake import Receivables
+from bot.services.limits import Limits
 from bot.services.posts import Posts
 from bot.services.requests import Requests, Rules
 from bot.settings import BadSettings, Mode, Settings
@@ -118,6 +120,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     except (ArgumentError, ValueError) as error:
         raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now)
+    limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     backstop = Backstop(
         requests=Requests(
             db,
@@ -128,6 +131,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
                 time_to_live=settings.backstop_approval_ttl,
                 undo_window=settings.backstop_undo_window,
                 dry_run=settings.backstop_dry_run,
+                cancels_azure=settings.cancels_azure,
             ),
             now=now,
         ),
@@ -135,19 +139,25 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             db,
             post,
             partner_center,
-            zone=settings.zone,
-            daily_limit=settings.backstop_max_suspensions_per_day,
+            limits=limits,
+            deadline=partial(_deadline, cloud=settings.partner_center_cloud),
             now=now,
         ),
+        limits=limits,
         customers=Customers(db, partner_center, now=now, at_once=settings.partner_center_max_concurrency),
         digests=Digests(db, policy, cloud=settings.partner_center_cloud, zone=settings.zone, now=now),
         receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
         policy=policy,
         cloud=settings.partner_center_cloud,
+        zone=settings.zone,
         now=now,
     )
     return Core(settings, db, post, clients, partner_center, backstop)
+
+
+def _deadline(subscription: Subscription, suspended_on: date | None, *, cloud: Cloud) -> date | None:
+    return deletion_deadline(subscription, suspended_on=suspended_on, cloud=cloud)
 
 
 def cloud_of(settings: Settings) -> CloudHosts:
@@ -213,7 +223,11 @@ def desk_of(made: Core, client: AsyncWebClient) -> Desk:
             now=made.backstop.now,
         ),
         client=client,
-        channels=Channels(settings.backstop_approvals_channel, settings.backstop_overdue_channel),
+        channels=Channels(
+            settings.backstop_approvals_channel,
+            settings.backstop_overdue_channel,
+            settings.backstop_escalation_channel,
+        ),
         language=settings.backstop_locale,
     )
 
@@ -296,6 +310,7 @@ class Application:
             jobs.SHOW_REQUEST: notices.show_request,
             jobs.TELL_RESULT: notices.tell_result,
             jobs.REMIND: notices.remind,
+            jobs.SHOW_LIMIT: notices.show_limit,
             jobs.WARN_OF_DELETION: notices.warn_of_deletion,
             jobs.POST_OVERDUE: partial(post_overdue, self.desk),
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,

@@ -10,8 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
+import holidays
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.policy import BillingPolicy, Exemption, Stage, StageAction
 from bot.domain.receivables import MINOR_UNITS
 
@@ -38,11 +40,25 @@ def _currency(value: str) -> str:
     return value
 
 
+def _calendar(code: object) -> BusinessCalendar:
+    """The public holidays and the weekend of a country (`DE`) or its part (`DE-BE`)."""
+    country, _, part = str(code).partition("-")
+    try:
+        days = holidays.country_holidays(country, subdiv=part or None)
+    except (NotImplementedError, KeyError):
+        raise ValueError(
+            f"{code!r} is no country, or part of one, whose holidays are known (DE, DE-BE)"
+        ) from None
+    return BusinessCalendar(str(code), days.is_working_day)
+
+
 Amounts = dict[Annotated[str, BeforeValidator(_currency)], Annotated[Decimal, BeforeValidator(_amount)]]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
 
 
 class _Stage(_Strict):
@@ -64,6 +80,7 @@ class _Exempt(_Strict):
 class _Policy(_Strict):
     schema_: Literal[1] = Field(alias="schema")
     max_data_age_hours: int = Field(default=26, ge=1, le=24 * 31)
+    business_calendar: Annotated[BusinessCalendar, BeforeValidator(_calendar)] = MONDAY_TO_FRIDAY
     minimum: Amounts = {}
     stage: list[_Stage] = []
     exempt: list[_Exempt] = []
@@ -120,6 +137,7 @@ def parse(text: str, *, name: str) -> BillingPolicy:
         stages=tuple(Stage(s.id, s.days_overdue, s.action, s.amount, s.approvals) for s in data.stage),
         minimum=data.minimum,
         max_data_age_hours=data.max_data_age_hours,
+        calendar=data.business_calendar,
         exemptions=tuple(
             Exemption(e.tenant.lower(), e.reason, frozenset(e.actions), e.until, e.by) for e in data.exempt
         ),

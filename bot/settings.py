@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     backstop_timezone: str = "UTC"
     backstop_approvals_channel: str | None = None
     backstop_overdue_channel: str | None = None
+    backstop_escalation_channel: str | None = None
     backstop_operators: Names = ()
     backstop_approvers: Names = ()
     backstop_approvals_suspend: int = Field(default=1, ge=0, le=10)
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     backstop_undo_window: timedelta = timedelta(minutes=2)
     backstop_max_suspensions_per_day: int = Field(default=25, ge=0)
     backstop_dry_run: bool = False
+    backstop_azure_cancel: bool | None = None
     backstop_overdue_cron: str = "0 9 * * mon-fri"
     backstop_policy_file: Path | None = None
     backstop_locale: Literal["en", "de", "zh-CN"] = "en"
@@ -95,7 +97,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not a Slack user id (U…, W…) or user-group id (S…)")
         return value
 
-    @field_validator("backstop_approvals_channel", "backstop_overdue_channel")
+    @field_validator("backstop_approvals_channel", "backstop_overdue_channel", "backstop_escalation_channel")
     @classmethod
     def _is_channel(cls, value: str | None) -> str | None:
         if value is not None and not _CHANNEL.fullmatch(value):
@@ -155,6 +157,13 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.backstop_timezone)
+
+    @property
+    def cancels_azure(self) -> bool:
+        """Microsoft's pages disagree on whether 21Vianet has it, so there it must be asked for."""
+        if self.backstop_azure_cancel is None:
+            return self.partner_center_cloud is not Cloud.CHINA
+        return self.backstop_azure_cancel
 
     @property
     def mode(self) -> Mode:

@@ -8,28 +8,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.domain.calendar import When, business_morning, chosen_moment
 from bot.domain.customer import (
     Customer,
     CustomerId,
     Subscription,
-    SubscriptionId,
     SubscriptionStatus,
 )
-from bot.domain.errors import BackstopError, Invalid, NotFound, Rejected
+from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
 from bot.domain.request import Reason, Verb
-from bot.services.requests import Confirmed
+from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
 from bot.texts import Texts
 from handlers import errors, ids
 from handlers.desk import Desk, call
+from handlers.filled import Filled, again, chosen, filled
 from handlers.views import blocks, forms
+from handlers.views.confirmation import Asking, LeftOut
 from handlers.views.errors import view as refusal
 
 PATIENCE_SECONDS = 1.2
@@ -45,17 +48,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """What was filled in, and which block a refusal of the subscription belongs under."""
-
-    customer_id: CustomerId
-    subscription_id: SubscriptionId
-    subscription_block: str
-    reason: Reason
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """What a confirmation shows: `confirmed` is kept, and a request is placed from it; `draw` makes the view."""
 
@@ -63,7 +55,15 @@ class Shown:
     draw: Callable[[str, Texts], blocks.View]
 
 
-Review = Callable[[Desk, Filled], Awaitable[Shown]]
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What stands in the way, with what can be done about it; `kept` is remembered in the draft for that."""
+
+    draw: Callable[[str, Texts], blocks.View]
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+Review = Callable[[Desk, Filled], Awaitable[Shown | Blocked]]
 """Reads live what one action would do. Raises what stands in its way."""
 
 
@@ -71,6 +71,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.options(ids.CUSTOMER)(partial(suggest_customers, desk))
     app.options(ids.SUBSCRIPTION)(partial(suggest_subscriptions, desk))
     app.action(ids.CUSTOMER)(partial(choose_customer, desk))
+    app.action(ids.WHEN)(partial(choose_when, desk))
 
 
 async def open_form(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, verb: Verb) -> None:
@@ -82,7 +83,7 @@ async def open_form(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, verb: Ve
         verb, by=person, channel=str(body.get("channel_id") or ""), form={"words": words}
     )
     await ack()
-    desk.after_ack(_answering(desk, body, _show_form(desk, person, draft, words, body["trigger_id"])))
+    desk.after_ack(answering(desk, body, _show_form(desk, person, draft, words, body["trigger_id"])))
 
 
 async def open_prefilled(
@@ -97,7 +98,7 @@ async def open_prefilled(
         verb, by=person, channel=channel, customer_id=CustomerId(customer_id), form={"words": ""}
     )
     await ack()
-    desk.after_ack(_answering(desk, body, _show_prefilled(desk, person, draft, reason, body["trigger_id"])))
+    desk.after_ack(answering(desk, body, _show_prefilled(desk, person, draft, reason, body["trigger_id"])))
 
 
 async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -105,7 +106,7 @@ async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> 
     person.must(Right.OPERATE)
     typed = str(body.get("value") or "").strip()
     if not typed:
-        draft = await desk.backstop.requests.draft(_draft_id(body), by=person)
+        draft = await desk.backstop.requests.draft(draft_id(body), by=person)
         typed = str(draft.form.get("words") or "")
     found = await desk.backstop.customers.search(typed)
     if not found and typed:
@@ -116,8 +117,8 @@ async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> 
 async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person = await desk.people.who_looks(body)
     person.must(Right.OPERATE)
-    draft = await desk.backstop.requests.draft(_draft_id(body), by=person)
-    customer_id = _chosen(body["view"], ids.CUSTOMER) or draft.customer_id
+    draft = await desk.backstop.requests.draft(draft_id(body), by=person)
+    customer_id = chosen(body["view"], ids.CUSTOMER) or draft.customer_id
     if not customer_id:
         await ack(options=[])
         return
@@ -127,7 +128,11 @@ async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any])
     matching = [s for s in found if all(_has(s, word, texts) for word in typed)]
     # Those it can be done to come first; the others stay visible, so that nobody wonders where they went.
     matching.sort(key=lambda s: (s.status is not _FITTING[draft.verb], s.name))
-    await ack(options=forms.options(forms.subscription_option(s, texts) for s in matching))
+    offered = forms.options(forms.subscription_option(s, texts) for s in matching)
+    fitting = sum(s.status is _FITTING[draft.verb] for s in found)
+    if fitting > 1 and not typed:  # behind the single ones: nobody is to choose all of them by mistake
+        offered = [*offered[: blocks.MOST_OPTIONS - 1], forms.all_option(draft.verb, fitting, texts)]
+    await ack(options=offered)
 
 
 def _has(subscription: Subscription, word: str, texts: Texts) -> bool:
@@ -145,10 +150,19 @@ async def choose_customer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> No
     option = body["actions"][0].get("selected_option") or {}
     customer_id = CustomerId(str(option.get("value") or ""))
     draft = await desk.backstop.requests.change_draft(
-        _draft_id(body), by=person, customer_id=customer_id or None
+        draft_id(body), by=person, customer_id=customer_id or None
     )
     await ack()
-    desk.after_ack(_answering(desk, body, _show_customer(desk, person, draft, body["view"])))
+    desk.after_ack(answering(desk, body, _show_customer(desk, person, draft, body["view"])))
+
+
+async def choose_when(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
+    """*At a date and time* was chosen, or given up: show the fields for it, or take them away."""
+    person = await desk.people.who_looks(body)
+    person.must(Right.OPERATE)
+    draft = await desk.backstop.requests.draft(draft_id(body), by=person)
+    await ack()
+    desk.after_ack(answering(desk, body, _show_again(desk, person, draft, body["view"])))
 
 
 async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review) -> None:
@@ -156,25 +170,41 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review)
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
     texts = desk.texts_for(person)
-    filled = _filled(body["view"])
-    draft = await desk.backstop.requests.draft(_draft_id(body), by=person)
-    reading = asyncio.ensure_future(of(desk, filled))
+    form = filled(body["view"])
+    draft = await desk.backstop.requests.draft(draft_id(body), by=person)
+    reading = asyncio.ensure_future(of(desk, form))
     await asyncio.wait({reading}, timeout=PATIENCE_SECONDS)
     if reading.done():
-        view = await _confirmation(desk, person, draft, reading.result())
+        view = await _drawn(desk, person, draft, reading.result())
         await ack(response_action="push", view=view)
         return
-    waiting = forms.wait_view(
-        texts(f"title-{draft.verb}"), texts("reading-live"), texts, external_id=draft.id
+    await ack(response_action="push", view=_reading(draft, texts))
+    desk.after_ack(show_when_read(desk, person, draft, reading))
+
+
+async def ask_again(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review) -> None:
+    """*Confirm again*: what was confirmed is no longer what is there, so show what is, and ask anew."""
+    person = await desk.people.who_clicked(body)
+    person.must(Right.OPERATE)
+    request = await desk.backstop.requests.get(str(body["actions"][0].get("value") or ""))
+    if not request.must_be_confirmed_again:
+        raise AlreadyDecided(request.id, request.status, None)
+    draft = await desk.backstop.requests.begin_draft(
+        request.action.verb,
+        by=person,
+        channel=str((body.get("channel") or {}).get("id") or ""),
+        customer_id=request.action.customer_id,
+        form={"instead_of": request.id},
     )
-    await ack(response_action="push", view=waiting)
-    desk.after_ack(_show_when_read(desk, person, draft, reading))
+    await ack()
+    show = show_reading(desk, person, draft, of(desk, again(request)), desk.client.views_open, body)
+    desk.after_ack(answering(desk, body, show))
 
 
 async def place(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """*Confirm*: now it is a request."""
     person = await desk.people.who_clicked(body)
-    request = await desk.backstop.requests.place(_draft_id(body), by=person)
+    request = await desk.backstop.requests.place(draft_id(body), by=person)
     await ack(response_action="clear")
     draft = await desk.backstop.requests.draft(request.id, by=person)
     texts = desk.texts_for(person)
@@ -188,74 +218,110 @@ async def place(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     desk.after_ack(errors.tell(desk, about, said))
 
 
-def _filled(view: dict[str, Any]) -> Filled:
-    """What was filled in. Raises Invalid under the field that is missing."""
-    subscription_block = next(
-        (b for b in view["state"]["values"] if b.startswith(ids.SUBSCRIPTION)), ids.SUBSCRIPTION
-    )
-    customer, subscription = _chosen(view, ids.CUSTOMER), _chosen(view, ids.SUBSCRIPTION)
-    if not customer:
-        raise Invalid(ids.CUSTOMER, "missing")
-    if not subscription:
-        raise Invalid(subscription_block, "missing")
-    try:
-        reason = Reason(_chosen(view, ids.REASON))
-    except ValueError:
-        raise Invalid(ids.REASON, "missing") from None
-    note = _input(view, ids.NOTE).get("value") or ""
-    return Filled(
-        CustomerId(customer.lower()),
-        SubscriptionId(subscription.lower()),
-        subscription_block,
-        reason,
-        str(note).strip()[: blocks.NOTE],
-    )
+async def live(
+    desk: Desk, form: Filled, fits: Callable[[Customer, Subscription], Awaitable[None]]
+) -> tuple[Customer, tuple[Subscription, ...], tuple[LeftOut, ...]]:
+    """The customer and what was chosen, as Partner Center has them now; `fits` raises what is against one.
 
-
-async def live(desk: Desk, filled: Filled) -> tuple[Customer, Subscription]:
-    """Customer and subscription as Partner Center has them now; what it does not know is told under its field."""
+    One alone that does not fit raises that; of several, what does not fit is left out, with the reason.
+    """
+    backstop = desk.backstop
+    if form.subscriptions is not None and form.is_about_one:
+        try:
+            customer, subscription = await backstop.customers.live(form.customer_id, form.subscriptions[0])
+        except NotFound as error:
+            field = form.subscription_block if error.what == "subscription" else ids.CUSTOMER
+            raise Invalid(field, f"no-such-{error.what}") from error
+        await fits(customer, subscription)
+        return customer, (subscription,), ()
     try:
-        return await desk.backstop.customers.live(filled.customer_id, filled.subscription_id)
+        customer, found = await backstop.customers.live_all(form.customer_id)
     except NotFound as error:
-        field = filled.subscription_block if error.what == "subscription" else ids.CUSTOMER
-        raise Invalid(field, f"no-such-{error.what}") from error
+        raise Invalid(ids.CUSTOMER, "no-such-customer") from error
+    fitting: list[Subscription] = []
+    left_out: list[LeftOut] = []
+    for subscription in found:
+        if form.subscriptions is not None and subscription.id not in form.subscriptions:
+            continue
+        try:
+            await fits(customer, subscription)
+        except BackstopError as error:
+            left_out.append(LeftOut(subscription, error))
+        else:
+            fitting.append(subscription)
+    if not fitting:
+        raise left_out[0].why if left_out else Invalid(form.subscription_block, "no-such-subscription")
+    return customer, tuple(fitting), tuple(left_out)
 
 
-def to_confirm(
-    filled: Filled,
-    customer: Customer,
-    subscription: Subscription,
-    *,
-    policy_note: str = "",
-    approvals_needed: int,
-) -> Confirmed:
+def to_confirm(asked: Asking, *, policy_note: str = "", not_before: datetime | None = None) -> Confirmed:
     """What a request is placed from, once somebody presses *Confirm*."""
     return Confirmed(
-        customer_id=customer.id,
-        customer_name=customer.name,
-        subscription_id=subscription.id,
-        subscription_name=subscription.name,
-        reason=filled.reason.value,
-        note=filled.note,
-        seen=subscription.fingerprint,
+        customer_id=asked.customer.id,
+        customer_name=asked.customer.name,
+        subscriptions=tuple(
+            ConfirmedSubscription(s.id, s.name, s.fingerprint, s.parent_id) for s in asked.subscriptions
+        ),
+        reason=asked.reason,
+        note=asked.note,
         policy_note=policy_note,
-        approvals_needed=approvals_needed,
+        approvals_needed=asked.approvals_needed,
+        not_before=not_before,
     )
 
 
-async def _confirmation(desk: Desk, person: Person, draft: Draft, shown: Shown) -> blocks.View:
-    """Keep what is going to be shown, then draw it."""
-    await desk.backstop.requests.confirmable(draft.id, asdict(shown.confirmed), by=person)
-    return shown.draw(draft.id, desk.texts_for(person))
+def not_before(desk: Desk, form: Filled) -> datetime | None:
+    """The moment that was asked for, if any. Raises Invalid for one that is past or too far ahead."""
+    backstop = desk.backstop
+    if form.when is When.BUSINESS_DAY:
+        return business_morning(backstop.policy.calendar, after=backstop.now(), zone=backstop.zone)
+    if form.when is When.AT and form.day and form.time:
+        return chosen_moment(form.day, form.time, zone=backstop.zone, now=backstop.now())
+    return None
 
 
-async def _show_when_read(desk: Desk, person: Person, draft: Draft, reading: asyncio.Future[Shown]) -> None:
+async def show_reading(
+    desk: Desk,
+    person: Person,
+    draft: Draft,
+    reading: Awaitable[Shown | Blocked],
+    show: Callable[..., Awaitable[Any]],
+    body: dict[str, Any],
+) -> None:
+    """Open a view at once (a trigger lives three seconds), and fill it when what it says is read."""
+    read = asyncio.ensure_future(reading)
     try:
-        view = await _confirmation(desk, person, draft, await reading)
+        view = _reading(draft, desk.texts_for(person))
+        await call(show, trigger_id=body["trigger_id"], view=view)
+    except BaseException:
+        read.cancel()
+        raise
+    await show_when_read(desk, person, draft, read)
+
+
+async def show_when_read(
+    desk: Desk, person: Person, draft: Draft, reading: asyncio.Future[Shown | Blocked]
+) -> None:
+    try:
+        view = await _drawn(desk, person, draft, await reading)
     except Exception as error:
-        words = await errors.words_for(desk, error, person=person, attempted=ids.SUSPEND_FORM)
+        words = await errors.words_for(desk, error, person=person, attempted=draft.verb)
         view = refusal(words, desk.texts_for(person))
     await _fill_waiting(desk, draft, view)
+
+
+def _reading(draft: Draft, texts: Texts) -> blocks.View:
+    return forms.wait_view(texts(f"title-{draft.verb}"), texts("reading-live"), texts, external_id=draft.id)
+
+
+async def _drawn(desk: Desk, person: Person, draft: Draft, shown: Shown | Blocked) -> blocks.View:
+    """Keep what is going to be shown, then draw it."""
+    requests = desk.backstop.requests
+    if isinstance(shown, Shown):
+        await requests.confirmable(draft.id, shown.confirmed, by=person)
+    else:
+        await requests.change_draft(draft.id, by=person, form=draft.form | shown.kept)
+    return shown.draw(draft.id, desk.texts_for(person))
 
 
 async def _fill_waiting(desk: Desk, draft: Draft, view: blocks.View) -> None:
@@ -338,14 +404,32 @@ async def _show_prefilled(
 
 async def _show_customer(desk: Desk, person: Person, draft: Draft, view: dict[str, Any]) -> None:
     customer = await desk.backstop.customers.customer(draft.customer_id) if draft.customer_id else None
-    chosen = _chosen(view, ids.REASON)
+    only = await _only_one(desk, draft.verb, customer) if customer else None
+    await _show_again(desk, person, draft, view, customer=customer, subscription=only)
+
+
+async def _show_again(
+    desk: Desk,
+    person: Person,
+    draft: Draft,
+    view: dict[str, Any],
+    *,
+    customer: Customer | None = None,
+    subscription: Subscription | None = None,
+) -> None:
+    """The form as it now has to be. What was filled in stays: Slack keeps it by the ids of block and action."""
+    if customer is None and draft.customer_id:
+        customer = await desk.backstop.customers.customer(draft.customer_id)
+    reason, when = chosen(view, ids.REASON), chosen(view, ids.WHEN)
     form = forms.action_form(
         draft.verb,
         draft.id,
         desk.texts_for(person),
         customer=customer,
-        subscription=await _only_one(desk, draft.verb, customer) if customer else None,
-        reason=Reason(chosen) if chosen else None,
+        subscription=subscription,
+        reason=Reason(reason) if reason else None,
+        when=When(when) if when else When.NOW,
+        zone=desk.backstop.zone.key,
     )
     await call(desk.client.views_update, view_id=view["id"], hash=view["hash"], view=form)
 
@@ -357,7 +441,7 @@ async def _only_one(desk: Desk, verb: Verb, customer: Customer) -> Subscription 
     return fitting[0] if len(fitting) == 1 else None
 
 
-async def _answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
+async def answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
     """Do it; when it cannot be done, tell the person why."""
     try:
         await work
@@ -370,18 +454,5 @@ async def _answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
         await errors.tell(desk, body, words)
 
 
-def _draft_id(body: dict[str, Any]) -> str:
+def draft_id(body: dict[str, Any]) -> str:
     return str(body["view"].get("private_metadata") or "")
-
-
-def _chosen(view: dict[str, Any], action_id: str) -> str:
-    option = _input(view, action_id).get("selected_option") or {}
-    return str(option.get("value") or "")
-
-
-def _input(view: dict[str, Any], action_id: str) -> dict[str, Any]:
-    """The state of an input, whichever block it stands in."""
-    for block in (view.get("state") or {}).get("values", {}).values():
-        if action_id in block:
-            return dict(block[action_id] or {})
-    return {}

@@ -1,7 +1,8 @@
-"""*Approve*, *Deny*, *Withdraw*, *Cancel* and *Look again*: check, write, acknowledge."""
+"""*Approve*, *Deny*, *Withdraw*, *Cancel*, *Look again* and *Try again*: check, write, acknowledge."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -15,17 +16,25 @@ from handlers.views.request_card import headline
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.APPROVE)(partial(approve, desk))
+    requests = desk.backstop.requests
+    for action_id, use_case in (
+        (ids.APPROVE, requests.approve),
+        (ids.WITHDRAW, requests.withdraw),
+        (ids.CANCEL, requests.cancel),
+        (ids.LOOK_AGAIN, requests.look_again),
+        (ids.RETRY, requests.retry),
+    ):
+        app.action(action_id)(partial(clicked, desk, use_case))
     app.action(ids.DENY)(partial(ask_why, desk))
     app.view(ids.DENY_REASON)(partial(deny, desk))
-    app.action(ids.WITHDRAW)(partial(withdraw, desk))
-    app.action(ids.CANCEL)(partial(cancel, desk))
-    app.action(ids.LOOK_AGAIN)(partial(look_again, desk))
 
 
-async def approve(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
+async def clicked(
+    desk: Desk, use_case: Callable[..., Awaitable[object]], ack: AsyncAck, body: dict[str, Any]
+) -> None:
+    """One click, one use case; the right is read at this moment and the rule is the domain's."""
     try:
-        await desk.backstop.requests.approve(_clicked(body), by=await desk.people.who_clicked(body))
+        await use_case(_request_id(body), by=await desk.people.who_clicked(body))
     finally:
         _redraw_clicked(desk, body)
     await ack()  # what was acknowledged is already in the database
@@ -34,7 +43,7 @@ async def approve(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
 async def ask_why(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """Ask for the reason, if a no would count now; the right is read again when the reason is sent."""
     person = await desk.people.who_clicked(body)
-    request = await desk.backstop.requests.may_decide(_clicked(body), by=person)
+    request = await desk.backstop.requests.may_decide(_request_id(body), by=person)
     await ack()
     texts = desk.texts_for(person)
     view = forms.deny_form(request.id, blocks.escaped(headline(request, texts)), texts)
@@ -53,31 +62,7 @@ async def deny(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await ack()
 
 
-async def withdraw(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    try:
-        await desk.backstop.requests.withdraw(_clicked(body), by=await desk.people.who_clicked(body))
-    finally:
-        _redraw_clicked(desk, body)
-    await ack()
-
-
-async def cancel(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    try:
-        await desk.backstop.requests.cancel(_clicked(body), by=await desk.people.who_clicked(body))
-    finally:
-        _redraw_clicked(desk, body)
-    await ack()
-
-
-async def look_again(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    try:
-        await desk.backstop.requests.look_again(_clicked(body), by=await desk.people.who_clicked(body))
-    finally:
-        _redraw_clicked(desk, body)
-    await ack()
-
-
-def _clicked(body: dict[str, Any]) -> str:
+def _request_id(body: dict[str, Any]) -> str:
     return str(body["actions"][0].get("value") or "")
 
 
@@ -85,7 +70,7 @@ def _redraw_clicked(desk: Desk, body: dict[str, Any]) -> None:
     """The message that was clicked may be a second copy of the card, or one that missed a redraw."""
     channel, ts = (body.get("channel") or {}).get("id"), (body.get("message") or {}).get("ts")
     if channel and ts:
-        desk.after_ack(notices.redraw(desk, _clicked(body), channel=str(channel), ts=str(ts)))
+        desk.after_ack(notices.redraw(desk, _request_id(body), channel=str(channel), ts=str(ts)))
 
 
 async def _open(desk: Desk, trigger: str, view: blocks.View) -> None:

@@ -29,6 +29,8 @@ DRAIN_SECONDS = 10.0
 class Channels:
     approvals: str | None
     overdue: str | None
+    escalation: str | None = None
+    """Where a request is told of that nobody decides."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ SCOPE_OF: Final[Mapping[str, str | None]] = MappingProxyType(
         "usergroups_users_list": "usergroups:read",
         "users_info": "users:read",
         "views_open": None,
+        "views_push": None,
         "views_update": None,
     }
 )

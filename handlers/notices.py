@@ -10,12 +10,14 @@ from functools import partial
 
 from bot.domain.customer import Countdown
 from bot.domain.errors import NotFound, Upstream
+from bot.domain.limit import DailyLimit
 from bot.domain.people import Right
-from bot.domain.request import ActionRequest, Status
+from bot.domain.request import ActionRequest, Reminder, Status
 from bot.texts import Texts, for_locale
 from handlers.desk import Desk, call
 from handlers.views import blocks
 from handlers.views.countdown import deletion_words
+from handlers.views.limit import limit_message
 from handlers.views.request_card import headline, progress, request_card
 
 MOST_WARNINGS = 20
@@ -77,9 +79,60 @@ class Notices:
         request = await desk.backstop.requests.get(request_id)
         if request.reminder(at=desk.backstop.now()) is None:
             return  # decided meanwhile
+        if reminder == Reminder.LAST:
+            await self._escalate(request)
         spoken = {request.requested_by, *(decision.by for decision in request.decisions)}
         for approver in sorted(await desk.people.holders(Right.APPROVE) - spoken):
             await self._remind(request, approver, reminder)
+
+    async def _escalate(self, request: ActionRequest) -> None:
+        """Tell a second channel, once, that time runs out and nobody has decided."""
+        desk = self._desk
+        channel = desk.channels.escalation
+        if channel is None:
+            return
+        said, body = reminder_message(request, desk.texts, channel=desk.channels.approvals)
+        send = partial(_post, desk, channel, said, body)
+        try:
+            await desk.backstop.posts.once(f"escalation:{request.id}", send, channel=channel)
+        except Upstream as error:  # the approvers must still hear of it
+            log.warning("no escalation to %s: %s", channel, error.reason)
+
+    async def show_limit(self, day: str) -> None:
+        """Say in the approvals channel, once a day, that the daily limit holds requests back; then what became of it.
+
+        The approvers hear of it themselves as well, once.
+        """
+        desk, on = self._desk, date.fromisoformat(day)
+        channel = desk.channels.approvals
+        if channel is None:
+            return
+        limits = desk.backstop.limits
+        said, body = limit_message(await limits.of(on), desk.texts, is_today=on == limits.day())
+        key = f"limit:{channel}:{day}"
+        if not await desk.backstop.posts.at_least_once(
+            key, partial(_post, desk, channel, said, body), channel=channel
+        ):
+            posted = await desk.backstop.posts.find(key)
+            if posted and posted.ts:
+                await call(
+                    desk.client.chat_update, channel=posted.channel, ts=posted.ts, text=said, blocks=body
+                )
+        for approver in sorted(await desk.people.holders(Right.APPROVE)):
+            await self._tell_of_limit(await limits.of(on), approver, channel)
+
+    async def _tell_of_limit(self, limit: DailyLimit, approver: str, channel: str) -> None:
+        desk = self._desk
+        texts = for_locale(await desk.people.language_of(approver), default=desk.language)
+        said = texts("limit-reached", most=texts.number(limit.most), day=texts.day(limit.day))
+        body = [blocks.section(f"*{said}*\n{texts.mrkdwn('limit-where', channel=blocks.channel(channel))}")]
+        key = f"limit:{approver}:{limit.day.isoformat()}"
+        try:
+            await desk.backstop.posts.once(
+                key, partial(message, desk, approver, said, body), channel=approver
+            )
+        except Upstream as error:  # the others must still hear of it
+            log.warning("%s not told of the limit: %s", approver, error.reason)
 
     async def _remind(self, request: ActionRequest, approver: str, reminder: str) -> None:
         desk = self._desk
@@ -136,7 +189,9 @@ class Notices:
         async def send() -> tuple[str, str]:
             return await message(desk, request.requested_by, said, body)
 
-        key = f"result:{request.id}" if request.status.is_final else f"unknown:{request.id}:{request.attempt}"
+        key = f"{'result' if request.status.is_final else 'unknown'}:{request.id}"
+        if request.round:
+            key += f":{request.round}"
         await desk.backstop.posts.once(key, send, channel=request.requested_by)
 
 

@@ -6,13 +6,14 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.domain.customer import Subscription, must_be_resumable
+from bot.domain.customer import Customer, Subscription, must_be_resumable
 from bot.domain.people import Right
-from bot.domain.request import Verb, approvals_to_resume
+from bot.domain.request import Verb
 from handlers import asking, ids
-from handlers.asking import Filled, Shown
+from handlers.asking import Blocked, Shown
 from handlers.command import Command
 from handlers.desk import Desk
+from handlers.filled import Filled
 from handlers.views import confirmation
 
 COMMAND = Command(
@@ -26,31 +27,34 @@ COMMAND = Command(
 
 def register(app: AsyncApp, desk: Desk) -> None:
     app.command(COMMAND.name)(partial(asking.open_form, desk, verb=Verb.RESUME))
+    app.action(ids.RESUME_CUSTOMER)(partial(asking.open_prefilled, desk, verb=Verb.RESUME))
+    app.action(ids.RESUME_AGAIN)(partial(asking.ask_again, desk, of=review))
     app.view(ids.RESUME_FORM)(partial(asking.review, desk, of=review))
     app.view(ids.RESUME_CONFIRMATION)(partial(asking.place, desk))
 
 
-async def review(desk: Desk, filled: Filled) -> Shown:
+async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     """Everything the confirmation says, read live. Raises what stands in the way."""
     backstop = desk.backstop
-    customer, subscription = await asking.live(desk, filled)
-    base: Subscription | None = None
-    if subscription.parent_id:
-        _, base = await backstop.customers.live(customer.id, subscription.parent_id)
-    must_be_resumable(subscription, of=customer, base=base)
-    suspension = await backstop.requests.last_suspension(subscription.id)
-    suspended_for = suspension.action.reason if suspension else None
-    rules = backstop.requests.rules
-    what = confirmation.Resumption(
+
+    async def fits(customer: Customer, subscription: Subscription) -> None:
+        base = None
+        if subscription.parent_id and form.is_about_one:
+            _, base = await backstop.customers.live(customer.id, subscription.parent_id)
+        must_be_resumable(subscription, of=customer, base=base)
+
+    customer, subscriptions, left_out = await asking.live(desk, form, fits)
+    suspensions = await backstop.requests.last_suspensions([s.id for s in subscriptions])
+    asked = confirmation.Asking(
         customer=customer,
-        subscription=subscription,
-        reason=filled.reason,
-        note=filled.note,
-        suspension=suspension,
-        approvals_needed=approvals_to_resume(rules.approvals_resume, suspended_for=suspended_for),
-        time_to_live=rules.time_to_live,
-        dry_run=rules.dry_run,
+        subscriptions=subscriptions,
+        reason=form.reason,
+        note=form.note,
+        approvals_needed=await backstop.requests.approvals_needed(Verb.RESUME, [s.id for s in subscriptions]),
+        time_to_live=backstop.requests.rules.time_to_live,
+        dry_run=backstop.requests.rules.dry_run,
         approvals_channel=desk.channels.approvals,
+        left_out=left_out,
     )
-    confirmed = asking.to_confirm(filled, customer, subscription, approvals_needed=what.approvals_needed)
-    return Shown(confirmed, partial(confirmation.resume_confirmation, what))
+    lifted = [suspensions.get(s.id) for s in subscriptions]
+    return Shown(asking.to_confirm(asked), partial(confirmation.resume_confirmation, asked, lifted))

@@ -6,14 +6,23 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.domain.customer import deletion_deadline, must_be_suspendable
+from bot.domain.customer import (
+    Customer,
+    Subscription,
+    SubscriptionKind,
+    SubscriptionStatus,
+    deletion_deadline,
+    must_be_suspendable,
+)
+from bot.domain.errors import CannotBeCancelled
 from bot.domain.people import Right
 from bot.domain.policy import Standing
-from bot.domain.request import Reason, Verb
+from bot.domain.request import Reason, Verb, must_be_cancellable
 from handlers import asking, ids
-from handlers.asking import Filled, Shown
+from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut
 from handlers.desk import Desk
+from handlers.filled import Filled
 from handlers.views import confirmation
 from handlers.views.policy import verdict
 
@@ -36,43 +45,95 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(ids.SUSPEND_CUSTOMER)(
         partial(asking.open_prefilled, desk, verb=Verb.SUSPEND, reason=Reason.NON_PAYMENT)
     )
+    app.action(ids.SUSPEND_AGAIN)(partial(asking.ask_again, desk, of=review))
     app.view(ids.SUSPEND_FORM)(partial(asking.review, desk, of=review))
     app.view(ids.SUSPEND_CONFIRMATION)(partial(asking.place, desk))
 
 
-async def review(desk: Desk, filled: Filled) -> Shown:
+async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     """Everything the confirmation says, read live. Raises what stands in the way."""
-    backstop = desk.backstop
-    customer, subscription = await asking.live(desk, filled)
-    must_be_suspendable(subscription, of=customer)
+    backstop, alone = desk.backstop, form.is_about_one
+    running: list[confirmation.Running] = []
+
+    async def fits(customer: Customer, subscription: Subscription) -> None:
+        must_be_suspendable(subscription, of=customer)
+        found = await _running(desk, subscription)
+        if alone:
+            running.extend(found)
+        else:
+            must_be_suspendable(subscription, of=customer, running=[child.name for child in found])
+
+    customer, found, left_out = await asking.live(desk, form, fits)
+    if running:
+        return _blocked(desk, form, found[0], running)
+    not_before = asking.not_before(desk, form)
+    # What goes along with its base needs no write of its own.
+    chosen = {s.id for s in found}
+    subscriptions = tuple(s for s in found if s.parent_id not in chosen)
+    along = tuple(s.name for s in found if s.parent_id in chosen)
     standing: Standing | None = None
-    if filled.reason is Reason.NON_PAYMENT:
+    if form.reason is Reason.NON_PAYMENT:
         standing = await backstop.digests.standing_of(customer)
-    holds, note = verdict(standing, filled.reason, desk.texts)
-    rules = backstop.requests.rules
-    stage_asks = backstop.policy.suspend_stage.approvals if backstop.policy.suspend_stage else 0
-    by_policy = stage_asks if filled.reason is Reason.NON_PAYMENT else 0
-    what = confirmation.Consequences(
+    holds, note = verdict(standing, form.reason, desk.texts)
+    asked = confirmation.Asking(
         customer=customer,
-        subscription=subscription,
-        reason=filled.reason,
-        note=filled.note,
+        subscriptions=subscriptions,
+        reason=form.reason,
+        note=form.note,
+        approvals_needed=await backstop.requests.approvals_needed(
+            Verb.SUSPEND, [s.id for s in subscriptions], by_policy=_asked_by_policy(desk, form.reason)
+        ),
+        time_to_live=backstop.requests.rules.time_to_live,
+        dry_run=backstop.requests.rules.dry_run,
+        approvals_channel=desk.channels.approvals,
+        left_out=left_out,
+    )
+    begins = not_before.astimezone(backstop.zone).date() if not_before else backstop.digests.today()
+    what = confirmation.Consequences(
         cloud=backstop.cloud,
-        deadline=deletion_deadline(subscription, suspended_on=backstop.digests.today(), cloud=backstop.cloud),
+        deadlines=tuple(
+            deletion_deadline(s, suspended_on=begins, cloud=backstop.cloud) for s in subscriptions
+        ),
         policy_note=note,
         holds=holds,
-        approvals_needed=max(rules.approvals_suspend, by_policy),
-        time_to_live=rules.time_to_live,
-        undo=rules.undo_window * (0 if filled.reason.is_urgent else 1),
-        dry_run=rules.dry_run,
-        approvals_channel=desk.channels.approvals,
+        undo=backstop.requests.rules.undo_window * (0 if form.reason.is_urgent else 1),
+        add_ons=await _add_ons(desk, subscriptions[0]) if alone else along,
+        not_before=not_before,
+        zone=backstop.zone.key,
+        over_limit=backstop.limits.most if len(subscriptions) > backstop.limits.most else None,
     )
     mark = {True: "policy-holds-plain", False: "policy-broken-plain", None: "policy-silent-plain"}[holds]
-    confirmed = asking.to_confirm(
-        filled,
-        customer,
-        subscription,
-        policy_note=desk.texts(mark, note=note),
-        approvals_needed=what.approvals_needed,
-    )
-    return Shown(confirmed, partial(confirmation.suspend_confirmation, what))
+    confirmed = asking.to_confirm(asked, policy_note=desk.texts(mark, note=note), not_before=not_before)
+    return Shown(confirmed, partial(confirmation.suspend_confirmation, asked, what))
+
+
+def _asked_by_policy(desk: Desk, reason: Reason) -> int:
+    stage = desk.backstop.policy.suspend_stage
+    return stage.approvals if stage and reason is Reason.NON_PAYMENT else 0
+
+
+async def _add_ons(desk: Desk, base: Subscription) -> tuple[str, ...] | None:
+    if base.parent_id:
+        return ()
+    found = await desk.backstop.customers.add_ons(base)
+    if found is None:
+        return None
+    return tuple(s.name for s in found if s.status is SubscriptionStatus.ACTIVE)
+
+
+async def _running(desk: Desk, subscription: Subscription) -> list[confirmation.Running]:
+    """What runs in it, if it is an Azure plan."""
+    if subscription.kind is not SubscriptionKind.AZURE_PLAN:
+        return []
+    children = await desk.backstop.customers.azure_children(subscription)
+    return [confirmation.Running(child.id, child.name) for child in children if child.is_active]
+
+
+def _blocked(desk: Desk, form: Filled, plan: Subscription, running: list[confirmation.Running]) -> Blocked:
+    why_not: CannotBeCancelled | None = None
+    try:
+        must_be_cancellable(form.reason, switched_on=desk.backstop.requests.rules.cancels_azure)
+    except CannotBeCancelled as error:
+        why_not = error
+    kept = {"plan": plan.id, "reason": form.reason.value, "note": form.note}
+    return Blocked(partial(confirmation.azure_blocked, plan, running, why_not=why_not), kept)

@@ -14,7 +14,7 @@ from bot.domain.customer import (
     SubscriptionStatus,
 )
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.request import Action, ActionRequest, Reason, RequestId, Verb
+from bot.domain.request import Action, ActionRequest, Outcome, Reason, RequestId, Result, Target, Verb
 
 noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -57,12 +57,32 @@ def an_action(**fields: Any) -> Action:
         "verb": Verb.SUSPEND,
         "customer_id": CONTOSO,
         "customer_name": "Contoso Ltd",
-        "subscription_id": a_subscription().id,
-        "subscription_name": "Microsoft 365 E3",
         "reason": Reason.NON_PAYMENT,
         "note": "",
     }
     return Action(**(given | fields))
+
+
+def a_target(**fields: Any) -> Target:
+    given: dict[str, Any] = {
+        "subscription_id": a_subscription().id,
+        "name": "Microsoft 365 E3",
+        "seen": a_subscription().fingerprint,
+        "ms_request_id": "00000000-0000-4000-8000-000000000001",
+    }
+    return Target(**(given | fields))
+
+
+def targets(count: int) -> list[Target]:
+    """Several subscriptions of one customer."""
+    return [
+        a_target(
+            subscription_id=SubscriptionId(f"aaaaaaaa-bbbb-4ccc-8ddd-{number:012}"),
+            name=f"Product {number}",
+            ms_request_id=f"00000000-0000-4000-8000-{number:012}",
+        )
+        for number in range(1, count + 1)
+    ]
 
 
 def a_request(*, by: Person = ana, at: datetime = noon, **fields: Any) -> ActionRequest:
@@ -71,9 +91,25 @@ def a_request(*, by: Person = ana, at: datetime = noon, **fields: Any) -> Action
         "time_to_live": DAY,
         "approvals_needed": 1,
         "undo": timedelta(0),
-        "seen": a_subscription().fingerprint,
-        "ms_request_id": "00000000-0000-4000-8000-000000000001",
     }
     action = fields.pop("action", None) or an_action()
+    about = fields.pop("targets", None) or [a_target()]
     request_id = RequestId(fields.pop("id", "R-TEST000001"))
-    return ActionRequest.place(request_id, action, by=by, at=at, **(given | fields))
+    return ActionRequest.place(request_id, action, about, by=by, at=at, **(given | fields))
+
+
+def settled(
+    request: ActionRequest, *results: Result, outcome: Outcome | None = None, at: datetime = noon
+) -> ActionRequest:
+    """What came of an executing request: of each target in turn, the last result for all that are left."""
+    for number, target in enumerate(request.targets):
+        result = results[min(number, len(results) - 1)]
+        request = request.settle(target.subscription_id, result, outcome or Outcome(), at=at)
+    return request
+
+
+def came_of(request: ActionRequest) -> Outcome:
+    """What came of a request about one subscription."""
+    (target,) = request.targets
+    assert target.outcome is not None
+    return target.outcome

@@ -71,6 +71,7 @@ def settings_for(
         "partner_center_authority_url": partner_center.authority_url,
         "backstop_approvals_channel": "C0APPROVALS",
         "backstop_overdue_channel": "C0OVERDUE",
+        "backstop_overdue_cron": "0 0 29 2 *",  # at no time of day a test may run at
         "backstop_operators": ("S0BILLING",),
         "backstop_approvers": ("S0APPROVERS",),
         "backstop_undo_window": "PT0S",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -62,12 +62,16 @@ class SubscriptionKind(StrEnum):
     LEGACY_AZURE = "legacy_azure"
     NEW_COMMERCE_SEAT = "new_commerce_seat"
     AZURE_PLAN = "azure_plan"
+    AZURE_SUBSCRIPTION = "azure_subscription"
+    """Inside an Azure plan: it can be cancelled, not suspended."""
     MARKETPLACE = "marketplace"
     SOFTWARE = "software"
     UNKNOWN = "unknown"
 
 
-NOT_SUSPENDABLE = frozenset({SubscriptionKind.MARKETPLACE, SubscriptionKind.SOFTWARE})
+NOT_SUSPENDABLE = frozenset(
+    {SubscriptionKind.MARKETPLACE, SubscriptionKind.SOFTWARE, SubscriptionKind.AZURE_SUBSCRIPTION}
+)
 """Kinds for which Microsoft documents no suspension; for one nobody knows, Microsoft itself has to say no."""
 
 
@@ -137,8 +141,12 @@ def most_urgent_first(countdowns: Iterable[Countdown]) -> tuple[Countdown, ...]:
     return tuple(sorted(countdowns, key=lambda c: (c.deadline is not None, c.deadline or date.min)))
 
 
-def must_be_suspendable(subscription: Subscription, *, of: Customer) -> None:
-    """Raise NotOurCustomer or CannotBeSuspended, with the reason, unless it can be suspended now."""
+def must_be_suspendable(subscription: Subscription, *, of: Customer, running: Sequence[str] = ()) -> None:
+    """Raise NotOurCustomer or CannotBeSuspended, with the reason, unless it can be suspended now.
+
+    `running` are the names of active Azure subscriptions in an Azure plan: with one of them Microsoft refuses
+    (error 900115).
+    """
     if not of.may_be_acted_on:
         raise NotOurCustomer(of.relationship or "none")
     if subscription.status is SubscriptionStatus.SUSPENDED:
@@ -147,6 +155,8 @@ def must_be_suspendable(subscription: Subscription, *, of: Customer) -> None:
         raise CannotBeSuspended("not-active", subscription.status_word)
     if subscription.kind in NOT_SUSPENDABLE:
         raise CannotBeSuspended("kind")
+    if running:
+        raise CannotBeSuspended("azure-active", names=tuple(running))
 
 
 def must_be_resumable(subscription: Subscription, *, of: Customer, base: Subscription | None) -> None:

@@ -74,11 +74,54 @@ class AlreadyWaiting(Refused):
 
 
 @dataclass(eq=False)
+class TooManyAtOnce(Refused):
+    """A request is about `most` subscriptions at the most, and about one at least."""
+
+    n: int
+    most: int
+
+
+@dataclass(eq=False)
+class CannotWait(Refused):
+    """Fraud and misuse are acted on at once, and only a suspension can be put off."""
+
+
+@dataclass(eq=False)
+class NothingToRetry(Refused):
+    """Nothing of it failed, or all that failed has to be asked for anew."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
+class AlreadyLifted(Refused):
+    """The day's limit is lifted already, or this person has said so before."""
+
+    by: str | None = None
+
+
+@dataclass(eq=False)
+class DayOver(Refused):
+    """What was offered for one day is asked for on another."""
+
+    day: str
+
+
+@dataclass(eq=False)
 class CannotBeSuspended(Refused):
     """The kind or status of the subscription does not allow it; `why` is a key, not a sentence."""
 
     why: str
     status: str = ""
+    names: tuple[str, ...] = ()
+    """What stands in the way."""
+
+
+@dataclass(eq=False)
+class CannotBeCancelled(Refused):
+    """An Azure subscription may not be cancelled for this reason, in this state, or here at all; `why` is a key."""
+
+    why: str
 
 
 @dataclass(eq=False)

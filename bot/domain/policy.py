@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
+
 
 class StageAction(StrEnum):
     REMIND = "remind"
@@ -51,6 +53,7 @@ class BillingPolicy:
     minimum: Mapping[str, Decimal]
     """Overdue per currency below which a customer is only listed."""
     max_data_age_hours: int = 26
+    calendar: BusinessCalendar = MONDAY_TO_FRIDAY
     exemptions: tuple[Exemption, ...] = ()
 
     @property

@@ -1,25 +1,34 @@
 """A request: who asked for an action, who decided, what may happen next. Four eyes live here.
 
 pending ──enough approvals──> approved ──claimed──> executing ──┬─> done
-   ├─> denied | withdrawn | expired   └─> withdrawn             ├─> failed     (a definite no)
+   ├─> denied | withdrawn | expired   └─> withdrawn             ├─> failed     (a definite no, for one at least)
                                                                 └─> unknown    (nobody can tell yet)
 unknown ──somebody has it looked into again──> approved
+failed ──somebody has it tried again──> approved
+
+It may be about several subscriptions of one customer: each is a `Target` with a result of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
+from uuid import UUID, uuid5
 
-from bot.domain.customer import CustomerId, SubscriptionId
+from bot.domain.customer import CustomerId, Subscription, SubscriptionId
 from bot.domain.errors import (
     AlreadyApproved,
     AlreadyDecided,
+    CannotBeCancelled,
+    CannotWait,
+    NothingToRetry,
     NotPermitted,
     OwnRequest,
     RequestExpired,
+    TooManyAtOnce,
 )
 from bot.domain.people import Person, PersonId, Right
 
@@ -31,6 +40,13 @@ class Verb(StrEnum):
 
     SUSPEND = "suspend"
     RESUME = "resume"
+    CANCEL_AZURE = "cancel-azure"
+    """Shut an Azure subscription inside an Azure plan down, because somebody else has taken it over."""
+
+    @property
+    def least_approvals(self) -> int:
+        """Whatever the settings say: there is no way back from a cancellation through the API."""
+        return 2 if self is Verb.CANCEL_AZURE else 0
 
 
 class Reason(StrEnum):
@@ -45,15 +61,17 @@ class Reason(StrEnum):
         return self in (Reason.FRAUD, Reason.MISUSE)
 
 
+MOST_TARGETS = 100
+"""So many subscriptions one request may be about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do to one subscription. The names are those shown to the person who confirmed."""
+    """One thing to do for one customer, and why. The name is the one shown to the person who confirmed."""
 
     verb: Verb
     customer_id: CustomerId
     customer_name: str
-    subscription_id: SubscriptionId
-    subscription_name: str
     reason: Reason
     note: str = ""
 
@@ -62,14 +80,30 @@ class Action:
         """Only a suspension that is not urgent waits: whoever gets access back should not have to."""
         return self.verb is Verb.SUSPEND and not self.reason.is_urgent
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether it may be asked for at a later time."""
+        return self.waits_to_be_undone
 
-def approvals_to_resume(asked_for: int, *, suspended_for: Reason | None) -> int:
+
+def approvals_to_resume(asked_for: int, *, suspended_for: Collection[Reason]) -> int:
     """How many approvals a resumption needs: at least one when fraud or misuse is to be lifted.
 
-    `suspended_for` is None where Backstop did not suspend it, and so does not know.
+    `suspended_for` has nothing of what Backstop did not suspend, and so does not know.
     """
-    urgent = suspended_for is not None and suspended_for.is_urgent
-    return max(asked_for, 1 if urgent else 0)
+    return max(asked_for, 1 if any(reason.is_urgent for reason in suspended_for) else 0)
+
+
+def must_be_cancellable(reason: Reason, *, switched_on: bool = True) -> None:
+    """Raise CannotBeCancelled unless an Azure subscription may be cancelled for that reason.
+
+    Microsoft takes no reason but `compromise` (else error 900307), so nothing else may be meant.
+    learn.microsoft.com/partner-center/developer/cancel-an-azure-subscription
+    """
+    if not switched_on:
+        raise CannotBeCancelled("switched-off")
+    if not reason.is_urgent:
+        raise CannotBeCancelled("only-compromise")
 
 
 class Status(StrEnum):
@@ -134,6 +168,80 @@ class Outcome:
     """The key of the error's words; empty when it went well."""
     reason: str = ""
     correlation_id: str = ""
+    deletes_on: date | None = None
+    """Of a suspension: the day after which the data is gone; None where nobody knows."""
+
+
+CHANGED_SINCE_CONFIRMED = "changed-since-confirmed"
+"""The reason of an outcome where nothing was done: what was confirmed is not what is there now."""
+
+
+class Result(StrEnum):
+    """What became of one target."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One subscription in a request: as it was confirmed, and what came of it."""
+
+    subscription_id: SubscriptionId
+    name: str
+    """As it was shown to the person who confirmed."""
+    seen: str
+    """Its fingerprint as it was confirmed."""
+    ms_request_id: str
+    """The `MS-RequestId` of the write, the same however often it must be sent."""
+    parent_id: SubscriptionId | None = None
+    """The subscription an add-on belongs to, or the plan an Azure subscription is in."""
+    result: Result = Result.OPEN
+    outcome: Outcome | None = None
+    """While open: what Microsoft accepted and does not show yet."""
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def must_be_confirmed_again(self) -> bool:
+        return self.outcome is not None and self.outcome.reason == CHANGED_SINCE_CONFIRMED
+
+    @property
+    def may_be_retried(self) -> bool:
+        return self.result is Result.FAILED and not self.must_be_confirmed_again
+
+    @property
+    def was_accepted(self) -> bool:
+        """Microsoft said yes, and only the effect is still to be seen."""
+        return self.outcome is not None and self.outcome.changed and not self.outcome.confirmed
+
+    def again(self) -> Target:
+        """As before it was tried. A definite answer has used the request id up; the next follows from it, so
+        that whoever repeats the retry repeats the same write.
+        learn.microsoft.com/partner-center/developer/test-and-debug
+        """
+        following = str(uuid5(UUID(self.ms_request_id), "retry"))
+        return replace(
+            self,
+            ms_request_id=following,
+            result=Result.OPEN,
+            outcome=None,
+            begun_at=None,
+            ended_at=None,
+        )
+
+
+def target_of(subscription: Subscription, *, ms_request_id: str) -> Target:
+    """The subscription as it is confirmed now."""
+    return Target(
+        subscription_id=subscription.id,
+        name=subscription.name,
+        seen=subscription.fingerprint,
+        ms_request_id=ms_request_id,
+        parent_id=subscription.parent_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +250,19 @@ class ActionRequest:
 
     id: RequestId
     action: Action
+    targets: tuple[Target, ...]
+    """At least one; no subscription twice."""
     status: Status
     requested_by: PersonId
     placed_at: datetime
     expires_at: datetime
     approvals_needed: int
-    seen: str
-    """Fingerprint of the subscription as it was confirmed."""
-    ms_request_id: str
-    """The `MS-RequestId` of the write, the same however often it must be sent."""
     policy_note: str = ""
     """Which rule of the billing policy held or was broken when it was confirmed."""
     undo: timedelta = timedelta(0)
     """How long an approved request waits before it acts."""
+    not_before: datetime | None = None
+    """Asked for at a certain time; however early it is approved, it waits until then."""
     decisions: tuple[Decision, ...] = ()
     acts_at: datetime | None = None
     """Set once approved: not before this moment."""
@@ -163,12 +271,14 @@ class ActionRequest:
     closed_by: PersonId | None = None
     """Who withdrew it."""
     closed_at: datetime | None = None
+    round: int = 0
+    """How often somebody had it looked into, or tried, again."""
     attempt: int = 0
+    """Of this round."""
     lease_until: datetime | None = None
     """While executing: until then nobody else may take it over."""
     holder: str = ""
     """The worker that holds the lease, or held it last."""
-    outcome: Outcome | None = None
     version: int = 0
     """Grows with every save; a save on an older version is refused by the store."""
     dry_run: bool = field(default=False)
@@ -179,34 +289,43 @@ class ActionRequest:
         cls,
         request_id: RequestId,
         action: Action,
+        targets: Sequence[Target],
         *,
         by: Person,
         at: datetime,
         time_to_live: timedelta,
         approvals_needed: int,
         undo: timedelta,
-        seen: str,
-        ms_request_id: str,
+        not_before: datetime | None = None,
         policy_note: str = "",
         dry_run: bool = False,
     ) -> ActionRequest:
-        """A new request. One that needs no approval is approved at once."""
+        """A new request. One that needs no approval is approved at once.
+
+        Raises TooManyAtOnce, CannotWait where something urgent is put off, and CannotBeCancelled.
+        """
         by.must(Right.OPERATE)
+        if not 1 <= len({t.subscription_id for t in targets}) == len(targets) <= MOST_TARGETS:
+            raise TooManyAtOnce(len(targets), MOST_TARGETS)
+        if not_before and not action.may_wait:
+            raise CannotWait
+        if action.verb is Verb.CANCEL_AZURE:
+            must_be_cancellable(action.reason)
         request = cls(
             id=request_id,
             action=action,
+            targets=tuple(targets),
             status=Status.PENDING,
             requested_by=by.id,
             placed_at=at,
             expires_at=at + time_to_live,
-            approvals_needed=approvals_needed,
-            seen=seen,
-            ms_request_id=ms_request_id,
+            approvals_needed=max(approvals_needed, action.verb.least_approvals),
             policy_note=policy_note,
             undo=undo if action.waits_to_be_undone else timedelta(0),
+            not_before=not_before,
             dry_run=dry_run,
         )
-        return request._approved(at) if approvals_needed <= 0 else request
+        return request._approved(at) if request.approvals_needed <= 0 else request
 
     def approve(self, *, by: Person, at: datetime) -> ActionRequest:
         """Add one approval; enough of them, from different people, make the request ready to run."""
@@ -242,11 +361,50 @@ class ActionRequest:
 
     def look_again(self, *, by: Person, at: datetime) -> ActionRequest:
         """The requester or an approver has an open outcome looked into once more; it stays approved as it was."""
-        if by.id != self.requested_by and Right.APPROVE not in by.rights:
-            raise NotPermitted(Right.APPROVE)
+        self._must_have_a_say(by)
         if self.status is not Status.UNKNOWN:
             raise self._already_decided()
-        return replace(self, status=Status.APPROVED, acts_at=at, outcome=None, closed_at=None)
+        # What Microsoft accepted is only looked at; the write keeps its id, so that a repeat stays harmless.
+        reopened = tuple(
+            replace(t, result=Result.OPEN, ended_at=None, outcome=t.outcome if t.was_accepted else None)
+            if t.result is Result.UNKNOWN
+            else t
+            for t in self.targets
+        )
+        return replace(
+            self,
+            targets=reopened,
+            status=Status.APPROVED,
+            acts_at=at,
+            attempt=0,
+            round=self.round + 1,
+            closed_at=None,
+        )
+
+    def retry(self, *, by: Person, at: datetime) -> ActionRequest:
+        """The requester or an approver has what failed tried again; what was approved stays approved.
+
+        Not after another time to live: what was true then may not be now. And not where the subscription
+        changed since it was confirmed: that has to be asked for anew.
+        """
+        self._must_have_a_say(by)
+        if self.status is not Status.FAILED or self.closed_at is None:
+            raise self._already_decided()
+        until = self.closed_at + (self.expires_at - self.placed_at)
+        if at >= until:
+            raise RequestExpired(self.id, until)
+        if not any(t.may_be_retried for t in self.targets):
+            raise NothingToRetry(self.id)
+        targets = tuple(t.again() if t.may_be_retried else t for t in self.targets)
+        return replace(
+            self,
+            targets=targets,
+            status=Status.APPROVED,
+            acts_at=at,
+            attempt=0,
+            round=self.round + 1,
+            closed_at=None,
+        )
 
     def expire(self, *, at: datetime) -> ActionRequest:
         """Nobody decided in time."""
@@ -275,6 +433,7 @@ class ActionRequest:
             raise self._already_decided()
         return replace(
             self,
+            targets=tuple(replace(t, begun_at=t.begun_at or at) for t in self.targets),
             status=Status.EXECUTING,
             attempt=self.attempt + 1,
             lease_until=at + lease,
@@ -288,16 +447,70 @@ class ActionRequest:
             raise self._already_decided()
         return replace(self, acts_at=until, over_daily_limit=True)
 
+    def go_on(self, *, at: datetime) -> ActionRequest:
+        """Wait for the daily limit no longer: it was lifted. The request was due before it had to wait."""
+        if self.status is not Status.APPROVED or not self.over_daily_limit:
+            raise self._already_decided()
+        return replace(self, acts_at=at, over_daily_limit=False)
+
     def wait(self, *, until: datetime) -> ActionRequest:
         """Stay executing, and let nobody take over before that moment."""
         if self.status is not Status.EXECUTING:
             raise self._already_decided()
         return replace(self, lease_until=until)
 
-    def finish(self, outcome: Outcome, *, status: Status, at: datetime) -> ActionRequest:
-        if self.status not in (Status.EXECUTING, Status.UNKNOWN):
+    def settle(
+        self, subscription: SubscriptionId, result: Result, outcome: Outcome, *, at: datetime
+    ) -> ActionRequest:
+        """Write down what came of one target; the last one ends the request.
+
+        With `Result.OPEN`: Microsoft accepted it, and it does not show yet. What is settled stays as it is.
+        """
+        if self.status is not Status.EXECUTING:
             raise self._already_decided()
-        return replace(self, status=status, outcome=outcome, lease_until=None, closed_at=at)
+        ended = None if result is Result.OPEN else at
+        targets = tuple(
+            replace(t, result=result, outcome=outcome, ended_at=ended)
+            if t.subscription_id == subscription and t.result is Result.OPEN
+            else t
+            for t in self.targets
+        )
+        settled = replace(self, targets=targets)
+        if settled.open_targets:
+            return settled
+        results = {t.result for t in targets}
+        status = (
+            Status.UNKNOWN
+            if Result.UNKNOWN in results
+            else Status.FAILED
+            if Result.FAILED in results
+            else Status.DONE
+        )
+        return replace(settled, status=status, lease_until=None, closed_at=at)
+
+    @property
+    def open_targets(self) -> tuple[Target, ...]:
+        return tuple(t for t in self.targets if t.result is Result.OPEN)
+
+    @property
+    def waves(self) -> tuple[tuple[Target, ...], ...]:
+        """The open targets in the order in which they must be acted on: a base before its add-ons.
+
+        Microsoft resumes no add-on before its base (error 27009) and suspends it along with its base.
+        """
+        ours = {t.subscription_id for t in self.targets}
+        first = tuple(t for t in self.open_targets if t.parent_id not in ours)
+        then = tuple(t for t in self.open_targets if t.parent_id in ours)
+        return tuple(wave for wave in (first, then) if wave)
+
+    @property
+    def must_be_confirmed_again(self) -> bool:
+        """Something was left alone because it is no longer what was confirmed."""
+        return self.status is Status.FAILED and any(t.must_be_confirmed_again for t in self.targets)
+
+    @property
+    def may_be_retried(self) -> bool:
+        return self.status is Status.FAILED and any(t.may_be_retried for t in self.targets)
 
     @property
     def approvals(self) -> tuple[Decision, ...]:
@@ -308,7 +521,14 @@ class ActionRequest:
         return next((d for d in self.decisions if d.verdict is Verdict.DENY), None)
 
     def _approved(self, at: datetime) -> ActionRequest:
-        return replace(self, status=Status.APPROVED, acts_at=at + self.undo)
+        acts_at = max(at + self.undo, self.not_before or at)
+        return replace(self, status=Status.APPROVED, acts_at=acts_at)
+
+    def _must_have_a_say(self, by: Person) -> None:
+        """Raise NotPermitted unless it is the requester, who still may ask, or an approver."""
+        if by.id == self.requested_by and Right.OPERATE in by.rights:
+            return
+        by.must(Right.APPROVE)
 
     def _must_be_decidable(self, *, by: Person, at: datetime) -> None:
         by.must(Right.APPROVE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from bot.domain.customer import Cloud
 from bot.domain.policy import BillingPolicy
@@ -12,6 +13,7 @@ from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.execution import Execution
 from bot.services.intake import Receivables
+from bot.services.limits import Limits
 from bot.services.posts import Posts
 from bot.services.requests import Requests
 
@@ -22,10 +24,13 @@ class Backstop:
 
     requests: Requests
     execution: Execution
+    limits: Limits
     customers: Customers
     digests: Digests
     receivables: Receivables
     posts: Posts
     policy: BillingPolicy
     cloud: Cloud
+    zone: ZoneInfo
+    """The partner's time zone: of business days, and of whatever is asked for at a certain time."""
     now: Callable[[], datetime]

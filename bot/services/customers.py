@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bot.domain.audit import AuditTag
 from bot.domain.customer import TENANT_ID, Customer, CustomerId, Subscription, SubscriptionId
 from bot.domain.errors import NotFound, Upstream
-from bot.partner_center.client import PartnerCenter
+from bot.partner_center.client import AzureEntitlement, PartnerCenter
 from bot.store import Store
 
 MIRROR = "mirror"
@@ -122,6 +122,31 @@ class Customers:
         async with self._store.begin() as tx:
             await tx.mirror.put_subscription(subscription, at=self._now())
         return customer, subscription
+
+    async def live_all(self, customer_id: CustomerId) -> tuple[Customer, tuple[Subscription, ...]]:
+        """The customer and all subscriptions as Partner Center has them this moment. Raises NotFound or Upstream."""
+        customer, found = await asyncio.gather(
+            self._partner_center.customer(customer_id), self._partner_center.subscriptions(customer_id)
+        )
+        async with self._store.begin() as tx:
+            await tx.mirror.put_subscriptions(customer_id, found, at=self._now())
+        return customer, tuple(found)
+
+    async def add_ons(self, base: Subscription) -> tuple[Subscription, ...] | None:
+        """What is suspended along with it, live; None when that cannot be read."""
+        try:
+            return tuple(await self._partner_center.add_ons(base.customer_id, base.id))
+        except (Upstream, NotFound) as error:
+            log.warning("add-ons of %s: %s", base.id, error.code)
+            return None
+
+    async def azure_children(self, plan: Subscription) -> tuple[AzureEntitlement, ...]:
+        """The Azure subscriptions in an Azure plan, live. Raises NotFound or Upstream."""
+        return tuple(await self._partner_center.azure_children(plan.customer_id, plan.id))
+
+    async def azure_child(self, plan: Subscription, child: SubscriptionId) -> AzureEntitlement:
+        """One of them, live. Raises NotFound or Upstream."""
+        return await self._partner_center.azure_child(plan.customer_id, plan.id, child)
 
     async def refresh(self, *, progress: Callable[[int, int], None] | None = None) -> MirrorState:
         """Read every customer and subscription again.

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
-from bot.domain.customer import SubscriptionStatus
+from bot.domain.customer import Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Throttled, Unavailable, Upstream
-from bot.domain.request import ActionRequest, Outcome, Status, Verb
-from bot.partner_center.client import PartnerCenter, Written
+from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target, Verb
+from bot.partner_center.client import PartnerCenter
 from bot.services import jobs
+from bot.services.limits import Limits
 from bot.store import Store, Tx
 
 LEASE = timedelta(seconds=45)
@@ -25,6 +27,15 @@ TOTAL_SECONDS = 150.0
 RETRY_AFTER = timedelta(seconds=30)
 TRIES = 20
 """So often an outcome that is open is looked into again before a person has to."""
+LOOKS = 40
+"""As TRIES, for what Microsoft accepted: an Azure subscription takes about ten minutes to go down."""
+AT_ONCE = 8
+"""Subscriptions of one request acted on at the same time; the client of Partner Center has its own limit."""
+PROGRESS_AFTER = timedelta(seconds=2)
+"""Slack takes about one message a second in a channel: a card shows progress no oftener."""
+
+Deadline = Callable[[Subscription, date | None], date | None]
+"""The day after which the data of a subscription is deleted that was suspended on that day (None: nobody knows)."""
 
 _WANTED = {Verb.SUSPEND: SubscriptionStatus.SUSPENDED, Verb.RESUME: SubscriptionStatus.ACTIVE}
 
@@ -38,16 +49,16 @@ class Execution:
         courier: Courier,
         partner_center: PartnerCenter,
         *,
-        zone: ZoneInfo,
-        daily_limit: int,
+        limits: Limits,
+        deadline: Deadline,
         now: Callable[[], datetime],
         retry_after: timedelta = RETRY_AFTER,
     ) -> None:
         self._store = store
         self._courier = courier
         self._partner_center = partner_center
-        self._zone = zone
-        self._daily_limit = daily_limit
+        self._limits = limits
+        self._deadline = deadline
         self._now = now
         self._holder = ""
         self._retry_after = retry_after
@@ -55,28 +66,21 @@ class Execution:
     async def run(self, request_id: str) -> None:
         """Act on an approved request, once; of several workers that try, one gets to.
 
-        Run again after a crash it looks at the subscription first: what already is as wanted is done, and
+        Run again after a crash it looks at each subscription first: what already is as wanted is done, and
         a write that must be repeated carries the same `MS-RequestId`.
         """
         request = await self._claim(request_id)
         if request is None:
             return
         alive = asyncio.create_task(self._stay_alive(request.id))
+        attempt = _Attempt(request, shown_at=self._now())
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
-                outcome = await self._act(request)
-        except Unavailable as error:
-            await self._again(request, error)
-        except TimeoutError:
-            await self._again(request, Unavailable(reason="timeout"))
-        except NotFound as error:
-            await self._finish(request, Outcome(confirmed=False, error=error.code), Status.FAILED)
-        except Upstream as error:
-            await self._finish(request, _failure(error), Status.FAILED)
-        else:
-            await self._finish(request, outcome, Status.DONE)
+            for wave in request.waves:
+                await asyncio.gather(*(self._act(attempt, target) for target in wave))
         finally:
             alive.cancel()
+        if attempt.left:
+            await self._again(attempt)
 
     async def begin(self, worker: str) -> None:
         """Work under this name, and take up again what was under way when its last bearer died.
@@ -96,32 +100,77 @@ class Execution:
             async with self._store.begin() as tx:
                 await tx.requests.renew(request_id, holder=self._holder, until=self._now() + LEASE)
 
-    async def _act(self, request: ActionRequest) -> Outcome:
-        action = request.action
-        await self._must_be_as_confirmed(request)
+    async def _act(self, attempt: _Attempt, target: Target) -> None:
+        """Act on one target, and write down what came of it; what is left open is for the next attempt."""
+        async with attempt.slots:
+            try:
+                async with asyncio.timeout(TOTAL_SECONDS):
+                    outcome = await self._outcome(attempt, target)
+            except Unavailable as error:
+                attempt.left[target.subscription_id] = error
+            except TimeoutError:
+                attempt.left[target.subscription_id] = Unavailable(reason="timeout")
+            except NotFound as error:
+                outcome = Outcome(confirmed=False, error=error.code)
+                await self._settle(attempt, target, Result.FAILED, outcome)
+            except Upstream as error:
+                await self._settle(attempt, target, Result.FAILED, _failure(error))
+            else:
+                await self._settle(attempt, target, Result.DONE, outcome)
+
+    async def _outcome(self, attempt: _Attempt, target: Target) -> Outcome:
+        request = attempt.request
+        if request.action.verb is Verb.CANCEL_AZURE:
+            return await self._cancelled(attempt, target)
+        customer, subscription = request.action.customer_id, target.subscription_id
+        await self._must_be_as_confirmed(request, target)
         if request.dry_run:
             return Outcome(dry_run=True)
-        write = self._partner_center.suspend if action.verb is Verb.SUSPEND else self._partner_center.resume
-        written: Written = await write(
-            action.customer_id, action.subscription_id, ms_request_id=UUID(request.ms_request_id)
-        )
+        suspends = request.action.verb is Verb.SUSPEND
+        write = self._partner_center.suspend if suspends else self._partner_center.resume
+        written = await write(customer, subscription, ms_request_id=UUID(target.ms_request_id))
         async with self._store.begin() as tx:
             await tx.mirror.put_subscription(written.subscription, at=self._now())
+        changed = written.changed or request.attempt > 1
+        since = self._limits.day() if changed else None
         return Outcome(
-            changed=written.changed or request.attempt > 1,
+            changed=changed,
             confirmed=written.confirmed,
             correlation_id=written.correlation_id,
+            deletes_on=self._deadline(written.subscription, since) if suspends else None,
         )
 
-    async def _must_be_as_confirmed(self, request: ActionRequest) -> None:
+    async def _cancelled(self, attempt: _Attempt, target: Target) -> Outcome:
+        """Have an Azure subscription cancelled. What Microsoft accepted is only looked at from then on."""
+        request, plan = attempt.request, target.parent_id or SubscriptionId("")
+        if request.dry_run:
+            return Outcome(dry_run=True)
+        customer, child = request.action.customer_id, target.subscription_id
+        if target.was_accepted and target.outcome:
+            found = await self._partner_center.azure_child(customer, plan, child)
+            took, accepted = not found.is_active, target.outcome
+        else:
+            written = await self._partner_center.cancel_azure(
+                customer, plan, child, ms_request_id=UUID(target.ms_request_id)
+            )
+            changed = written.sent or request.attempt > 1
+            took = written.took
+            accepted = Outcome(changed=changed, confirmed=False, correlation_id=written.correlation_id)
+            if not took:
+                await self._settle(attempt, target, Result.OPEN, accepted)
+        if not took:
+            raise NotReady(reason="accepted", correlation_id=accepted.correlation_id)
+        return replace(accepted, confirmed=True)
+
+    async def _must_be_as_confirmed(self, request: ActionRequest, target: Target) -> None:
         """Raise Conflict when status, quantity or term are not those that were shown when it was confirmed.
 
         What already is as wanted may pass: there is nothing left to do, or we did it before we died.
         """
         action = request.action
-        found = await self._partner_center.subscription(action.customer_id, action.subscription_id)
-        if found.status is not _WANTED[action.verb] and found.fingerprint != request.seen:
-            raise Conflict(reason="changed-since-confirmed")
+        found = await self._partner_center.subscription(action.customer_id, target.subscription_id)
+        if found.status is not _WANTED[action.verb] and found.fingerprint != target.seen:
+            raise Conflict(reason=CHANGED_SINCE_CONFIRMED)
 
     async def _claim(self, request_id: str) -> ActionRequest | None:
         at = self._now()
@@ -131,70 +180,115 @@ class Execution:
                 claimed = request.claim(at=at, lease=LEASE, holder=self._holder)
             except AlreadyDecided:
                 return None  # cancelled, not due yet, or somebody else is at it
-            if request.attempt == 0 and await self._limit_reached(tx, request):
-                await self._postpone(tx, request)
+            if await self._must_wait(tx, request):
                 return None
             await tx.requests.save(claimed)
             await tx.audit.append(AuditTag.REQUEST_STARTED, request.id, attempt=claimed.attempt)
+            if len(claimed.targets) > 1:
+                await self._courier.send(tx.connection, jobs.show_request(claimed))
             return await tx.requests.get(request_id)
 
-    async def _limit_reached(self, tx: Tx, request: ActionRequest) -> bool:
-        if request.action.verb is not Verb.SUSPEND or request.dry_run:
+    async def _must_wait(self, tx: Tx, request: ActionRequest) -> bool:
+        """Whether the daily limit holds it back; it is then put off until the next day."""
+        fresh = [target for target in request.open_targets if target.begun_at is None]
+        if request.action.verb is not Verb.SUSPEND or request.dry_run or not fresh:
             return False
-        begun = await tx.requests.suspended_since(_midnight(self._now(), self._zone))
-        return begun >= self._daily_limit
-
-    async def _postpone(self, tx: Tx, request: ActionRequest) -> None:
-        """The circuit breaker: whatever went wrong, it goes wrong for so many customers a day at most."""
-        at = self._now()
-        waiting = request.postpone(until=_midnight(at, self._zone) + timedelta(days=1))
+        limit = await self._limits.within(tx)
+        if limit.allows(len(fresh)):
+            return False
+        waiting = request.postpone(until=self._limits.tomorrow())
         await tx.requests.save(waiting)
-        await tx.audit.append(AuditTag.REQUEST_POSTPONED, request.id, limit=self._daily_limit)
-        delay = (_midnight(at, self._zone) + timedelta(days=1) - at).total_seconds()
+        await tx.audit.append(AuditTag.REQUEST_POSTPONED, request.id, limit=limit.most, begun=limit.begun)
+        delay = (self._limits.tomorrow() - self._now()).total_seconds()
         await self._courier.send(tx.connection, jobs.execute(waiting, delay=delay))
         await self._courier.send(tx.connection, jobs.show_request(waiting))
+        await self._courier.send(tx.connection, jobs.show_limit(limit.day))
+        return True
 
-    async def _finish(self, request: ActionRequest, outcome: Outcome, status: Status) -> None:
+    async def _settle(self, attempt: _Attempt, target: Target, result: Result, outcome: Outcome) -> None:
+        at = self._now()
         async with self._store.begin() as tx:
-            finished = (await tx.requests.get(request.id)).finish(outcome, status=status, at=self._now())
-            await tx.requests.save(finished)
-            await tx.audit.append(
-                AuditTag.REQUEST_FINISHED,
-                request.id,
-                status=status.value,
-                changed=outcome.changed,
-                confirmed=outcome.confirmed,
-                dry_run=outcome.dry_run,
-                error=outcome.error,
-                reason=outcome.reason,
-                correlation_id=outcome.correlation_id,
-            )
-            await self._courier.send(tx.connection, jobs.show_request(finished))
-            await self._courier.send(tx.connection, jobs.tell_result(finished))
+            request = await tx.requests.get(attempt.request.id)
+            settled = request.settle(target.subscription_id, result, outcome, at=at)
+            await tx.requests.save(settled)
+            await self._write_down(tx, settled, target, result, outcome)
+            if settled.status is not Status.EXECUTING:
+                await self._tell(tx, settled)
+            elif at - attempt.shown_at >= PROGRESS_AFTER:
+                attempt.shown_at = at
+                await self._courier.send(tx.connection, jobs.show_request(settled))
 
-    async def _again(self, request: ActionRequest, error: Unavailable) -> None:
-        """Try once more after a while; after many tries stop, and say what is known.
+    async def _write_down(
+        self, tx: Tx, request: ActionRequest, target: Target, result: Result, outcome: Outcome
+    ) -> None:
+        facts: dict[str, Any] = {
+            "subscription": target.subscription_id,
+            "changed": outcome.changed,
+            "confirmed": outcome.confirmed,
+            "dry_run": outcome.dry_run,
+            "error": outcome.error,
+            "reason": outcome.reason,
+            "correlation_id": outcome.correlation_id,
+        }
+        if len(request.targets) > 1:
+            await tx.audit.append(AuditTag.REQUEST_TARGET_SETTLED, request.id, result=result.value, **facts)
+            facts = {name: sum(t.result is r for t in request.targets) for name, r in _COUNTED.items()}
+        if request.status is not Status.EXECUTING:
+            await tx.audit.append(AuditTag.REQUEST_FINISHED, request.id, status=request.status.value, **facts)
+
+    async def _tell(self, tx: Tx, request: ActionRequest) -> None:
+        await self._courier.send(tx.connection, jobs.show_request(request))
+        await self._courier.send(tx.connection, jobs.tell_result(request))
+
+    async def _again(self, attempt: _Attempt) -> None:
+        """Try what is left once more after a while; after many tries stop, and say what is known.
 
         Microsoft's "not now" means that nothing was done. Silence means that nobody can tell: a person decides.
         """
-        log.warning("%s, attempt %d: %s %s", request.id, request.attempt, error.code, error.reason)
-        if request.attempt >= TRIES:
-            refused = isinstance(error, NotReady | Throttled)
-            await self._finish(request, _failure(error), Status.FAILED if refused else Status.UNKNOWN)
-            return
+        request = attempt.request
+        for subscription, error in attempt.left.items():
+            log.warning(
+                "%s, %s, attempt %d: %s %s",
+                request.id,
+                subscription,
+                request.attempt,
+                error.code,
+                error.reason,
+            )
+        async with self._store.read() as tx:
+            targets = (await tx.requests.get(request.id, to_change=False)).open_targets
+        for target in targets:
+            error = attempt.left.get(target.subscription_id, _SILENCE)
+            if request.attempt >= (LOOKS if target.was_accepted else TRIES):
+                refused = isinstance(error, NotReady | Throttled) and not target.was_accepted
+                outcome = replace(_failure(error), changed=target.was_accepted)
+                await self._settle(attempt, target, Result.FAILED if refused else Result.UNKNOWN, outcome)
         async with self._store.begin() as tx:
-            waiting = (await tx.requests.get(request.id)).wait(until=self._now() + self._retry_after)
+            current = await tx.requests.get(request.id)
+            if current.status is not Status.EXECUTING:
+                return
+            waiting = current.wait(until=self._now() + self._retry_after)
             await tx.requests.save(waiting)
             delay = self._retry_after.total_seconds() + 0.1
             await self._courier.send(tx.connection, jobs.execute(waiting, delay=delay))
             await self._courier.send(tx.connection, jobs.show_request(waiting))
 
 
+@dataclass
+class _Attempt:
+    """One worker's go at a request, and what it leaves open."""
+
+    request: ActionRequest
+    shown_at: datetime
+    left: dict[str, Unavailable] = field(default_factory=dict)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+
+_SILENCE = Unavailable(reason="timeout")
+_COUNTED = {"done": Result.DONE, "failed": Result.FAILED, "unknown": Result.UNKNOWN}
+
+
 def _failure(error: Upstream) -> Outcome:
     return Outcome(
         confirmed=False, error=error.code, reason=error.reason, correlation_id=error.correlation_id
     )
-
-
-def _midnight(at: datetime, zone: ZoneInfo) -> datetime:
-    return at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

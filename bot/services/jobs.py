@@ -12,6 +12,7 @@ EXECUTE = "execute"
 SHOW_REQUEST = "show_request"
 TELL_RESULT = "tell_result"
 REMIND = "remind"
+SHOW_LIMIT = "show_limit"
 POST_OVERDUE = "post_overdue"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
@@ -48,6 +49,11 @@ def remind(request: ActionRequest, reminder: Reminder) -> Job:
         id=f"remind:{request.id}:{reminder}",
         args={"request_id": request.id, "reminder": reminder.value},
     )
+
+
+def show_limit(day: date) -> Job:
+    """Tell the approvers that the daily limit holds requests back, or show what became of it."""
+    return Job(SHOW_LIMIT, id=f"limit:{day.isoformat()}:{uuid4().hex[:8]}", args={"day": day.isoformat()})
 
 
 def post_overdue(day: date, *, slot: datetime | None = None, again: int = 0) -> Job:

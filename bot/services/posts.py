@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from bot.domain.errors import Throttled, Unavailable, Upstream
 from bot.store import Store
@@ -46,16 +45,14 @@ class Posts:
         async with self._store.read() as tx:
             return await tx.posts.latest(prefix)
 
-    async def once(
-        self, key: str, send: Send, *, channel: str, content: dict[str, Any] | None = None
-    ) -> bool:
+    async def once(self, key: str, send: Send, *, channel: str) -> bool:
         """Post what must never be posted twice; False when somebody has, or may have.
 
         It is claimed first. When the process dies between claim and answer nobody knows whether it was posted, and
         it is not tried again; when Slack says no, the claim is given back.
         """
         async with self._store.begin() as tx:
-            if not await tx.posts.claim(key, channel=channel, at=self._now(), content=content):
+            if not await tx.posts.claim(key, channel=channel, at=self._now()):
                 return False
         await self._send(key, send)
         return True

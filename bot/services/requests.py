@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
+
+from pydantic import TypeAdapter
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import AlreadyWaiting, BackstopError, NotFound
 from bot.domain.people import Person
-from bot.domain.request import Action, ActionRequest, Reason, RequestId, Status, Verb
+from bot.domain.request import (
+    Action,
+    ActionRequest,
+    Reason,
+    RequestId,
+    Status,
+    Target,
+    Verb,
+    approvals_to_resume,
+    must_be_cancellable,
+)
 from bot.services import jobs
 from bot.store import Store, Tx, drafts
 from bot.store.drafts import Draft
@@ -36,21 +48,35 @@ class Rules:
     time_to_live: timedelta = timedelta(hours=24)
     undo_window: timedelta = timedelta(minutes=2)
     dry_run: bool = False
+    cancels_azure: bool = False
+    """Whether an Azure subscription may be cancelled at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedSubscription:
+    """A subscription as the confirmation showed it; `seen` is its fingerprint."""
+
+    id: SubscriptionId
+    name: str
+    seen: str
+    parent_id: SubscriptionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
     """What the confirmation showed; a request is placed from this and nothing else."""
 
-    customer_id: str
+    customer_id: CustomerId
     customer_name: str
-    subscription_id: str
-    subscription_name: str
-    reason: str
+    subscriptions: tuple[ConfirmedSubscription, ...]
+    reason: Reason
     note: str
-    seen: str
     policy_note: str
     approvals_needed: int
+    not_before: datetime | None = None
+
+
+_CONFIRMED = TypeAdapter(Confirmed)
 
 
 class Requests:
@@ -95,9 +121,17 @@ class Requests:
             await tx.drafts.save(draft)
         return draft
 
-    async def confirmable(self, draft_id: str, confirmed: dict[str, Any], *, by: Person) -> Draft:
+    async def confirmable(self, draft_id: str, confirmed: Confirmed, *, by: Person) -> Draft:
         """Keep what the confirmation is going to show, before it is shown."""
-        return await self.change_draft(draft_id, by=by, confirmed=confirmed)
+        kept = _CONFIRMED.dump_python(confirmed, mode="json")
+        return await self.change_draft(draft_id, by=by, confirmed=kept)
+
+    async def approvals_needed(
+        self, verb: Verb, subscriptions: Collection[SubscriptionId], *, by_policy: int = 0
+    ) -> int:
+        """How many approvals a request would need now; `by_policy` is what the billing policy asks for."""
+        async with self._store.read() as tx:
+            return await self._approvals_needed(tx, verb, subscriptions, by_policy=by_policy)
 
     async def place(self, draft_id: str, *, by: Person) -> ActionRequest:
         """Turn a confirmed draft into a request. A second *Confirm* of the same draft changes nothing.
@@ -116,25 +150,33 @@ class Requests:
             draft = await tx.drafts.get(draft_id, person=by.id)
             if draft.confirmed is None:
                 raise NotFound("draft", draft_id)
-            shown = Confirmed(**draft.confirmed)
+            shown = _CONFIRMED.validate_python(draft.confirmed)
+            action = Action(
+                verb=draft.verb,
+                customer_id=shown.customer_id,
+                customer_name=shown.customer_name,
+                reason=shown.reason,
+                note=shown.note,
+            )
+            if draft.verb is Verb.CANCEL_AZURE:
+                must_be_cancellable(action.reason, switched_on=self.rules.cancels_azure)
+            # Between *Continue* and *Confirm* somebody may have suspended it for fraud.
+            needed = await self._approvals_needed(
+                tx, draft.verb, [s.id for s in shown.subscriptions], by_policy=shown.approvals_needed
+            )
             request = ActionRequest.place(
                 RequestId(draft.id),
-                Action(
-                    verb=draft.verb,
-                    customer_id=CustomerId(shown.customer_id),
-                    customer_name=shown.customer_name,
-                    subscription_id=SubscriptionId(shown.subscription_id),
-                    subscription_name=shown.subscription_name,
-                    reason=Reason(shown.reason),
-                    note=shown.note,
-                ),
+                action,
+                [
+                    Target(s.id, s.name, s.seen, ms_request_id=str(uuid4()), parent_id=s.parent_id)
+                    for s in shown.subscriptions
+                ],
                 by=by,
                 at=self._now(),
                 time_to_live=self.rules.time_to_live,
-                approvals_needed=shown.approvals_needed,
+                approvals_needed=needed,
                 undo=self.rules.undo_window,
-                seen=shown.seen,
-                ms_request_id=str(uuid4()),
+                not_before=shown.not_before,
                 policy_note=shown.policy_note,
                 dry_run=self.rules.dry_run,
             )
@@ -148,68 +190,89 @@ class Requests:
                 AuditTag.REQUEST_PLACED,
                 request.id,
                 by=by.id,
-                verb=request.action.verb.value,
-                customer=shown.customer_id,
-                customer_name=shown.customer_name,
-                subscription=shown.subscription_id,
-                subscription_name=shown.subscription_name,
-                reason=shown.reason,
-                note=shown.note,
-                policy=shown.policy_note,
-                approvals_needed=shown.approvals_needed,
+                verb=action.verb.value,
+                customer=action.customer_id,
+                customer_name=action.customer_name,
+                subscriptions={target.subscription_id: target.name for target in request.targets},
+                reason=action.reason.value,
+                note=action.note,
+                policy=request.policy_note,
+                approvals_needed=request.approvals_needed,
+                not_before=shown.not_before.isoformat() if shown.not_before else None,
+                instead_of=draft.form.get("instead_of"),
                 dry_run=request.dry_run,
             )
             await self._pass_on(tx, request)
         return request
 
     async def approve(self, request_id: str, *, by: Person) -> ActionRequest:
-        async with self._store.begin() as tx:
-            request = (await tx.requests.get(request_id)).approve(by=by, at=self._now())
-            await tx.requests.save(request)
-            await tx.audit.append(
-                AuditTag.REQUEST_APPROVED,
-                request.id,
-                by=by.id,
-                approvals=len(request.approvals),
-                needed=request.approvals_needed,
-            )
-            await self._pass_on(tx, request)
-        return request
+        return await self._changed(
+            request_id,
+            lambda request, at: request.approve(by=by, at=at),
+            AuditTag.REQUEST_APPROVED,
+            by=by,
+            facts=lambda request: {"approvals": len(request.approvals), "needed": request.approvals_needed},
+        )
 
     async def deny(self, request_id: str, *, by: Person, why: str) -> ActionRequest:
-        async with self._store.begin() as tx:
-            request = (await tx.requests.get(request_id)).deny(by=by, at=self._now(), why=why)
-            await tx.requests.save(request)
-            await tx.audit.append(AuditTag.REQUEST_DENIED, request.id, by=by.id, why=why)
-            await self._pass_on(tx, request)
-        return request
+        return await self._changed(
+            request_id,
+            lambda request, at: request.deny(by=by, at=at, why=why),
+            AuditTag.REQUEST_DENIED,
+            by=by,
+            facts=lambda _: {"why": why},
+        )
 
     async def withdraw(self, request_id: str, *, by: Person) -> ActionRequest:
         """Take a pending request back."""
-        async with self._store.begin() as tx:
-            request = (await tx.requests.get(request_id)).withdraw(by=by, at=self._now())
-            await tx.requests.save(request)
-            await tx.audit.append(AuditTag.REQUEST_WITHDRAWN, request.id, by=by.id)
-            await self._pass_on(tx, request)
-        return request
+        return await self._changed(
+            request_id, lambda request, at: request.withdraw(by=by, at=at), AuditTag.REQUEST_WITHDRAWN, by=by
+        )
 
     async def cancel(self, request_id: str, *, by: Person) -> ActionRequest:
-        """Stop an approved request inside its undo window."""
-        async with self._store.begin() as tx:
-            request = (await tx.requests.get(request_id)).cancel(by=by, at=self._now())
-            await tx.requests.save(request)
-            await tx.audit.append(AuditTag.REQUEST_CANCELLED, request.id, by=by.id)
-            await self._pass_on(tx, request)
-        return request
+        """Stop an approved request before it acts."""
+        return await self._changed(
+            request_id, lambda request, at: request.cancel(by=by, at=at), AuditTag.REQUEST_CANCELLED, by=by
+        )
 
     async def look_again(self, request_id: str, *, by: Person) -> ActionRequest:
         """Have an outcome nobody knows looked into once more; what is not done yet is then done."""
+        return await self._changed(
+            request_id, lambda request, at: request.look_again(by=by, at=at), AuditTag.REQUEST_REOPENED, by=by
+        )
+
+    async def retry(self, request_id: str, *, by: Person) -> ActionRequest:
+        """Have what failed tried again."""
+        return await self._changed(
+            request_id, lambda request, at: request.retry(by=by, at=at), AuditTag.REQUEST_RETRIED, by=by
+        )
+
+    async def _changed(
+        self,
+        request_id: str,
+        change: Callable[[ActionRequest, datetime], ActionRequest],
+        tag: AuditTag,
+        *,
+        by: Person,
+        facts: Callable[[ActionRequest], dict[str, object]] = lambda _: {},
+    ) -> ActionRequest:
+        """Load, let the domain decide, save, tell: one transaction."""
         async with self._store.begin() as tx:
-            request = (await tx.requests.get(request_id)).look_again(by=by, at=self._now())
+            request = change(await tx.requests.get(request_id), self._now())
             await tx.requests.save(request)
-            await tx.audit.append(AuditTag.REQUEST_REOPENED, request.id, by=by.id)
+            await tx.audit.append(tag, request.id, by=by.id, **facts(request))
             await self._pass_on(tx, request)
         return request
+
+    async def _approvals_needed(
+        self, tx: Tx, verb: Verb, subscriptions: Collection[SubscriptionId], *, by_policy: int
+    ) -> int:
+        if verb is Verb.SUSPEND:
+            return max(self.rules.approvals_suspend, by_policy)
+        if verb is Verb.RESUME:
+            reasons = [r.action.reason for r in (await tx.requests.last_suspensions(subscriptions)).values()]
+            return max(approvals_to_resume(self.rules.approvals_resume, suspended_for=reasons), by_policy)
+        return max(verb.least_approvals, by_policy)
 
     async def may_decide(self, request_id: str, *, by: Person) -> ActionRequest:
         """The request, if this person could decide on it now; else the refusal a decision would meet."""
@@ -222,10 +285,12 @@ class Requests:
         async with self._store.read() as tx:
             return await tx.requests.get(request_id, to_change=False)
 
-    async def last_suspension(self, subscription: SubscriptionId) -> ActionRequest | None:
-        """The newest suspension of it that Backstop carried out; None for one it knows nothing of."""
+    async def last_suspensions(
+        self, subscriptions: Collection[SubscriptionId]
+    ) -> dict[SubscriptionId, ActionRequest]:
+        """Of each the newest suspension that Backstop carried out; nothing of those it knows nothing of."""
         async with self._store.read() as tx:
-            return (await tx.requests.last_suspensions([subscription])).get(subscription)
+            return await tx.requests.last_suspensions(subscriptions)
 
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over, oldest first."""

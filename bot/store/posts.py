@@ -23,7 +23,6 @@ class Post:
     claimed_at: datetime
     drawn: int | None = None
     """The version of the request the post shows."""
-    content: dict[str, Any] | None = None
 
 
 class Posts:
@@ -37,7 +36,6 @@ class Posts:
         channel: str,
         at: datetime,
         holder: str = "",
-        content: dict[str, Any] | None = None,
     ) -> bool:
         """Whether the caller is the one who may post it; only the first is.
 
@@ -54,7 +52,6 @@ class Posts:
                         channel=channel,
                         claimed_at=at,
                         holder=holder,
-                        content=content,
                     )
                 )
         except IntegrityError:
@@ -106,4 +103,4 @@ class Posts:
 
 
 def _post(row: Row[Any]) -> Post:
-    return Post(row.key, row.channel, row.ts, row.claimed_at, row.drawn, row.content)
+    return Post(row.key, row.channel, row.ts, row.claimed_at, row.drawn)

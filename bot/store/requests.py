@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, or_, select, text, update
+from sqlalchemy import Row, String, case, cast, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,43 +21,53 @@ from bot.domain.request import (
     Outcome,
     Reason,
     RequestId,
+    Result,
     Status,
+    Target,
     Verb,
     Verdict,
 )
-from bot.store.tables import posts, requests
+from bot.store.tables import posts, requests, targets
 
 COUNT_LOCK = 0x436F756E  # any number, as long as it is always this one
+
+Json = dict[str, Any]
 
 
 class Requests:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._kept: dict[RequestId, list[Json]] = {}
+        """The rows of the targets as they are in the database, of each request read or kept through this."""
 
     async def add(self, request: ActionRequest) -> None:
         """Keep a new request. Raises AlreadyWaiting when the same thing is being asked for already."""
-        waiting = await self.open_for(request.action.verb, request.action.subscription_id)
-        if waiting:
-            raise AlreadyWaiting(waiting.id)
+        rows = _target_rows(request)
+        if waiting := await self._waiting(rows):
+            raise AlreadyWaiting(waiting)
         try:
             async with self._connection.begin_nested():  # Postgres gives up a transaction after an error
                 await self._connection.execute(insert(requests).values(_row(request)))
+                await self._connection.execute(insert(targets), rows)
         except IntegrityError as error:  # somebody placed it between our look and our insert
-            first = await self.open_for(request.action.verb, request.action.subscription_id)
-            raise AlreadyWaiting(first.id if first else request.id) from error
+            raise AlreadyWaiting(await self._waiting(rows) or request.id) from error
+        self._kept[request.id] = rows
 
     async def get(self, request_id: str, *, to_change: bool = True) -> ActionRequest:
         """Read one; `to_change` keeps others waiting until our transaction ends. Raises NotFound."""
         query = select(requests).where(requests.c.id == request_id)
         if to_change:
             query = query.with_for_update()
-        found = (await self._connection.execute(query)).one_or_none()
-        if found is None:
+        found = await self._many(query)
+        if not found:
             raise NotFound("request", request_id)
-        return _request(found)
+        return found[0]
 
     async def save(self, request: ActionRequest) -> None:
-        """Write the next state. Raises AlreadyDecided when somebody saved since it was read."""
+        """Write the next state. Raises AlreadyDecided when somebody saved since it was read.
+
+        Raises AlreadyWaiting when it opens again and somebody else asks for the same by now.
+        """
         row = _row(request) | {"version": request.version + 1}
         changed = await self._connection.execute(
             update(requests)
@@ -66,27 +76,56 @@ class Requests:
         )
         if changed.rowcount != 1:
             raise AlreadyDecided(request.id, request.status)
+        before, after = self._kept.get(request.id, []), _target_rows(request)
+        differing = [row for row in after if row not in before]
+        if not differing:
+            return
+        try:
+            async with self._connection.begin_nested():
+                for row in differing:
+                    await self._connection.execute(
+                        update(targets)
+                        .where(targets.c.request_id == request.id, targets.c.position == row["position"])
+                        .values(row)
+                    )
+        except IntegrityError as error:
+            raise AlreadyWaiting(await self._waiting(differing) or request.id) from error
+        self._kept[request.id] = after
 
     async def open_for(self, verb: Verb, subscription: SubscriptionId) -> ActionRequest | None:
-        query = select(requests).where(requests.c.open_key == f"{verb}:{subscription}")
-        found = (await self._connection.execute(query)).one_or_none()
-        return _request(found) if found else None
+        """The open request for that very thing, if there is one."""
+        found = await self._many(
+            select(requests)
+            .join(targets, targets.c.request_id == requests.c.id)
+            .where(targets.c.open_key == _open_key(verb, subscription))
+        )
+        return found[0] if found else None
+
+    async def _waiting(self, rows: list[Json]) -> str | None:
+        """The request that holds the key of one of these targets."""
+        keys = [row["open_key"] for row in rows]
+        query = select(targets.c.request_id).where(targets.c.open_key.in_(keys)).limit(1)
+        return (await self._connection.execute(query)).scalar()
 
     async def last_suspensions(
         self, subscriptions: Collection[SubscriptionId]
     ) -> dict[SubscriptionId, ActionRequest]:
         """For each of these that we ever suspended, the newest request that did."""
-        found = await self._many(
-            select(requests)
+        query = (
+            select(targets.c.subscription_id, targets.c.request_id)
+            .join(requests, requests.c.id == targets.c.request_id)
             .where(
-                requests.c.subscription_id.in_(subscriptions),
+                targets.c.subscription_id.in_(subscriptions),
+                targets.c.result == Result.DONE,
                 requests.c.verb == Verb.SUSPEND,
-                requests.c.status == Status.DONE,
                 requests.c.dry_run.is_(False),
             )
-            .order_by(requests.c.closed_at)
+            .order_by(targets.c.ended_at)
         )
-        return {request.action.subscription_id: request for request in found}
+        newest = {row.subscription_id: row.request_id for row in (await self._connection.execute(query))}
+        found = await self._many(select(requests).where(requests.c.id.in_(set(newest.values()))))
+        by_id = {request.id: request for request in found}
+        return {subscription: by_id[request_id] for subscription, request_id in newest.items()}
 
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over yet, oldest first."""
@@ -165,7 +204,8 @@ class Requests:
 
     async def untold(self, *, since: datetime, until: datetime, limit: int = 50) -> list[ActionRequest]:
         """Requests that ended in that span and whose requester was not told."""
-        told = exists().where(posts.c.key == "result:" + requests.c.id)
+        again = case((requests.c.round > 0, ":" + cast(requests.c.round, String)), else_="")
+        told = exists().where(posts.c.key == "result:" + requests.c.id + again)
         return await self._many(
             select(requests)
             .where(requests.c.status.in_(_FINAL))
@@ -173,39 +213,62 @@ class Requests:
             .limit(limit)
         )
 
+    async def waiting_for_the_limit(self) -> list[ActionRequest]:
+        """Approved, due, and held back because enough was suspended that day."""
+        return await self._many(
+            select(requests)
+            .where(requests.c.status == Status.APPROVED, requests.c.over_daily_limit.is_(True))
+            .order_by(requests.c.placed_at)
+            .with_for_update(skip_locked=True)
+        )
+
     async def suspended_since(self, since: datetime) -> int:
-        """Suspensions that were begun since that moment, whatever came of them; dry runs do not count.
+        """Subscriptions whose suspension was begun since that moment, whatever came of it; no dry runs.
 
         Whoever counts next waits until our transaction ends: of many at once none slips past a limit.
         """
         if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
             await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({COUNT_LOCK})"))
-        query = select(func.count()).where(
-            requests.c.verb == Verb.SUSPEND,
-            requests.c.dry_run.is_(False),
-            requests.c.attempt > 0,
-            requests.c.acts_at >= since,
+        query = (
+            select(func.count())
+            .select_from(targets.join(requests, requests.c.id == targets.c.request_id))
+            .where(
+                requests.c.verb == Verb.SUSPEND,
+                requests.c.dry_run.is_(False),
+                targets.c.begun_at >= since,
+            )
         )
         return int((await self._connection.execute(query)).scalar_one())
 
     async def _many(self, query: Any) -> list[ActionRequest]:
         rows: Sequence[Row[Any]] = (await self._connection.execute(query)).all()
-        return [_request(row) for row in rows]
+        if not rows:
+            return []
+        theirs: dict[str, list[Json]] = {row.id: [] for row in rows}
+        parts = await self._connection.execute(
+            select(targets).where(targets.c.request_id.in_(theirs)).order_by(targets.c.position)
+        )
+        for part in parts.mappings():
+            theirs[part["request_id"]].append(dict(part))
+        self._kept |= {RequestId(id): parts for id, parts in theirs.items()}
+        return [_request(row, theirs[row.id]) for row in rows]
 
 
 _OPEN = [status for status in Status if status.is_open]
 _FINAL = [status for status in Status if status.is_final]
 
 
-def _row(request: ActionRequest) -> dict[str, Any]:
+def _open_key(verb: Verb, subscription: SubscriptionId) -> str:
+    return f"{verb}:{subscription}"
+
+
+def _row(request: ActionRequest) -> Json:
     action = request.action
     return {
         "id": request.id,
         "verb": action.verb,
         "customer_id": action.customer_id,
         "customer_name": action.customer_name,
-        "subscription_id": action.subscription_id,
-        "subscription_name": action.subscription_name,
         "reason": action.reason,
         "note": action.note,
         "status": request.status,
@@ -213,30 +276,74 @@ def _row(request: ActionRequest) -> dict[str, Any]:
         "placed_at": request.placed_at,
         "expires_at": request.expires_at,
         "approvals_needed": request.approvals_needed,
-        "seen": request.seen,
-        "ms_request_id": request.ms_request_id,
         "policy_note": request.policy_note,
         "undo_seconds": int(request.undo.total_seconds()),
+        "not_before": request.not_before,
         "dry_run": request.dry_run,
         "decisions": _decisions(request.decisions),
         "acts_at": request.acts_at,
         "over_daily_limit": request.over_daily_limit,
         "closed_by": request.closed_by,
         "closed_at": request.closed_at,
+        "round": request.round,
         "attempt": request.attempt,
         "lease_until": request.lease_until,
         "holder": request.holder,
-        "outcome": asdict(request.outcome) if request.outcome else None,
         "version": request.version,
-        "open_key": f"{action.verb}:{action.subscription_id}" if request.status.is_open else None,
     }
+
+
+def _target_rows(request: ActionRequest) -> list[Json]:
+    return [_target_row(request, position, target) for position, target in enumerate(request.targets)]
+
+
+def _target_row(request: ActionRequest, position: int, target: Target) -> Json:
+    waits = request.status.is_open and target.result in (Result.OPEN, Result.UNKNOWN)
+    return {
+        "request_id": request.id,
+        "position": position,
+        "subscription_id": target.subscription_id,
+        "name": target.name,
+        "parent_id": target.parent_id,
+        "seen": target.seen,
+        "ms_request_id": target.ms_request_id,
+        "result": target.result.value,
+        "outcome": _outcome_row(target.outcome) if target.outcome else None,
+        "begun_at": target.begun_at,
+        "ended_at": target.ended_at,
+        "open_key": _open_key(request.action.verb, target.subscription_id) if waits else None,
+    }
+
+
+def _outcome_row(outcome: Outcome) -> Json:
+    day = outcome.deletes_on
+    return asdict(outcome) | {"deletes_on": day.isoformat() if day else None}
+
+
+def _outcome(row: Json) -> Outcome:
+    day = row.get("deletes_on")
+    return Outcome(**(row | {"deletes_on": date.fromisoformat(day) if day else None}))
+
+
+def _target(row: Json) -> Target:
+    return Target(
+        subscription_id=SubscriptionId(row["subscription_id"]),
+        name=row["name"],
+        seen=row["seen"],
+        ms_request_id=row["ms_request_id"],
+        parent_id=SubscriptionId(row["parent_id"]) if row["parent_id"] else None,
+        result=Result(row["result"]),
+        outcome=_outcome(row["outcome"]) if row["outcome"] else None,
+        begun_at=row["begun_at"],
+        ended_at=row["ended_at"],
+    )
 
 
 def _decisions(decisions: Iterable[Decision]) -> list[dict[str, str]]:
     return [{"verdict": d.verdict.value, "by": d.by, "at": d.at.isoformat(), "why": d.why} for d in decisions]
 
 
-def _request(row: Row[Any]) -> ActionRequest:
+def _request(row: Row[Any], parts: Iterable[Json]) -> ActionRequest:
     r = row._mapping
     return ActionRequest(
         id=RequestId(r["id"]),
@@ -244,20 +351,18 @@ def _request(row: Row[Any]) -> ActionRequest:
             verb=Verb(r["verb"]),
             customer_id=CustomerId(r["customer_id"]),
             customer_name=r["customer_name"],
-            subscription_id=SubscriptionId(r["subscription_id"]),
-            subscription_name=r["subscription_name"],
             reason=Reason(r["reason"]),
             note=r["note"],
         ),
+        targets=tuple(map(_target, parts)),
         status=Status(r["status"]),
         requested_by=PersonId(r["requested_by"]),
         placed_at=r["placed_at"],
         expires_at=r["expires_at"],
         approvals_needed=r["approvals_needed"],
-        seen=r["seen"],
-        ms_request_id=r["ms_request_id"],
         policy_note=r["policy_note"],
         undo=timedelta(seconds=r["undo_seconds"]),
+        not_before=r["not_before"],
         dry_run=r["dry_run"],
         decisions=tuple(
             Decision(Verdict(d["verdict"]), PersonId(d["by"]), datetime.fromisoformat(d["at"]), d["why"])
@@ -267,9 +372,9 @@ def _request(row: Row[Any]) -> ActionRequest:
         over_daily_limit=r["over_daily_limit"],
         closed_by=PersonId(r["closed_by"]) if r["closed_by"] else None,
         closed_at=r["closed_at"],
+        round=r["round"],
         attempt=r["attempt"],
         lease_until=r["lease_until"],
         holder=r["holder"],
-        outcome=Outcome(**r["outcome"]) if r["outcome"] else None,
         version=r["version"],
     )

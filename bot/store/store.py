@@ -23,6 +23,7 @@ from bot.domain.errors import Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
 from bot.store.drafts import Drafts
+from bot.store.limits import Limits
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.posts import Posts
@@ -45,6 +46,10 @@ class Tx:
     @cached_property
     def requests(self) -> Requests:
         return Requests(self.connection)
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.connection)
 
     @cached_property
     def drafts(self) -> Drafts:

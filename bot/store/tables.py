@@ -22,7 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
 )
 
 
@@ -54,8 +58,6 @@ requests = Table(
     Column("verb", String(16), nullable=False),
     Column("customer_id", String(64), nullable=False),
     Column("customer_name", Text, nullable=False),
-    Column("subscription_id", String(64), nullable=False),
-    Column("subscription_name", Text, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("note", Text, nullable=False),
     Column("status", String(16), nullable=False),
@@ -63,25 +65,51 @@ requests = Table(
     Column("placed_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("approvals_needed", Integer, nullable=False),
-    Column("seen", Text, nullable=False),
-    Column("ms_request_id", String(36), nullable=False),
     Column("policy_note", Text, nullable=False),
     Column("undo_seconds", Integer, nullable=False),
+    Column("not_before", Instant),
     Column("dry_run", Boolean, nullable=False),
     Column("decisions", JSON, nullable=False),
     Column("acts_at", Instant),
     Column("over_daily_limit", Boolean, nullable=False),
     Column("closed_by", String(32)),
     Column("closed_at", Instant),
+    Column("round", Integer, nullable=False, server_default="0"),
     Column("attempt", Integer, nullable=False),
     Column("lease_until", Instant),
     Column("holder", String(128), nullable=False),
-    Column("outcome", JSON),
     Column("version", Integer, nullable=False),
-    # One open request per action and subscription: the database refuses the second.
-    Column("open_key", String(128), unique=True),
     Index("ix_requests_status", "status"),
     Index("ix_requests_requested_by", "requested_by"),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("request_id", String(32), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("subscription_id", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("parent_id", String(64)),
+    Column("seen", Text, nullable=False),
+    Column("ms_request_id", String(36), nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("outcome", JSON),
+    Column("begun_at", Instant),
+    Column("ended_at", Instant),
+    # One open request per action and subscription: the database refuses the second.
+    Column("open_key", String(128), unique=True),
+    Index("ix_targets_subscription_id", "subscription_id"),
+    Index("ix_targets_begun_at", "begun_at"),
+)
+
+# Who said, of a day in the partner's zone, that the daily limit shall not hold.
+limit_lifts = Table(
+    "limit_lifts",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("person", String(32), primary_key=True),
+    Column("at", Instant, nullable=False),
 )
 
 drafts = Table(
@@ -107,7 +135,6 @@ posts = Table(
     Column("claimed_at", Instant, nullable=False),
     Column("holder", String(128), nullable=False),  # the worker that may post it again, should it die
     Column("drawn", Integer),  # the version of the request that its card shows
-    Column("content", JSON),
 )
 
 audit = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gettext
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -11,7 +11,7 @@ from io import BytesIO
 
 from babel import Locale
 from babel.core import negotiate_locale
-from babel.dates import format_date, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -77,6 +77,10 @@ class Texts:
 
     def day(self, day: date) -> str:
         return format_date(day, "medium", locale=self._locale)
+
+    def moment(self, at: datetime, zone: str) -> str:
+        """A moment as the clocks of that zone (IANA name) show it."""
+        return format_datetime(at, "medium", tzinfo=get_timezone(zone), locale=self._locale)
 
     def span(self, span: timedelta) -> str:
         """A duration as people say it: "2 minutes", "24 hours"."""

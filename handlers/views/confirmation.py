@@ -2,144 +2,274 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from bot.domain.customer import Cloud, Customer, Subscription, SubscriptionKind
+from bot.domain.errors import BackstopError
 from bot.domain.request import ActionRequest, Reason, Verb
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block, View
+from handlers.views.errors import words
 from handlers.views.forms import status_words
+
+MOST_LISTED = 12
+"""Subscriptions named one by one; a section ends at 3,000 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One of several that it cannot be done to, and why."""
+
+    subscription: Subscription
+    why: BackstopError
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What every confirmation says, whatever the action; gathered from live data just before it is shown."""
+
+    customer: Customer
+    subscriptions: tuple[Subscription, ...]
+    reason: Reason
+    note: str
+    approvals_needed: int
+    time_to_live: timedelta
+    dry_run: bool
+    approvals_channel: str | None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """All that the confirmation says, gathered from live data just before it is shown."""
+    """What a suspension does besides."""
 
-    customer: Customer
-    subscription: Subscription
-    reason: Reason
-    note: str
     cloud: Cloud
-    deadline: date | None
-    """The day after which the data is deleted; None where nobody can know."""
+    deadlines: tuple[date | None, ...]
+    """Of each subscription the day after which its data is deleted; None where nobody can know."""
     policy_note: str
     """In words, already in the language of the approvals channel."""
     holds: bool | None
     """Whether the billing policy foresees this; None when it has no say."""
-    approvals_needed: int
-    time_to_live: timedelta
     undo: timedelta
-    dry_run: bool
-    approvals_channel: str | None
+    add_ons: tuple[str, ...] | None = None
+    """The names of the active add-ons that go along; None where they could not be read."""
+    not_before: datetime | None = None
+    zone: str = "UTC"
+    over_limit: int | None = None
+    """The daily limit, where this alone is more."""
 
 
-def suspend_confirmation(c: Consequences, draft_id: str, texts: Texts) -> View:
-    name = blocks.name(c.subscription.name)
-    body: list[Block] = []
-    if c.dry_run:
-        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
+def suspend_confirmation(asked: Asking, c: Consequences, draft_id: str, texts: Texts) -> View:
+    body = _head(Verb.SUSPEND, asked, texts)
+    body.append(_bullets(effects(asked.subscriptions, c, texts)))
+    body += _left_out(asked, texts)
+    mark = {True: "policy-holds", False: "policy-broken", None: "policy-silent"}[c.holds]
     body += [
-        blocks.section(
-            texts.mrkdwn("confirm-suspend", customer=blocks.name(c.customer.name), subscription=name)
-        ),
-        blocks.context(blocks.name(c.customer.domain or c.customer.id), f"`{c.subscription.id}`"),
-        blocks.fields(_facts(c, texts)),
-        blocks.section("\n".join(f"• {line}" for line in effects(c, texts))),
         blocks.divider(),
-        blocks.section(f"*{texts('policy')}*\n{_verdict(c, texts)}"),
-        blocks.section("\n".join(_next(c, texts))),
+        blocks.section(f"*{texts('policy')}*\n{texts.mrkdwn(mark, note=c.policy_note)}"),
+        blocks.section("\n".join([_approvals(asked, texts), *_afterwards(c, texts)])),
     ]
-    return _modal(Verb.SUSPEND, draft_id, body, texts)
+    return _modal(Verb.SUSPEND, ids.SUSPEND_CONFIRMATION, draft_id, body, texts)
+
+
+def resume_confirmation(
+    asked: Asking, suspensions: Sequence[ActionRequest | None], draft_id: str, texts: Texts
+) -> View:
+    """`suspensions` are what is lifted, one for each subscription; None where it was not done by Backstop."""
+    lines = [texts("effect-resume-access")]
+    if any(s.kind is SubscriptionKind.NEW_COMMERCE_SEAT for s in asked.subscriptions):
+        lines.append(texts("effect-resume-renewal"))
+    if any(s.parent_id for s in asked.subscriptions) and len(asked.subscriptions) > 1:
+        lines.append(texts("effect-resume-order"))
+    body = _head(Verb.RESUME, asked, texts)
+    body.append(_bullets(lines))
+    body += _left_out(asked, texts)
+    body += [
+        blocks.section(_suspended(asked.subscriptions, suspensions, texts)),
+        blocks.section(_approvals(asked, texts)),
+    ]
+    return _modal(Verb.RESUME, ids.RESUME_CONFIRMATION, draft_id, body, texts)
+
+
+def cancel_azure_confirmation(asked: Asking, plan: str, draft_id: str, texts: Texts) -> View:
+    """`plan` is the name of the Azure plan it is in."""
+    body = _head(Verb.CANCEL_AZURE, asked, texts)
+    lines = [texts("effect-azure"), texts("effect-azure-cancel-time"), texts("effect-azure-cancel-back")]
+    body += [
+        _bullets([texts.mrkdwn("effect-azure-cancel-plan", plan=blocks.name(plan)), *lines]),
+        blocks.section(f"{_approvals(asked, texts)}\n{texts('next-at-once')}"),
+    ]
+    return _modal(Verb.CANCEL_AZURE, ids.CANCEL_AZURE_CONFIRMATION, draft_id, body, texts)
 
 
 @dataclass(frozen=True, slots=True)
-class Resumption:
-    """All that the confirmation of a resumption says."""
+class Running:
+    """An Azure subscription that runs in a plan; `id` is what its button carries."""
 
-    customer: Customer
-    subscription: Subscription
-    reason: Reason
-    note: str
-    suspension: ActionRequest | None
-    """The suspension to be lifted; None when Backstop did not carry it out."""
-    approvals_needed: int
-    time_to_live: timedelta
-    dry_run: bool
-    approvals_channel: str | None
+    id: str
+    name: str
 
 
-def resume_confirmation(c: Resumption, draft_id: str, texts: Texts) -> View:
-    name = blocks.name(c.subscription.name)
-    body: list[Block] = []
-    if c.dry_run:
-        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
-    lines = [texts("effect-resume-access")]
-    if c.subscription.kind is SubscriptionKind.NEW_COMMERCE_SEAT:
-        lines.append(texts("effect-resume-renewal"))
-    body += [
+def azure_blocked(
+    plan: Subscription,
+    running: Sequence[Running],
+    draft_id: str,
+    texts: Texts,
+    *,
+    why_not: BackstopError | None,
+) -> View:
+    """What runs in a plan that is to be suspended; each can be cancelled, unless `why_not` says no."""
+    body = [
         blocks.section(
-            texts.mrkdwn("confirm-resume", customer=blocks.name(c.customer.name), subscription=name)
-        ),
-        blocks.context(blocks.name(c.customer.domain or c.customer.id), f"`{c.subscription.id}`"),
-        blocks.fields(_facts(c, texts)),
-        blocks.section("\n".join(f"• {line}" for line in lines)),
-        blocks.section(_suspended(c, texts)),
-        blocks.section(_approvals(c, texts)),
-    ]
-    return _modal(Verb.RESUME, draft_id, body, texts)
-
-
-def _suspended(c: Resumption, texts: Texts) -> str:
-    """Who suspended it, when and why, as far as anybody knows."""
-    if c.suspension and c.suspension.closed_at:
-        return texts.mrkdwn(
-            "suspended-by-us",
-            by=blocks.person(c.suspension.requested_by),
-            at=blocks.moment(c.suspension.closed_at),
-            reason=texts(f"reason-{c.suspension.action.reason}"),
-            id=c.suspension.id,
+            texts.mrkdwn("azure-blocked", plan=blocks.name(plan.name), n=texts.number(len(running)))
         )
-    reasons = ", ".join(c.subscription.suspension_reasons) or texts("unknown")
-    return texts.mrkdwn("suspended-elsewhere", reasons=blocks.harmless(reasons))
-
-
-def _modal(verb: Verb, draft_id: str, body: list[Block], texts: Texts) -> View:
+    ]
+    for child in running[:MOST_LISTED]:
+        cancel = blocks.button(
+            texts("azure-cancel"),
+            ids.CANCEL_AZURE,
+            child.id,
+            style="danger",
+            label=texts("azure-cancel-label", name=blocks.harmless(child.name)),
+        )
+        body.append(
+            blocks.section(
+                f"*{blocks.name(child.name)}*\n`{blocks.escaped(child.id)}`",
+                accessory=None if why_not else cancel,
+            )
+        )
+    left = len(running) - MOST_LISTED
+    if left > 0:
+        body.append(blocks.context(texts.count("requests-more", left)))
+    body.append(blocks.context(words(why_not, texts) if why_not else texts("azure-cancel-explained")))
     return blocks.modal(
-        texts(f"title-{verb}"),
-        body,
-        callback_id=ids.SUSPEND_CONFIRMATION if verb is Verb.SUSPEND else ids.RESUME_CONFIRMATION,
-        submit=texts("confirm"),
-        close=texts("back"),
-        private_metadata=draft_id,
-        external_id=draft_id,
+        texts("title-suspend"), body, close=texts("back"), private_metadata=draft_id, external_id=draft_id
     )
 
 
-def effects(c: Consequences, texts: Texts) -> list[str]:
+def effects(subscriptions: Sequence[Subscription], c: Consequences, texts: Texts) -> list[str]:
     """One line a consequence: access, cost, data, add-ons."""
-    kind = c.subscription.kind
-    lines = [texts("effect-access")]
-    if c.cloud is Cloud.CHINA:
-        lines.append(texts("effect-cost-unknown"))
-    elif kind is SubscriptionKind.NEW_COMMERCE_SEAT:
-        lines.append(_term(c.subscription, texts))
+    kinds = {s.kind for s in subscriptions}
+    lines = [texts("effect-access"), *_costs(subscriptions, c.cloud, texts)]
+    if SubscriptionKind.NEW_COMMERCE_SEAT in kinds and c.cloud is not Cloud.CHINA:
         lines.append(texts("effect-renewal"))
-    elif kind is SubscriptionKind.LEGACY_SEAT:
-        lines.append(texts("effect-cost-none"))
-    else:
-        lines.append(texts("effect-cost-unknown"))
-    if kind in (SubscriptionKind.LEGACY_AZURE, SubscriptionKind.AZURE_PLAN):
+    if kinds & {SubscriptionKind.LEGACY_AZURE, SubscriptionKind.AZURE_PLAN}:
         lines.append(texts("effect-azure"))
-    if c.deadline:
-        lines.append(texts.mrkdwn("effect-deleted", day=Mrkdwn(f"*{texts.day(c.deadline)}*")))
-    else:
-        lines.append(texts("effect-deleted-unknown"))
-    if c.subscription.parent_id is None:
-        lines.append(texts("effect-add-ons"))
+    lines += _deletion(c.deadlines, texts)
+    if any(s.parent_id is None for s in subscriptions):
+        if c.add_ons is None:
+            lines.append(texts("effect-add-ons"))
+        elif c.add_ons:
+            lines.append(
+                texts.mrkdwn("effect-add-ons-named", names=_names(c.add_ons), n=texts.number(len(c.add_ons)))
+            )
     return lines
+
+
+def _costs(subscriptions: Sequence[Subscription], cloud: Cloud, texts: Texts) -> list[str]:
+    """Whether Microsoft goes on billing the partner; for several, how many of them each line is about."""
+    if cloud is Cloud.CHINA:
+        return [texts("effect-cost-unknown")]
+    ending = [s for s in subscriptions if s.kind is SubscriptionKind.NEW_COMMERCE_SEAT]
+    free = [s for s in subscriptions if s.kind is SubscriptionKind.LEGACY_SEAT]
+    unsure = [s for s in subscriptions if s not in ending and s not in free]
+    if len(subscriptions) == 1:
+        return [_term(s, texts) for s in ending] + [
+            texts("effect-cost-none" if free else "effect-cost-unknown") for _ in (*free, *unsure)
+        ]
+    lines = []
+    if ending:
+        known = [s.term_end.date() for s in ending if s.term_end]
+        last = texts.day(max(known)) if len(known) == len(ending) else texts("unknown")
+        lines.append(texts.count("effect-cost-term-of", len(ending), day=last))
+    if free:
+        lines.append(texts.count("effect-cost-none-of", len(free)))
+    if unsure:
+        lines.append(texts.count("effect-cost-unknown-of", len(unsure)))
+    return lines
+
+
+def _deletion(deadlines: Sequence[date | None], texts: Texts) -> list[str]:
+    known = [day for day in deadlines if day]
+    if len(deadlines) == 1:
+        if known:
+            return [texts.mrkdwn("effect-deleted", day=Mrkdwn(f"*{texts.day(known[0])}*"))]
+        return [texts("effect-deleted-unknown")]
+    lines: list[str] = []
+    if known:
+        first = Mrkdwn(f"*{texts.day(min(known))}*")
+        lines.append(texts.mrkdwn("effect-deleted-first", day=first))
+    if len(known) < len(deadlines):
+        lines.append(texts.count("effect-deleted-unknown-of", len(deadlines) - len(known)))
+    return lines
+
+
+def _head(verb: Verb, asked: Asking, texts: Texts) -> list[Block]:
+    """Whether it is in earnest, what to which subscription of whom, and what was filled in."""
+    body: list[Block] = []
+    if asked.dry_run:
+        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
+    customer, several = blocks.name(asked.customer.name), len(asked.subscriptions) > 1
+    if several:
+        said = texts.count(f"confirm-{verb}-several", len(asked.subscriptions), customer=customer)
+        body.append(blocks.section(said))
+        body.append(blocks.context(blocks.name(asked.customer.domain or asked.customer.id)))
+        body.append(_bullets(_listed(asked.subscriptions, texts)))
+    else:
+        (one,) = asked.subscriptions
+        said = texts.mrkdwn(f"confirm-{verb}", customer=customer, subscription=blocks.name(one.name))
+        body.append(blocks.section(said))
+        body.append(blocks.context(blocks.name(asked.customer.domain or asked.customer.id), f"`{one.id}`"))
+    body.append(blocks.fields(_facts(verb, asked, texts)))
+    return body
+
+
+def _listed(subscriptions: Sequence[Subscription], texts: Texts) -> list[str]:
+    lines: list[str] = []
+    for subscription in subscriptions[:MOST_LISTED]:
+        quantity = f" × {texts.number(subscription.quantity)}" if subscription.quantity is not None else ""
+        lines.append(f"{blocks.name(subscription.name, 60)}{quantity}")
+    left = len(subscriptions) - MOST_LISTED
+    return [*lines, texts.count("requests-more", left)] if left > 0 else lines
+
+
+def _left_out(asked: Asking, texts: Texts) -> list[Block]:
+    """What is not touched, and why."""
+    if not asked.left_out:
+        return []
+    lines = [
+        f"{blocks.name(left.subscription.name, 60)}: {words(left.why, texts)}"
+        for left in asked.left_out[:MOST_LISTED]
+    ]
+    more = len(asked.left_out) - MOST_LISTED
+    if more > 0:
+        lines.append(texts.count("requests-more", more))
+    return [blocks.section(f"*{texts('confirm-left-out')}*\n" + "\n".join(f"• {line}" for line in lines))]
+
+
+def _suspended(
+    subscriptions: Sequence[Subscription], suspensions: Sequence[ActionRequest | None], texts: Texts
+) -> str:
+    """Who suspended it, when and why, as far as anybody knows; each answer once."""
+    lines = []
+    for subscription, suspension in zip(subscriptions, suspensions, strict=True):
+        if suspension and suspension.closed_at:
+            said = texts.mrkdwn(
+                "suspended-by-us",
+                by=blocks.person(suspension.requested_by),
+                at=blocks.moment(suspension.closed_at),
+                reason=texts(f"reason-{suspension.action.reason}"),
+                id=suspension.id,
+            )
+        else:
+            reasons = ", ".join(subscription.suspension_reasons) or texts("unknown")
+            said = texts.mrkdwn("suspended-elsewhere", reasons=blocks.harmless(reasons))
+        lines.append(said)
+    return "\n".join(dict.fromkeys(lines))
 
 
 def _term(subscription: Subscription, texts: Texts) -> str:
@@ -148,34 +278,56 @@ def _term(subscription: Subscription, texts: Texts) -> str:
     return texts("effect-cost-term", day=texts.day(subscription.term_end.date()))
 
 
-def _facts(c: Consequences | Resumption, texts: Texts) -> list[tuple[str, str]]:
-    quantity = (
-        texts.number(c.subscription.quantity) if c.subscription.quantity is not None else texts("unknown")
-    )
-    rows = [
-        (texts("status-now"), blocks.escaped(status_words(c.subscription, texts))),
-        (texts("quantity"), quantity),
-        (texts("form-reason"), texts(f"reason-{c.reason}")),
-    ]
-    if c.note:
-        rows.append((texts("form-note"), blocks.name(c.note, 500)))
+def _facts(verb: Verb, asked: Asking, texts: Texts) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    if len(asked.subscriptions) == 1:
+        (one,) = asked.subscriptions
+        rows.append((texts("status-now"), blocks.escaped(status_words(one, texts))))
+        if verb is not Verb.CANCEL_AZURE:
+            quantity = texts.number(one.quantity) if one.quantity is not None else texts("unknown")
+            rows.append((texts("quantity"), quantity))
+    rows.append((texts("form-reason"), texts(f"reason-{asked.reason}")))
+    if asked.note:
+        rows.append((texts("form-note"), blocks.name(asked.note, 500)))
     return rows
 
 
-def _verdict(c: Consequences, texts: Texts) -> str:
-    mark = {True: "policy-holds", False: "policy-broken", None: "policy-silent"}[c.holds]
-    return texts.mrkdwn(mark, note=c.policy_note)
+def _afterwards(c: Consequences, texts: Texts) -> list[str]:
+    """What happens once it is approved."""
+    lines: list[str] = []
+    if c.not_before:
+        local = f"{texts.moment(c.not_before, c.zone)} {c.zone}"
+        lines.append(texts.mrkdwn("next-not-before", at=blocks.moment(c.not_before), local=local))
+    else:
+        lines.append(texts("next-undo", span=texts.span(c.undo)) if c.undo else texts("next-at-once"))
+    if c.over_limit is not None:
+        lines.append(texts("next-over-limit", most=texts.number(c.over_limit)))
+    return lines
 
 
-def _next(c: Consequences, texts: Texts) -> list[str]:
-    return [
-        _approvals(c, texts),
-        texts("next-undo", span=texts.span(c.undo)) if c.undo else texts("next-at-once"),
-    ]
-
-
-def _approvals(c: Consequences | Resumption, texts: Texts) -> str:
-    if not c.approvals_needed:
+def _approvals(asked: Asking, texts: Texts) -> str:
+    if not asked.approvals_needed:
         return texts("next-no-approval")
-    where = blocks.channel(c.approvals_channel) if c.approvals_channel else texts("approvals-channel")
-    return texts.count("next-approval", c.approvals_needed, channel=where, span=texts.span(c.time_to_live))
+    where = blocks.channel(asked.approvals_channel) if asked.approvals_channel else texts("approvals-channel")
+    span = texts.span(asked.time_to_live)
+    return texts.count("next-approval", asked.approvals_needed, channel=where, span=span)
+
+
+def _names(names: Iterable[str]) -> Mrkdwn:
+    return Mrkdwn(", ".join(blocks.name(name, 60) for name in list(names)[:MOST_LISTED]))
+
+
+def _bullets(lines: Iterable[str]) -> Block:
+    return blocks.section("\n".join(f"• {line}" for line in lines))
+
+
+def _modal(verb: Verb, callback_id: str, draft_id: str, body: list[Block], texts: Texts) -> View:
+    return blocks.modal(
+        texts(f"title-{verb}"),
+        body,
+        callback_id=callback_id,
+        submit=texts("confirm"),
+        close=texts("back"),
+        private_metadata=draft_id,
+        external_id=draft_id,
+    )

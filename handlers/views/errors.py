@@ -68,6 +68,8 @@ def _facts(error: BackstopError, texts: Texts) -> dict[str, object]:
             of_subscription = isinstance(error, CannotBeSuspended | CannotBeResumed)
             key = f"subscription-{value}" if of_subscription else f"status-{value}"
             facts[name] = texts(key) if texts.has(key) else value
+        elif isinstance(value, tuple):
+            facts[name] = ", ".join(blocks.harmless(str(part)) for part in value)
         elif isinstance(value, str | int):
             facts[name] = value
         elif hasattr(value, "items"):

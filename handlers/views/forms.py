@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from bot.domain.calendar import When
 from bot.domain.customer import Customer, Subscription
 from bot.domain.request import Reason, Verb
 from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks
-from handlers.views.blocks import Option, View
+from handlers.views.blocks import Block, Option, View
 
 MOST_NAME = 60
 
@@ -23,9 +24,11 @@ def action_form(
     customer: Customer | None = None,
     subscription: Subscription | None = None,
     reason: Reason | None = None,
+    when: When = When.NOW,
+    zone: str = "",
     hint: str = "",
 ) -> View:
-    """`hint` says what came of the text typed behind the command."""
+    """`hint` says what came of the text typed behind the command; `zone` is the partner's, by its IANA name."""
     body = [blocks.context(hint)] if hint else []
     body += [
         blocks.input_block(
@@ -59,6 +62,7 @@ def action_form(
             ),
             ids.REASON,
         ),
+        *(_when(when, zone, texts) if verb is Verb.SUSPEND else ()),
         blocks.input_block(
             texts("form-note"),
             blocks.text_input(ids.NOTE),
@@ -75,6 +79,37 @@ def action_form(
         close=texts("cancel"),
         private_metadata=draft_id,
     )
+
+
+def _when(when: When, zone: str, texts: Texts) -> list[Block]:
+    """When it is to act; the fields for a date and a time only where they are wanted."""
+    choices = [blocks.option(texts(f"form-when-{choice}"), choice.value) for choice in When]
+    made = [
+        blocks.input_block(
+            texts("form-when"),
+            blocks.static_select(
+                ids.WHEN, texts("form-when"), choices, chosen=choices[list(When).index(when)]
+            ),
+            ids.WHEN,
+            tells_at_once=True,
+        )
+    ]
+    if when is When.AT:
+        made += [
+            blocks.input_block(texts("form-date"), {"type": "datepicker", "action_id": ids.DATE}, ids.DATE),
+            blocks.input_block(
+                texts("form-time"),
+                {"type": "timepicker", "action_id": ids.TIME},
+                ids.TIME,
+                hint=texts("form-time-hint", zone=zone),
+            ),
+        ]
+    return made
+
+
+def all_option(verb: Verb, n: int, texts: Texts) -> Option:
+    """All of a customer's that it can be done to, in one request."""
+    return blocks.option(texts.count(f"form-all-{verb}", n), ids.ALL, texts("form-all-hint"))
 
 
 def subscription_block_id(customer: Customer | None) -> str:

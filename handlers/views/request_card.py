@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bot.domain.request import ActionRequest, Outcome, Status
-from bot.texts import Texts
+from bot.domain.request import ActionRequest, Outcome, Result, Status, Target, Verb
+from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block
+
+MOST_TARGETS = 15
+"""Subscriptions told of one by one; a section ends at 3,000 characters."""
 
 _MARK = {
     Status.PENDING: "◷",
@@ -19,19 +22,16 @@ _MARK = {
     Status.EXPIRED: "◌",
     Status.WITHDRAWN: "↩",
 }
+_RESULT_MARK = {Result.OPEN: "…", Result.DONE: "✔", Result.FAILED: "✖", Result.UNKNOWN: "?"}
+_WORST_FIRST = (Result.FAILED, Result.UNKNOWN, Result.OPEN, Result.DONE)
+_AGAIN = {Verb.SUSPEND: ids.SUSPEND_AGAIN, Verb.RESUME: ids.RESUME_AGAIN}
 
 
 def request_card(request: ActionRequest, texts: Texts) -> list[Block]:
     action = request.action
     card = [
         blocks.header(texts(f"card-title-{action.verb}")),
-        blocks.section(
-            texts.mrkdwn(
-                f"card-what-{action.verb}",
-                subscription=blocks.name(action.subscription_name),
-                customer=blocks.name(action.customer_name),
-            )
-        ),
+        blocks.section(_what(request, texts)),
         blocks.fields(_summary(request, texts)),
     ]
     if request.dry_run:
@@ -39,26 +39,38 @@ def request_card(request: ActionRequest, texts: Texts) -> list[Block]:
     if request.policy_note:
         card.append(blocks.context(texts.mrkdwn("card-policy", note=request.policy_note)))
     card.append(blocks.section("\n".join(progress(request, texts))))
-    if request.status is Status.PENDING:
-        card.append(_decide(request, texts))
-    elif request.status is Status.APPROVED:
-        card.append(blocks.actions(_cancel(request, texts), block_id=f"request:{request.id}"))
-    elif request.status is Status.UNKNOWN:
-        card.append(blocks.actions(_look_again(request, texts), block_id=f"request:{request.id}"))
+    if len(request.targets) > 1:
+        card.append(blocks.section("\n".join(_each(request, texts))))
+    if buttons := _buttons(request, texts):
+        card.append(blocks.actions(*buttons, block_id=f"request:{request.id}"))
     return card
 
 
 def headline(request: ActionRequest, texts: Texts) -> str:
     """One line of plain words: the notification, the list, what a screen reader says."""
-    action = request.action
-    return texts(
+    line = texts(
         "card-headline",
         status=texts(f"status-{request.status}"),
-        what=texts(f"verb-{action.verb}"),
-        subscription=blocks.shortened(blocks.harmless(action.subscription_name), 60),
-        customer=blocks.shortened(blocks.harmless(action.customer_name), 60),
+        what=texts(f"verb-{request.action.verb}"),
+        subscription=_subject(request, texts, limit=60),
+        customer=blocks.shortened(blocks.harmless(request.action.customer_name), 60),
         id=request.id,
     )
+    return f"{texts('dry-run')} {line}" if request.dry_run else line
+
+
+def _subject(request: ActionRequest, texts: Texts, *, limit: int) -> str:
+    """What it is about, in plain words: the one subscription by its name, several by their number."""
+    if len(request.targets) > 1:
+        return texts.count("subscriptions", len(request.targets))
+    return blocks.shortened(blocks.harmless(request.targets[0].name), limit)
+
+
+def _what(request: ActionRequest, texts: Texts) -> Mrkdwn:
+    key, customer = f"card-what-{request.action.verb}", blocks.name(request.action.customer_name)
+    if len(request.targets) > 1:
+        return texts.mrkdwn(key, subscription=_subject(request, texts, limit=60), customer=customer)
+    return texts.mrkdwn(key, subscription=blocks.name(request.targets[0].name), customer=customer)
 
 
 def progress(request: ActionRequest, texts: Texts) -> list[str]:
@@ -79,6 +91,10 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
             lines.append(texts.mrkdwn("card-acts-at", at=blocks.moment(request.acts_at)))
         case Status.EXECUTING:
             lines.append(texts("card-executing" if request.attempt <= 1 else "card-executing-again"))
+            if len(request.targets) > 1:
+                lines.append(_counted(request, texts))
+            elif request.targets[0].was_accepted:
+                lines.append(texts("card-accepted"))
         case Status.DENIED if request.denial:
             lines.append(
                 texts.mrkdwn(
@@ -98,26 +114,83 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
                     at=blocks.moment(request.closed_at),
                 )
             )
-        case Status.DONE | Status.FAILED | Status.UNKNOWN if request.outcome and request.closed_at:
+        case Status.DONE | Status.FAILED | Status.UNKNOWN if request.closed_at:
             lines[0] += f" · {texts.mrkdwn('card-ended-at', at=blocks.moment(request.closed_at))}"
-            lines.append(outcome(request, request.outcome, texts))
+            if len(request.targets) > 1:
+                lines.append(_counted(request, texts))
+                lines += _clock(request, texts)
+            elif came := request.targets[0].outcome:
+                lines.append(outcome(request, request.targets[0], came, texts))
+                lines += _clock(request, texts)
+    if request.must_be_confirmed_again:
+        lines.append(texts("card-confirm-again"))
     return lines
 
 
-def outcome(request: ActionRequest, came: Outcome, texts: Texts) -> str:
+def _counted(request: ActionRequest, texts: Texts) -> str:
+    """How far it has come, in numbers."""
+    n = {result: sum(t.result is result for t in request.targets) for result in Result}
+    said = [texts("card-counted-done", n=texts.number(n[Result.DONE]), of=texts.number(len(request.targets)))]
+    said += [
+        texts(f"card-counted-{result}", n=texts.number(n[result]))
+        for result in (Result.FAILED, Result.UNKNOWN)
+        if n[result]
+    ]
+    return ", ".join(said)
+
+
+def _each(request: ActionRequest, texts: Texts) -> list[str]:
+    """A line a subscription, what needs somebody first."""
+    shown = sorted(request.targets, key=lambda t: _WORST_FIRST.index(t.result))
+    begun = request.attempt > 0
+    lines = []
+    for target in shown[:MOST_TARGETS]:
+        mark = _RESULT_MARK[target.result] if begun else "•"
+        line = f"{mark} {blocks.name(target.name, 60)}"
+        if target.outcome and target.result in (Result.FAILED, Result.UNKNOWN):
+            line += f": {blocks.escaped(_why(target.outcome, texts))}"
+        lines.append(line)
+    more = len(shown) - MOST_TARGETS
+    return [*lines, texts.count("requests-more", more)] if more > 0 else lines
+
+
+def _clock(request: ActionRequest, texts: Texts) -> list[str]:
+    """What was suspended lives so long; for several, until the first of them dies."""
+    suspended = [t.outcome for t in request.targets if t.result is Result.DONE and t.outcome]
+    if request.action.verb is not Verb.SUSPEND or request.dry_run or not suspended:
+        return []
+    known = [outcome.deletes_on for outcome in suspended if outcome.deletes_on]
+    lines: list[str] = (
+        [texts.mrkdwn("card-deletes", day=Mrkdwn(f"*{texts.day(min(known))}*"))] if known else []
+    )
+    if len(known) < len(suspended):
+        lines.append(texts("card-deletes-unknown"))
+    return lines
+
+
+def outcome(request: ActionRequest, target: Target, came: Outcome, texts: Texts) -> str:
     """What came of it, in words; for a failure with the ids Microsoft's support asks for."""
     verb = request.action.verb
-    if request.status is Status.DONE:
+    if target.result is Result.DONE:
         if came.dry_run:
             return texts(f"outcome-dry-run-{verb}")
         if not came.confirmed:
             return texts(f"outcome-accepted-{verb}")
         return texts(f"outcome-{verb}" if came.changed else f"outcome-already-{verb}")
-    key = f"outcome-error-{came.error}"
-    why = texts(key if texts.has(key) else "outcome-error")
-    said = texts("outcome-unknown" if request.status is Status.UNKNOWN else "outcome-failed", why=why)
+    key = "outcome-unknown" if target.result is Result.UNKNOWN else "outcome-failed"
+    if target.was_accepted:
+        key = "outcome-not-shown"
+    said = texts(key, why=_why(came, texts))
     trail = " · ".join(part for part in (came.reason, came.correlation_id) if part)
     return f"{said}\n{texts.mrkdwn('outcome-trail', trail=trail)}" if trail else said
+
+
+def _why(came: Outcome, texts: Texts) -> str:
+    """The specific words where there are some: for the reason, else for the kind of error."""
+    for key in (f"outcome-error-{came.error}-{came.reason}", f"outcome-error-{came.error}"):
+        if texts.has(key):
+            return texts(key)
+    return texts("outcome-error")
 
 
 def _summary(request: ActionRequest, texts: Texts) -> list[tuple[str, str]]:
@@ -127,15 +200,48 @@ def _summary(request: ActionRequest, texts: Texts) -> list[tuple[str, str]]:
         (texts("form-reason"), texts(f"reason-{request.action.reason}")),
         (texts("card-request"), f"`{request.id}`"),
     ]
+    if request.not_before and request.status.is_open:
+        rows.append((texts("card-not-before"), blocks.moment(request.not_before)))
     if request.action.note:
         rows.append((texts("form-note"), blocks.name(request.action.note, 500)))
     return rows
 
 
-def _decide(request: ActionRequest, texts: Texts) -> Block:
-    action = request.action
-    about = f"{action.customer_name}: {action.subscription_name}"
-    return blocks.actions(
+def _buttons(request: ActionRequest, texts: Texts) -> list[Block]:
+    """What can be done now, and by whom the click decides; none once it is over for good."""
+    match request.status:
+        case Status.PENDING:
+            return _decide(request, texts)
+        case Status.APPROVED:
+            return [_button(ids.CANCEL, "cancel", "cancel-label", request, texts, style="danger")]
+        case Status.UNKNOWN:
+            return [
+                _button(ids.LOOK_AGAIN, "look-again", "look-again-label", request, texts, style="primary")
+            ]
+        case Status.FAILED:
+            made = []
+            if request.must_be_confirmed_again and request.action.verb in _AGAIN:
+                again = _AGAIN[request.action.verb]
+                made.append(
+                    _button(again, "confirm-again", "confirm-again-label", request, texts, style="primary")
+                )
+            if request.may_be_retried and len(request.targets) > 1:
+                made.append(_button(ids.RETRY, "retry", "retry-label", request, texts))
+            return made
+        case _:
+            return []
+
+
+def _button(
+    action_id: str, key: str, label: str, request: ActionRequest, texts: Texts, *, style: str | None = None
+) -> Block:
+    said = texts(label, about=request.action.customer_name)
+    return blocks.button(texts(key), action_id, request.id, style=style, label=said)
+
+
+def _decide(request: ActionRequest, texts: Texts) -> list[Block]:
+    about = f"{request.action.customer_name}: {_subject(request, texts, limit=60)}"
+    return [
         blocks.button(
             texts("approve"),
             ids.APPROVE,
@@ -145,9 +251,9 @@ def _decide(request: ActionRequest, texts: Texts) -> Block:
             confirm=blocks.confirm_dialog(
                 texts("approve-title"),
                 texts(
-                    f"approve-confirm-{action.verb}",
-                    subscription=blocks.shortened(blocks.harmless(action.subscription_name), 80),
-                    customer=blocks.shortened(blocks.harmless(action.customer_name), 80),
+                    f"approve-confirm-{request.action.verb}",
+                    subscription=_subject(request, texts, limit=80),
+                    customer=blocks.shortened(blocks.harmless(request.action.customer_name), 80),
                 ),
                 texts("approve"),
                 texts("cancel"),
@@ -159,25 +265,4 @@ def _decide(request: ActionRequest, texts: Texts) -> Block:
         blocks.button(
             texts("withdraw"), ids.WITHDRAW, request.id, label=texts("withdraw-label", about=about)
         ),
-        block_id=f"request:{request.id}",
-    )
-
-
-def _look_again(request: ActionRequest, texts: Texts) -> Block:
-    return blocks.button(
-        texts("look-again"),
-        ids.LOOK_AGAIN,
-        request.id,
-        style="primary",
-        label=texts("look-again-label", about=request.action.customer_name),
-    )
-
-
-def _cancel(request: ActionRequest, texts: Texts) -> Block:
-    return blocks.button(
-        texts("cancel"),
-        ids.CANCEL,
-        request.id,
-        style="danger",
-        label=texts("cancel-label", about=request.action.customer_name),
-    )
+    ]

@@ -19,8 +19,22 @@ from bot.domain.errors import (
     RequestExpired,
 )
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.request import ActionRequest, Outcome, Reason, Reminder, Status
-from tests.builders import DAY, HOUR, a_request, an_action, ana, ben, boss, eve, mei, noon
+from bot.domain.request import ActionRequest, Outcome, Reason, Reminder, Result, Status
+from tests.builders import (
+    DAY,
+    HOUR,
+    a_request,
+    a_target,
+    an_action,
+    ana,
+    ben,
+    boss,
+    came_of,
+    eve,
+    mei,
+    noon,
+    settled,
+)
 
 MINUTE = timedelta(minutes=1)
 LEASE = timedelta(seconds=45)
@@ -34,7 +48,7 @@ def claimed(request: ActionRequest, *, at: datetime = noon, holder: str = "one")
 
 
 def finished(status: Status) -> ActionRequest:
-    return claimed(a_request().approve(by=ben, at=noon)).finish(Outcome(), status=status, at=noon)
+    return settled(claimed(a_request().approve(by=ben, at=noon)), Result(status.value))
 
 
 IN_STATUS: dict[Status, Callable[[], ActionRequest]] = {
@@ -59,7 +73,9 @@ VERBS: dict[str, Verb] = {
     "claim": lambda r: claimed(r, holder="two"),
     "postpone": lambda r: r.postpone(until=noon + DAY),
     "wait": lambda r: r.wait(until=noon + HOUR),
-    "finish": lambda r: r.finish(Outcome(changed=True), status=Status.DONE, at=noon),
+    "settle": lambda r: settled(r, Result.DONE),
+    "retry": lambda r: r.retry(by=ana, at=noon),
+    "go on": lambda r: r.go_on(at=noon),
 }
 
 ALLOWED: dict[tuple[str, Status], Status] = {
@@ -72,8 +88,8 @@ ALLOWED: dict[tuple[str, Status], Status] = {
     ("claim", Status.APPROVED): Status.EXECUTING,
     ("postpone", Status.APPROVED): Status.APPROVED,
     ("wait", Status.EXECUTING): Status.EXECUTING,
-    ("finish", Status.EXECUTING): Status.DONE,
-    ("finish", Status.UNKNOWN): Status.DONE,
+    ("settle", Status.EXECUTING): Status.DONE,
+    ("retry", Status.FAILED): Status.APPROVED,
 }
 """Everything that is not in here is refused."""
 
@@ -248,7 +264,7 @@ class TestWhenItActs:
 
     def test_a_write_that_is_repeated_keeps_its_request_id(self):
         one = claimed(a_request().approve(by=ben, at=noon))
-        assert claimed(one, at=noon + LEASE).ms_request_id == a_request().ms_request_id
+        assert claimed(one, at=noon + LEASE).targets[0].ms_request_id == a_target().ms_request_id
 
     def test_waiting_keeps_others_away_until_then(self):
         waiting = claimed(a_request().approve(by=ben, at=noon)).wait(until=noon + HOUR)
@@ -270,12 +286,12 @@ class TestWhenItActs:
 
     def test_the_end_lets_go_of_the_lease(self):
         done = finished(Status.DONE)
-        assert (done.lease_until, done.closed_at, done.outcome) == (None, noon, Outcome())
+        assert (done.lease_until, done.closed_at, came_of(done)) == (None, noon, Outcome())
 
 
 @pytest.mark.parametrize("status", Status)
-def test_only_what_cannot_change_any_more_is_final(status: Status):
-    leads_somewhere = {before for _, before in ALLOWED}
+def test_only_what_nobody_waits_for_any_more_is_final(status: Status):
+    leads_somewhere = {before for verb, before in ALLOWED if verb != "retry"}
     assert status.is_open is (status in leads_somewhere)
 
 
@@ -283,7 +299,10 @@ STEPS = DECISIONS | {
     "withdraw": lambda r, by, at: r.withdraw(by=by, at=at),
     "cancel": lambda r, by, at: r.cancel(by=by, at=at),
     "claim": lambda r, _, at: claimed(r, at=at),
-    "finish": lambda r, _, at: r.finish(Outcome(), status=Status.DONE, at=at),
+    "settle": lambda r, _, at: settled(r, Result.DONE, at=at),
+    "fail": lambda r, _, at: settled(r, Result.FAILED, at=at),
+    "retry": lambda r, by, at: r.retry(by=by, at=at),
+    "look again": lambda r, by, at: r.look_again(by=by, at=at),
 }
 
 

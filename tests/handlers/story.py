@@ -93,7 +93,7 @@ async def asks(stage: Stage, who: Player | None = None, customer: str = CONTOSO,
     )
     request = await stage.app.core.backstop.requests.get(request_id)
     assert len(stage.slack.messages(APPROVALS)) > seen
-    return Asked(stage, asking, card, request.id, request.action.subscription_id)
+    return Asked(stage, asking, card, request.id, request.targets[0].subscription_id)
 
 
 @dataclass(frozen=True)

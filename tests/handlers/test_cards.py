@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.request import Outcome, Status
+from bot.domain.request import Outcome, Result, Status
+from tests.builders import settled
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.story import Clock
@@ -190,11 +191,9 @@ async def test_an_open_outcome_says_so_and_is_looked_into_again_by_a_click(set_s
     assert (await stage.ben.click(asked.card, "Approve")).ok
     await asked.shows("Approved")
     async with stage.app.core.store.begin() as tx:  # as after twenty tries without an answer
-        request = await tx.requests.get(asked.id)
-        dark = replace(
-            request, status=Status.UNKNOWN, outcome=Outcome(error="unavailable"), closed_at=clock()
-        )
-        await tx.requests.save(dark)
+        begun = replace(await tx.requests.get(asked.id), status=Status.EXECUTING)
+        silence = Outcome(error="unavailable", confirmed=False)
+        await tx.requests.save(settled(begun, Result.UNKNOWN, outcome=silence, at=clock()))
     clock.moves(timedelta(minutes=2))
     await stage.app.core.backstop.requests.sweep()
     card = await asked.shows("Nobody knows whether it took effect")

@@ -93,7 +93,7 @@ async def test_it_says_what_the_billing_policy_thinks_of_it(
     shared: Stage, customer: str, reason: str, verdict: str
 ):
     words = shared.app.desk.texts(verdict, note="…").partition("…")[0]
-    assert words in await said(shared, customer, subscription="E", reason=reason)
+    assert words in await said(shared, customer, subscription="365", reason=reason)
 
 
 async def test_it_says_who_has_to_approve_where_and_until_when(shared: Stage):

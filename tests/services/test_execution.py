@@ -13,20 +13,23 @@ from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.request import ActionRequest, Outcome, Status, Verb
 from bot.services.execution import LEASE, RETRY_AFTER, TRIES
-from tests.builders import HOUR, ana, noon
+from bot.services.requests import ConfirmedSubscription
+from tests.builders import HOUR, ana, came_of, noon
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import E3, PREMIUM, Clock, Workshop
 
 PATIENCE = 20
+GONE = ConfirmedSubscription(
+    SubscriptionId("00000000-0000-4000-8000-00000000dead"), "Gone", "active|1|None|None"
+)
 
 
 async def test_what_was_approved_is_done_and_read_back(workshop: OpenWorkshop):
     w = await workshop()
     done = await w.run(await w.approved())
     assert (done.status, w.subscription().status) == (Status.DONE, "suspended")
-    assert done.outcome is not None
-    assert (done.outcome.changed, done.outcome.confirmed, done.outcome.error) == (True, True, "")
-    assert [write.request_id for write in w.far_side.writes] == [done.ms_request_id]
+    assert (came_of(done).changed, came_of(done).confirmed, came_of(done).error) == (True, True, "")
+    assert [write.request_id for write in w.far_side.writes] == [done.targets[0].ms_request_id]
     assert [event.tag for event in await w.story(done.id)] == [
         AuditTag.REQUEST_PLACED,
         AuditTag.REQUEST_APPROVED,
@@ -46,7 +49,7 @@ async def test_what_was_changed_is_found_so_in_the_mirror(workshop: OpenWorkshop
     w = await workshop()
     done = await w.run(await w.approved())
     async with w.store.read() as tx:
-        known = await tx.mirror.subscription(done.action.subscription_id)
+        known = await tx.mirror.subscription(done.targets[0].subscription_id)
     assert known is not None
     assert known.status_word.lower() == "suspended"
 
@@ -57,8 +60,7 @@ async def test_what_is_suspended_already_is_left_alone(workshop: OpenWorkshop):
     w.far_side.suspend_outside(w.subscription().id)
     done = await w.run(request)
     assert done.status is Status.DONE
-    assert done.outcome is not None
-    assert done.outcome.changed is False
+    assert came_of(done).changed is False
     assert w.patches() == []
 
 
@@ -91,7 +93,7 @@ async def test_a_cancelled_request_is_not_done(workshop: OpenWorkshop):
 async def test_a_dry_run_writes_nothing(workshop: OpenWorkshop):
     w = await workshop(dry_run=True)
     done = await w.run(await w.approved())
-    assert (done.status, done.outcome) == (Status.DONE, Outcome(dry_run=True))
+    assert (done.status, came_of(done)) == (Status.DONE, Outcome(dry_run=True))
     assert w.patches() == []
     assert w.subscription().status == "active"
 
@@ -106,7 +108,7 @@ class TestRefusals:
         w.far_side.change(w.subscription().id, **change)
         failed = await w.run(request)
         assert failed.status is Status.FAILED
-        assert failed.outcome == Outcome(
+        assert came_of(failed) == Outcome(
             confirmed=False, error="conflict", reason="changed-since-confirmed", correlation_id=""
         )
         assert w.patches() == []
@@ -120,7 +122,7 @@ class TestRefusals:
         failed = await w.run(await w.approved())
         (patch,) = (seen for seen in w.far_side.requests if seen.method == "PATCH")
         assert failed.status is Status.FAILED
-        assert failed.outcome == Outcome(
+        assert came_of(failed) == Outcome(
             changed=False,
             confirmed=False,
             error="access-denied",
@@ -139,18 +141,16 @@ class TestRefusals:
 
     async def test_a_subscription_that_is_gone_fails(self, workshop: OpenWorkshop):
         w = await workshop()
-        failed = await w.run(await w.approved(subscription_id="00000000-0000-4000-8000-00000000dead"))
+        failed = await w.run(await w.approved(subscriptions=(GONE,)))
         assert failed.status is Status.FAILED
-        assert failed.outcome is not None
-        assert failed.outcome.error == "not-found"
+        assert came_of(failed).error == "not-found"
 
     async def test_a_forbidden_transition_fails(self, workshop: OpenWorkshop):
         w = await workshop()
         w.far_side.change(w.subscription().id, status="expired")
         failed = await w.run(await w.approved())
         assert failed.status is Status.FAILED
-        assert failed.outcome is not None
-        assert failed.outcome.reason == "800040"
+        assert came_of(failed).reason == "800040"
 
     async def test_a_subscription_that_somebody_changed_under_our_hands_is_not_overwritten(
         self, workshop: OpenWorkshop
@@ -159,8 +159,7 @@ class TestRefusals:
         w.far_side.faults.change_meanwhile(quantity=7)
         failed = await w.run(await w.approved(PREMIUM))
         assert failed.status is Status.FAILED
-        assert failed.outcome is not None
-        assert failed.outcome.error == "conflict"
+        assert came_of(failed).error == "conflict"
         assert (w.subscription(PREMIUM).status, w.subscription(PREMIUM).quantity) == ("active", 7)
 
     async def test_a_stale_etag_alone_is_overcome(self, workshop: OpenWorkshop):
@@ -177,8 +176,7 @@ class TestWhenNobodyKnows:
         w.far_side.faults.lose_answer(method="PATCH")
         done = await w.run(await w.approved())
         assert done.status is Status.DONE
-        assert done.outcome is not None
-        assert done.outcome.changed is True
+        assert came_of(done).changed is True
         assert len(w.far_side.writes) == 1
 
     async def test_a_lost_answer_that_cannot_be_looked_for_now_is_looked_for_later(
@@ -202,8 +200,7 @@ class TestWhenNobodyKnows:
         clock.passes(RETRY_AFTER)
         done = await w.run(request)
         assert (done.status, done.attempt) == (Status.DONE, 2)
-        assert done.outcome is not None
-        assert done.outcome.changed is True
+        assert came_of(done).changed is True
         assert len(w.far_side.writes) == 1
 
     async def test_a_short_wish_to_wait_is_granted_on_the_spot(self, workshop: OpenWorkshop):
@@ -241,8 +238,7 @@ class TestWhenNobodyKnows:
             clock.passes(RETRY_AFTER)
         left = await w.run(request)
         assert (left.status, left.attempt) == (becomes, TRIES)
-        assert left.outcome is not None
-        assert left.outcome.confirmed is False
+        assert came_of(left).confirmed is False
 
 
 class TestAfterACrash:
@@ -260,21 +256,20 @@ class TestAfterACrash:
         await w.execution.begin("host-0")
         done = await w.run(request)
         assert (done.status, done.attempt, done.holder) == (Status.DONE, 2, "host-0")
-        assert [write.request_id for write in w.far_side.writes] == [request.ms_request_id]
+        assert [write.request_id for write in w.far_side.writes] == [request.targets[0].ms_request_id]
 
     async def test_a_crash_after_the_write_is_not_followed_by_another(self, workshop: OpenWorkshop):
         w = await workshop()
         request = await self._died_at_it(w)
         await w.partner_center.suspend(
             CustomerId(request.action.customer_id),
-            SubscriptionId(request.action.subscription_id),
-            ms_request_id=UUID(request.ms_request_id),
+            SubscriptionId(request.targets[0].subscription_id),
+            ms_request_id=UUID(request.targets[0].ms_request_id),
         )
         await w.execution.begin("host-0")
         done = await w.run(request)
         assert done.status is Status.DONE
-        assert done.outcome is not None
-        assert done.outcome.changed is True, "it was us, before the crash"
+        assert came_of(done).changed is True, "it was us, before the crash"
         assert len(w.patches()) == 1
 
     async def test_another_name_waits_for_the_lease_to_run_out(self, workshop: OpenWorkshop, clock: Clock):
@@ -313,7 +308,7 @@ class TestDailyLimit:
         waiting = await w.run(second)
         assert (waiting.status, waiting.acts_at) == (Status.APPROVED, datetime(2026, 11, 23, 16, tzinfo=UTC))
         last = (await w.story(second.id))[-1]
-        assert (last.tag, dict(last.facts)) == (AuditTag.REQUEST_POSTPONED, {"limit": 1})
+        assert (last.tag, dict(last.facts)) == (AuditTag.REQUEST_POSTPONED, {"limit": 1, "begun": 1})
 
         clock.passes(timedelta(hours=4) - timedelta(microseconds=1))
         assert (await w.run(second)).status is Status.APPROVED

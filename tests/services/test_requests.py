@@ -10,10 +10,10 @@ import pytest
 
 from bot.domain.audit import AuditTag
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound, NotPermitted
-from bot.domain.request import ActionRequest, Outcome, Reason, Status, Verb
+from bot.domain.request import ActionRequest, Outcome, Reason, Result, Status, Verb
 from bot.services.execution import LEASE
 from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER
-from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon
+from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon, settled
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import E3, PREMIUM, Clock, Workshop
 
@@ -110,7 +110,7 @@ class TestPlacing:
         request = await w.placed(reason=Reason.FRAUD, note="„逾期“", policy_note="stage:suspend", approvals=2)
         assert request == await w.requests.get(request.id)
         action = request.action
-        assert (action.subscription_id, action.reason, action.note) == (
+        assert (request.targets[0].subscription_id, action.reason, action.note) == (
             w.subscription().id,
             Reason.FRAUD,
             "„逾期“",
@@ -263,8 +263,7 @@ async def in_the_dark(w: Workshop) -> ActionRequest:
     request = await w.approved()
     async with w.store.begin() as tx:
         claimed = (await tx.requests.get(request.id)).claim(at=w.clock(), lease=HOUR, holder="one")
-        unknown = claimed.finish(Outcome(error="unavailable"), status=Status.UNKNOWN, at=w.clock())
-        await tx.requests.save(unknown)
+        await tx.requests.save(settled(claimed, Result.UNKNOWN, outcome=Outcome(error="unavailable")))
     return await w.requests.get(request.id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from bot import policy_file
 from bot import store as database
 from bot.courier import Courier
 from bot.domain.audit import AuditEvent
-from bot.domain.customer import Cloud, CustomerId
+from bot.domain.customer import Cloud, CustomerId, SubscriptionId, deletion_deadline
 from bot.domain.people import Person
 from bot.domain.request import ActionRequest, Reason, Verb
 from bot.partner_center.auth import AppRegistration, SignIn
@@ -29,8 +29,9 @@ from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.execution import Execution
 from bot.services.intake import Receivables
+from bot.services.limits import Limits
 from bot.services.posts import Posts
-from bot.services.requests import Confirmed, Requests, Rules
+from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
@@ -68,6 +69,7 @@ class Workshop:
     partner_center: PartnerCenter
     requests: Requests
     execution: Execution
+    limits: Limits
     customers: Customers
     digests: Digests
     receivables: Receivables
@@ -97,14 +99,13 @@ class Workshop:
             term=held.term_duration,
             term_end=held.term_end,
         )
-        shown = {
-            "customer_id": customer.id,
+        about = ConfirmedSubscription(SubscriptionId(held.id), name, seen.fingerprint)
+        shown: dict[str, Any] = {
+            "customer_id": CustomerId(customer.id),
             "customer_name": customer.name,
-            "subscription_id": held.id,
-            "subscription_name": name,
-            "reason": reason.value,
+            "subscriptions": (about,),
+            "reason": reason,
             "note": "",
-            "seen": seen.fingerprint,
             "policy_note": "",
             "approvals_needed": approvals,
         }
@@ -112,7 +113,7 @@ class Workshop:
         draft = await self.requests.begin_draft(
             verb, by=by, channel="C0", customer_id=CustomerId(customer.id)
         )
-        await self.requests.confirmable(draft.id, asdict(confirmed), by=by)
+        await self.requests.confirmable(draft.id, confirmed, by=by)
         return draft.id
 
     async def placed(self, name: str = E3, **options: Any) -> ActionRequest:
@@ -164,6 +165,7 @@ async def open_workshop(
     ends.push_async_callback(http.aclose)
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
+    limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
     return Workshop(
         clock=clock,
         store=store,
@@ -171,8 +173,18 @@ async def open_workshop(
         far_side=far_side,
         http=http,
         partner_center=partner_center,
-        requests=Requests(store, courier, rules=Rules(undo_window=undo, dry_run=dry_run), now=now),
-        execution=Execution(store, courier, partner_center, zone=place, daily_limit=daily_limit, now=now),
+        requests=Requests(
+            store, courier, rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True), now=now
+        ),
+        execution=Execution(
+            store,
+            courier,
+            partner_center,
+            limits=limits,
+            deadline=lambda s, on: deletion_deadline(s, suspended_on=on, cloud=Cloud.GLOBAL),
+            now=now,
+        ),
+        limits=limits,
         customers=Customers(store, partner_center, now=now),
         digests=Digests(store, policy_file.load(None), cloud=Cloud.GLOBAL, zone=place, now=now),
         receivables=Receivables(store, zone=place, now=now),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from bot.domain.customer import SubscriptionId
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound
 from bot.domain.people import Person
-from bot.domain.request import ActionRequest, Outcome, Reason, RequestId, Status, Verb
+from bot.domain.request import ActionRequest, Outcome, Reason, RequestId, Result, Status, Verb
 from bot.store import Store
-from tests.builders import DAY, HOUR, a_request, an_action, ana, ben, mei, noon
+from tests.builders import DAY, HOUR, a_request, a_target, an_action, ana, ben, mei, noon, settled, targets
 from tests.store.waiting import until_somebody_waits
 
 LEASE = timedelta(seconds=45)
@@ -54,15 +54,22 @@ def an_eventful_request() -> ActionRequest:
     action = an_action(reason=Reason.CUSTOMER_REQUEST, note="„Bitte“ – 逾期 💸")
     request = a_request(
         action=action,
+        targets=[
+            a_target(),
+            a_target(subscription_id=SubscriptionId("add-on"), parent_id=a_target().subscription_id),
+        ],
         approvals_needed=2,
         undo=timedelta(minutes=2),
+        not_before=noon + HOUR,
         policy_note="stage:suspend",
         dry_run=True,
     )
     decided = request.approve(by=ben, at=noon).approve(by=mei, at=noon + HOUR)
     started = decided.claim(at=noon + 2 * HOUR, lease=LEASE, holder="host-1")
-    outcome = Outcome(True, False, True, "throttled", "429", "3f1c")
-    return replace(started, outcome=outcome, closed_by=ana.id, closed_at=noon + DAY)
+    outcome = Outcome(True, False, True, "throttled", "429", "3f1c", date(2027, 1, 14))
+    base = started.targets[0].subscription_id
+    ended = started.settle(base, Result.FAILED, outcome, at=noon + 3 * HOUR)
+    return replace(ended, closed_by=ana.id, closed_at=noon + DAY, over_daily_limit=True)
 
 
 async def test_a_request_comes_back_as_it_was_kept(store: Store):
@@ -187,13 +194,15 @@ class TestOneAtATime:
     @pytest.mark.parametrize(
         "other",
         [
-            pytest.param(an_action(verb=Verb.RESUME), id="another verb"),
-            pytest.param(an_action(subscription_id=SubscriptionId("other")), id="another subscription"),
+            pytest.param({"action": an_action(verb=Verb.RESUME)}, id="another verb"),
+            pytest.param(
+                {"targets": [a_target(subscription_id=SubscriptionId("other"))]}, id="another subscription"
+            ),
         ],
     )
     async def test_another_thing_may_be_asked_for_meanwhile(self, store: Store, other):
         await add(store, a_request(id="R-ONE"))
-        await add(store, a_request(id="R-TWO", action=other))
+        await add(store, a_request(id="R-TWO", **other))
 
     async def test_once_it_is_over_it_may_be_asked_for_again(self, store: Store):
         await add(store, a_request(id="R-ONE"))
@@ -203,7 +212,7 @@ class TestOneAtATime:
     async def test_what_nobody_knows_the_end_of_keeps_others_waiting(self, store: Store):
         await add(store, a_request(id="R-ONE", approvals_needed=0))
         started = (await get(store, "R-ONE")).claim(at=noon, lease=LEASE, holder="a")
-        await save(store, started.finish(Outcome(confirmed=False), status=Status.UNKNOWN, at=noon))
+        await save(store, settled(started, Result.UNKNOWN))
         with pytest.raises(AlreadyWaiting):
             await add(store, a_request(id="R-TWO"))
 
@@ -211,8 +220,11 @@ class TestOneAtATime:
 class TestWhatTheSweepFinds:
     async def _add_each(self, store: Store, *requests: ActionRequest) -> None:
         for number, request in enumerate(requests):
-            action = an_action(subscription_id=SubscriptionId(f"s{number}"))
-            await add(store, replace(request, id=RequestId(f"R-{number}"), action=action))
+            about = tuple(
+                replace(t, subscription_id=SubscriptionId(f"s{number}-{t.subscription_id}"))
+                for t in request.targets
+            )
+            await add(store, replace(request, id=RequestId(f"R-{number}"), targets=about))
 
     async def test_expired_are_the_pending_ones_whose_time_is_over(self, store: Store):
         await self._add_each(
@@ -249,13 +261,14 @@ class TestWhatTheSweepFinds:
         await self._add_each(
             store,
             started,
-            started.finish(Outcome(error="rejected"), status=Status.FAILED, at=noon),
+            settled(started, Result.FAILED),
             replace(started, dry_run=True),
             a_request(approvals_needed=0),
-            a_request(at=noon - DAY, approvals_needed=0).claim(at=noon, lease=LEASE, holder="a"),
+            a_request(at=noon - DAY, approvals_needed=0).claim(at=noon - HOUR, lease=LEASE, holder="a"),
+            a_request(approvals_needed=0, targets=targets(3)).claim(at=noon, lease=LEASE, holder="a"),
         )
         async with store.read() as tx:
-            assert await tx.requests.suspended_since(noon) == 2
+            assert await tx.requests.suspended_since(noon) == 2 + 3
 
     async def test_who_counts_waits_for_who_is_just_beginning(self, replicas: tuple[Store, Store]):
         one, two = replicas

@@ -16,19 +16,25 @@ from babel.messages.pofile import read_po
 
 import handlers
 from bot.domain import errors as domain_errors
+from bot.domain.calendar import When
 from bot.domain.customer import Cloud, SubscriptionStatus
 from bot.domain.errors import (
     AccessDenied,
     AlreadyApproved,
     AlreadyDecided,
+    AlreadyLifted,
     AlreadyWaiting,
     BackstopError,
+    CannotBeCancelled,
     CannotBeResumed,
     CannotBeSuspended,
+    CannotWait,
     Conflict,
+    DayOver,
     FeatureMissing,
     Invalid,
     NotFound,
+    NothingToRetry,
     NotOurCustomer,
     NotPermitted,
     NotReady,
@@ -38,13 +44,14 @@ from bot.domain.errors import (
     RequestExpired,
     SignInFailed,
     Throttled,
+    TooManyAtOnce,
     Unavailable,
     Upstream,
 )
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
 from bot.domain.receivables import AgingBucket
-from bot.domain.request import Reason, Status, Verb
+from bot.domain.request import CHANGED_SINCE_CONFIRMED, Reason, Result, Status, Verb
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words
@@ -263,11 +270,17 @@ ERRORS: tuple[BackstopError, ...] = (
     AlreadyApproved("R-7F3K"),
     RequestExpired("R-7F3K", NOON - timedelta(hours=1)),
     AlreadyWaiting("R-7F3K"),
+    TooManyAtOnce(150, 100),
+    CannotWait(),
+    NothingToRetry("R-7F3K"),
+    AlreadyLifted("U0BEN"),
+    DayOver("2026-11-22"),
+    *(CannotBeCancelled(why) for why in sorted(usage.arguments("CannotBeCancelled", 0))),
     *(CannotBeSuspended(why, "pending") for why in sorted(usage.arguments("CannotBeSuspended", 0))),
     *(CannotBeResumed(why, "expired") for why in sorted(usage.arguments("CannotBeResumed", 0))),
     NotOurCustomer("advisor"),
     *(
-        Invalid("customer", reason)
+        Invalid("customer", reason, {"days": "90"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -316,6 +329,7 @@ class TestErrors:
             "azure-subscription",
             "request",
             "draft",
+            "day",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -359,15 +373,20 @@ FAMILIES: dict[str, set[str]] = {
     "approve-confirm-": {*Verb},
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},
+    "card-counted-": {"done", Result.FAILED, Result.UNKNOWN},
     "card-title-": {*Verb},
     "card-what-": {*Verb},
     "cloud-": {*Cloud},
     "column-": {"customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage"},
+    "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
+    "form-all-": {Verb.SUSPEND, Verb.RESUME},
+    "form-when-": {*When},
     "outcome-": {*Verb},
-    "outcome-accepted-": {*Verb},
+    "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},
     "outcome-dry-run-": {*Verb},
-    "outcome-error-": {error.code for error in ERRORS if isinstance(error, Upstream | NotFound)},
+    "outcome-error-": {error.code for error in ERRORS if isinstance(error, Upstream | NotFound)}
+    | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
     "stage-action-": {*StageAction},

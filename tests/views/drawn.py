@@ -11,6 +11,7 @@ from typing import Any
 import handlers
 from bot import policy_file
 from bot.domain import errors as domain
+from bot.domain.calendar import When
 from bot.domain.customer import (
     Cloud,
     Countdown,
@@ -22,13 +23,36 @@ from bot.domain.customer import (
     deletion_deadline,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt, Standing, standing
 from bot.domain.receivables import OpenItem, age, totals
-from bot.domain.request import ActionRequest, Outcome, Reason, Status, Verb
+from bot.domain.request import (
+    CHANGED_SINCE_CONFIRMED,
+    ActionRequest,
+    Outcome,
+    Reason,
+    Result,
+    Status,
+    Verb,
+)
 from bot.texts import Texts
 from handlers.notices import result_message
-from handlers.views import confirmation, digests, errors, forms, policy, replies, request_card
-from tests.builders import DAY, HOUR, a_customer, a_request, a_subscription, an_action, ana, ben, mei, noon
+from handlers.views import confirmation, digests, errors, forms, limit, policy, replies, request_card
+from tests.builders import (
+    DAY,
+    HOUR,
+    a_customer,
+    a_request,
+    a_subscription,
+    a_target,
+    an_action,
+    ana,
+    ben,
+    mei,
+    noon,
+    settled,
+    targets,
+)
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -57,32 +81,42 @@ def message(blocks: list[Json]) -> Json:
 # Confirmations
 
 
-def consequences(subscription: Subscription, texts: Texts, **fields: Any) -> confirmation.Consequences:
-    cloud = fields.get("cloud", Cloud.GLOBAL)
-    reason = fields.get("reason", Reason.NON_PAYMENT)
-    holds, note = policy.verdict(fields.pop("standing", LATE), reason, texts)
+def an_asking(*subscriptions: Subscription, **fields: Any) -> confirmation.Asking:
     given: dict[str, Any] = {
         "customer": a_customer(),
-        "subscription": subscription,
-        "reason": reason,
+        "subscriptions": subscriptions,
+        "reason": Reason.NON_PAYMENT,
         "note": "",
-        "cloud": cloud,
-        "deadline": deletion_deadline(subscription, suspended_on=TODAY, cloud=cloud),
-        "policy_note": note,
-        "holds": holds,
         "approvals_needed": 1,
         "time_to_live": DAY,
-        "undo": timedelta(minutes=2),
         "dry_run": False,
         "approvals_channel": "C0APPROVALS",
     }
-    return confirmation.Consequences(**(given | fields))
+    return confirmation.Asking(**(given | fields))
 
 
-def confirmed(subscription: Subscription, **fields: Any) -> Drawing:
-    return lambda texts: confirmation.suspend_confirmation(
-        consequences(subscription, texts, **fields), DRAFT, texts
-    )
+ASKING = frozenset(confirmation.Asking.__dataclass_fields__)
+
+
+def confirmed(*subscriptions: Subscription, **fields: Any) -> Drawing:
+    """`fields` are those of `Asking` and of `Consequences`, and `standing`."""
+    stands_so = fields.pop("standing", LATE)
+    asked = an_asking(*subscriptions, **{name: fields.pop(name) for name in ASKING & fields.keys()})
+    cloud = fields.get("cloud", Cloud.GLOBAL)
+
+    def drawing(texts: Texts) -> Json:
+        holds, note = policy.verdict(stands_so, asked.reason, texts)
+        given: dict[str, Any] = {
+            "cloud": cloud,
+            "deadlines": tuple(deletion_deadline(s, suspended_on=TODAY, cloud=cloud) for s in subscriptions),
+            "policy_note": note,
+            "holds": holds,
+            "undo": timedelta(minutes=2),
+        }
+        what = confirmation.Consequences(**(given | fields))
+        return confirmation.suspend_confirmation(asked, what, DRAFT, texts)
+
+    return drawing
 
 
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
@@ -94,33 +128,28 @@ def stands(overdue: str, days: int, **fields: Any) -> Standing:
 LATE = stands("2400.00", 45)
 
 
-def resumption(suspension: ActionRequest | None = None, **fields: Any) -> Drawing:
-    given: dict[str, Any] = {
-        "customer": a_customer(),
-        "subscription": a_subscription(
-            status=SubscriptionStatus.SUSPENDED,
-            status_word="suspended",
-            kind=SubscriptionKind.NEW_COMMERCE_SEAT,
-            suspension_reasons=("CustomerCancellation",),
-        ),
-        "reason": Reason.NON_PAYMENT,
-        "note": "",
-        "suspension": suspension,
-        "approvals_needed": 0,
-        "time_to_live": DAY,
-        "dry_run": False,
-        "approvals_channel": "C0APPROVALS",
-    }
-    shown = confirmation.Resumption(**(given | fields))
-    return lambda texts: confirmation.resume_confirmation(shown, DRAFT, texts)
+SUSPENDED = a_subscription(
+    status=SubscriptionStatus.SUSPENDED,
+    status_word="suspended",
+    kind=SubscriptionKind.NEW_COMMERCE_SEAT,
+    suspension_reasons=("CustomerCancellation",),
+)
+
+
+def resumption(*suspensions: ActionRequest | None, **fields: Any) -> Drawing:
+    """Of one subscription for each of the suspensions that are lifted."""
+    subscriptions = [replace(SUSPENDED, id=SubscriptionId(f"s-{n}")) for n in range(len(suspensions))]
+    asked = an_asking(*subscriptions, **({"approvals_needed": 0} | fields))
+    return lambda texts: confirmation.resume_confirmation(asked, suspensions, DRAFT, texts)
 
 
 def _resumptions() -> dict[str, Drawing]:
     fraud = replace(a_request(action=an_action(reason=Reason.FRAUD)), status=Status.DONE, closed_at=noon)
     return {
         "resumption-of-ours": resumption(fraud, approvals_needed=1, note="the card was replaced"),
-        "resumption-of-somebody-elses": resumption(),
-        "resumption-dry-run": resumption(dry_run=True),
+        "resumption-of-somebody-elses": resumption(None),
+        "resumption-dry-run": resumption(None, dry_run=True),
+        "resumption-of-several": resumption(fraud, None, None, approvals_needed=1),
     }
 
 
@@ -140,6 +169,49 @@ def _confirmations() -> dict[str, Drawing]:
         "confirmation-dry-run-with-note": confirmed(seat, dry_run=True, note="Third reminder of 12 November"),
         "confirmation-two-approvals": confirmed(seat, approvals_needed=2, undo=2 * HOUR),
         "confirmation-no-approval": confirmed(seat, approvals_needed=0, approvals_channel=None),
+        "confirmation-add-ons": confirmed(seat, add_ons=("Teams Phone", "<Visio> *Plan 2*")),
+        "confirmation-at-a-time": confirmed(seat, not_before=noon + 5 * DAY, zone="Europe/Berlin"),
+        "confirmation-of-several": confirmed(
+            *KINDS.values(),
+            add_ons=(),
+            over_limit=3,
+            left_out=(
+                confirmation.LeftOut(
+                    a_subscription(name="Visio"), domain.CannotBeSuspended("not-active", "pending")
+                ),
+                confirmation.LeftOut(
+                    a_subscription(name="Azure plan"),
+                    domain.CannotBeSuspended("azure-active", names=("Production", "Test")),
+                ),
+            ),
+        ),
+        "confirmation-of-very-many": confirmed(*[a_subscription(name=f"Product {n}") for n in range(60)]),
+        **_azure(),
+    }
+
+
+def _azure() -> dict[str, Drawing]:
+    child = a_subscription(
+        name="Production",
+        kind=SubscriptionKind.AZURE_SUBSCRIPTION,
+        quantity=None,
+        parent_id=SubscriptionId("plan"),
+    )
+    asked = an_asking(child, reason=Reason.FRAUD, approvals_needed=2, note="Mining since Friday")
+    running = [confirmation.Running(f"id-{n}", f"Subscription {n}") for n in range(14)]
+    plan = KINDS["azure-plan"]
+
+    def blocked(running: list[confirmation.Running], why_not: domain.CannotBeCancelled | None) -> Drawing:
+        return lambda texts: confirmation.azure_blocked(plan, running, DRAFT, texts, why_not=why_not)
+
+    return {
+        "azure-cancel": lambda texts: confirmation.cancel_azure_confirmation(
+            asked, "Azure plan", DRAFT, texts
+        ),
+        "azure-blocked": blocked(running[:2], None),
+        "azure-blocked-many": blocked(running, None),
+        "azure-blocked-not-compromised": blocked(running[:1], domain.CannotBeCancelled("only-compromise")),
+        "azure-blocked-switched-off": blocked(running[:1], domain.CannotBeCancelled("switched-off")),
     }
 
 
@@ -155,8 +227,27 @@ def _requests() -> dict[str, ActionRequest]:
     end = noon + HOUR + timedelta(seconds=4)
 
     def ended(status: Status, **outcome: Any) -> ActionRequest:
-        return executing.finish(Outcome(**outcome), status=status, at=end)
+        return settled(executing, Result(status.value), outcome=Outcome(**outcome), at=end)
 
+    several = a_request(targets=targets(18))
+    working = several.approve(by=ben, at=noon + HOUR).claim(at=noon + HOUR, lease=HOUR, holder="w-0")
+    refused = Outcome(confirmed=False, error="rejected", reason="800040")
+    changed = Outcome(confirmed=False, error="conflict", reason=CHANGED_SINCE_CONFIRMED)
+    well = Outcome(changed=True, deletes_on=TODAY + 90 * DAY)
+    for n, target in enumerate(working.targets[:12]):
+        result = Result.FAILED if n in (3, 7) else Result.DONE
+        working = working.settle(
+            target.subscription_id, result, refused if n == 3 else changed if n == 7 else well, at=end
+        )
+    azure = a_request(
+        action=an_action(verb=Verb.CANCEL_AZURE, reason=Reason.FRAUD), targets=[a_target(name="Production")]
+    )
+    cancelling = (
+        azure.approve(by=ben, at=noon)
+        .approve(by=mei, at=noon)
+        .claim(at=noon, lease=HOUR, holder="w-0")
+        .settle(a_target().subscription_id, Result.OPEN, Outcome(changed=True, confirmed=False), at=noon)
+    )
     no = {"confirmed": False, "reason": "800040", "correlation_id": "11111111-aaaa-4bbb-8ccc-222222222222"}
     return {
         "pending": pending,
@@ -168,13 +259,29 @@ def _requests() -> dict[str, ActionRequest]:
         "approved-by-two": two.approve(by=ben, at=noon + HOUR).approve(by=mei, at=noon + 2 * HOUR),
         "executing": executing,
         "executing-again": replace(executing, attempt=2),
-        "done": ended(Status.DONE, changed=True),
+        "done": ended(Status.DONE, changed=True, deletes_on=TODAY + 90 * DAY),
         "done-already": ended(Status.DONE, changed=False),
         "done-accepted": ended(Status.DONE, changed=True, confirmed=False),
         "done-dry-run": replace(ended(Status.DONE, dry_run=True), dry_run=True),
         "failed": ended(Status.FAILED, error="rejected", **no),
+        "failed-changed-since-confirmed": settled(executing, Result.FAILED, outcome=changed, at=end),
         "failed-not-found": ended(Status.FAILED, error="not-found", confirmed=False),
         "unknown": ended(Status.UNKNOWN, error="unavailable", **no | {"reason": "timeout"}),
+        "scheduled": a_request(not_before=noon + 5 * DAY).approve(by=ben, at=noon + HOUR),
+        "over-the-daily-limit": approved.postpone(until=noon + DAY),
+        "several-pending": several,
+        "several-executing": working,
+        "several-failed": settled(working, Result.DONE, outcome=well, at=end),
+        "several-unknown": settled(working, Result.UNKNOWN, outcome=Outcome(error="unavailable"), at=end),
+        "azure-pending": azure,
+        "azure-accepted": cancelling,
+        "azure-done": settled(cancelling, Result.DONE, outcome=Outcome(changed=True), at=end),
+        "azure-not-shown": settled(
+            cancelling,
+            Result.UNKNOWN,
+            outcome=Outcome(changed=True, confirmed=False, error="not-ready", reason="accepted"),
+            at=end,
+        ),
         "denied": pending.deny(by=ben, at=noon + HOUR, why="They paid <today>"),
         "expired": pending.expire(at=noon + DAY),
         "withdrawn": pending.withdraw(by=ana, at=noon + HOUR),
@@ -193,8 +300,25 @@ def _cards() -> dict[str, Drawing]:
         return lambda texts: message(result_message(request, texts)[1])
 
     drawn = {f"card-{name}": card(request) for name, request in REQUESTS.items()}
-    ends = ("done", "failed", "unknown", "denied", "expired", "withdrawn")
+    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn")
     return drawn | {f"result-{name}": result(REQUESTS[name]) for name in ends}
+
+
+# The daily limit
+
+
+def _limits() -> dict[str, Drawing]:
+    reached = DailyLimit(TODAY, most=25, begun=25)
+
+    def shown(limited: DailyLimit, *, is_today: bool = True) -> Drawing:
+        return lambda texts: message(limit.limit_message(limited, texts, is_today=is_today)[1])
+
+    return {
+        "limit-reached": shown(reached),
+        "limit-lift-asked": shown(reached.lift(by=ben)),
+        "limit-lifted": shown(reached.lift(by=ben).lift(by=mei)),
+        "limit-past": shown(reached, is_today=False),
+    }
 
 
 # The digest
@@ -379,17 +503,31 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeSuspended("suspended-already"),
     domain.CannotBeSuspended("not-active", "pending"),
     domain.CannotBeSuspended("kind"),
+    domain.CannotBeSuspended("azure-active", names=("Production", "Test")),
+    domain.CannotBeCancelled("only-compromise"),
+    domain.CannotBeCancelled("switched-off"),
+    domain.CannotBeCancelled("not-active"),
+    domain.TooManyAtOnce(150, 100),
+    domain.CannotWait(),
+    domain.NothingToRetry(DRAFT),
+    domain.AlreadyLifted("U0BEN"),
+    domain.DayOver("2026-11-22"),
     domain.CannotBeResumed("active-already"),
     domain.CannotBeResumed("not-suspended", "expired"),
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
     domain.Invalid("reason", "missing"),
+    domain.Invalid("when", "urgent"),
+    domain.Invalid("date", "in-the-past"),
+    domain.Invalid("date", "too-far-ahead", {"days": "90"}),
     domain.Invalid("subscription", "no-such-subscription"),
     domain.Invalid("customer", "no-such-customer"),
     domain.NotFound("customer", "x"),
     domain.NotFound("subscription", "x"),
     domain.NotFound("request", "x"),
     domain.NotFound("draft", "x"),
+    domain.NotFound("day", "x"),
+    domain.NotFound("azure-subscription", "x"),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
     domain.Throttled(),
     domain.Throttled("slack"),
@@ -404,10 +542,13 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
 )
 
 
-def _errors(texts: Texts) -> Json:
-    said = [errors.words(error, texts) for error in EVERY_ERROR]
-    said.append(errors.unforeseen("0badf00d", texts))
-    return message([{"type": "section", "text": {"type": "mrkdwn", "text": words}} for words in said])
+def _errors(*told: domain.BackstopError) -> Drawing:
+    def drawing(texts: Texts) -> Json:
+        said = [errors.words(error, texts) for error in told]
+        said.append(errors.unforeseen("0badf00d", texts))
+        return message([{"type": "section", "text": {"type": "mrkdwn", "text": words}} for words in said])
+
+    return drawing
 
 
 def _forms() -> dict[str, Drawing]:
@@ -429,6 +570,9 @@ def _forms() -> dict[str, Drawing]:
             subscription=subscription,
             reason=Reason.NON_PAYMENT,
         ),
+        "form-at-a-time": lambda texts: forms.action_form(
+            Verb.SUSPEND, DRAFT, texts, customer=customer, when=When.AT, zone="Europe/Berlin"
+        ),
         "form-resume": lambda texts: forms.action_form(Verb.RESUME, DRAFT, texts, customer=customer),
         "form-deny": lambda texts: forms.deny_form(DRAFT, "What is denied", texts),
         "form-waiting": lambda texts: forms.wait_view(
@@ -443,6 +587,7 @@ VIEWS: dict[str, Drawing] = {
     **_confirmations(),
     **_resumptions(),
     **_cards(),
+    **_limits(),
     **_digests(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
@@ -456,5 +601,6 @@ VIEWS: dict[str, Drawing] = {
     "reply-requests": _requests_list,
     "reply-requests-many": _many_requests,
     "reply-requests-none": lambda texts: message(replies.open_requests((), texts, channel="C0APPROVALS")),
-    "errors": _errors,
+    "errors-refused": _errors(*(e for e in EVERY_ERROR if isinstance(e, domain.Refused))),
+    "errors": _errors(*(e for e in EVERY_ERROR if not isinstance(e, domain.Refused))),
 }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from slack_sdk.models.views import View
 from bot import texts
 from bot.domain import errors as domain
 from bot.domain.customer import CustomerId
+from bot.domain.errors import CannotBeSuspended
 from bot.domain.request import Verb
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
 from handlers.views import blocks, confirmation, digests, forms, replies, request_card
-from tests.builders import a_customer, a_request, a_subscription, an_action, ben, noon
+from tests.builders import a_customer, a_request, a_subscription, a_target, an_action, ben, noon, targets
 from tests.views import drawn
 from tests.views.drawn import VIEWS
 
@@ -62,16 +64,27 @@ def test_names_and_notes_of_any_length_fit(language: str):
     long = "Wörter & <Zeichen> *fett* " * 200
     customer = a_customer(name=long, domain="x" * 300)
     subscription = a_subscription(name=long, status_word=long, quantity=10**12)
-    request = a_request(
-        action=an_action(customer_name=long, subscription_name=long, note=long), policy_note=long
+    action = an_action(customer_name=long, note=long)
+    request = a_request(action=action, targets=[a_target(name=long)], policy_note=long)
+    several = a_request(
+        action=action, targets=[replace(t, name=long) for t in targets(100)], policy_note=long
     )
-    consequences = drawn.consequences(subscription, words, customer=customer, note=long, policy_note=long)
+    about = [subscription] * 100
+    left_out = [
+        confirmation.LeftOut(subscription, CannotBeSuspended("azure-active", names=(long, long)))
+    ] * 50
     for view in (
         forms.action_form(
             Verb.SUSPEND, drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long
         ),
         forms.deny_form(request.id, blocks.escaped(request_card.headline(request, words)), words),
-        confirmation.suspend_confirmation(consequences, drawn.DRAFT, words),
+        drawn.confirmed(subscription, customer=customer, note=long, policy_note=long, add_ons=(long,) * 50)(
+            words
+        ),
+        drawn.confirmed(*about, customer=customer, note=long, policy_note=long, left_out=tuple(left_out))(
+            words
+        ),
+        drawn.message(request_card.request_card(several, words)),
         drawn.message(request_card.request_card(request, words)),
         drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
         drawn.message(replies.open_requests([request] * 30, words, channel="C1")),
