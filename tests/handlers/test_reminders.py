@@ -74,3 +74,28 @@ async def test_nobody_is_reminded_of_what_was_decided_meanwhile(set_stage: SetSt
     await sweeps(stage)
     await asked.is_messaged("paid yesterday")
     assert reminders(stage.mei) == []
+
+
+async def test_near_its_end_a_second_channel_hears_of_it_once(set_stage: SetStage):
+    clock = story.Clock()
+    stage = await set_stage(now=clock, backstop_escalation_channel="C0BILLING")
+    asked = await story.asks(stage)
+    clock.moves(13 * HOUR)
+    await sweeps(stage)
+    await reminded(stage.ben, 1)
+    assert escalated(stage, asked) == []
+
+    clock.moves(9 * HOUR)
+    await sweeps(stage)
+    told = await stage.slack.message_appears(
+        "csp-billing", lambda m: asked.id in m["text"] and not m["ephemeral"]
+    )
+    assert "<#C0APPROVALS>" in story.words(told)
+    await sweeps(stage)
+    await reminded(stage.mei, 2)
+    assert len(escalated(stage, asked)) == 1
+
+
+def escalated(stage: Stage, asked: story.Asked) -> list[story.Json]:
+    messages = stage.slack.messages("csp-billing")
+    return [m for m in messages if asked.id in m["text"] and not m["ephemeral"]]
