@@ -117,6 +117,9 @@ def parser() -> argparse.ArgumentParser:
     digest.add_argument("--post", action="store_true", help="post it to its channel, once a day")
     digest.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help="by the books of that day")
     digest.add_argument("--json", action="store_true", help="one JSON document")
+    shadow = add("shadow", _shadow, "what the policy would have proposed, beside what people did")
+    shadow.add_argument("--days", type=_days, default=30, metavar="N", help="so many days back (default 30)")
+    shadow.add_argument("--json", action="store_true", help="one JSON document")
     policy = add("policy", _policy, "the billing policy in force")
     policy.add_argument("which", choices=("show", "check"))
     policy.add_argument("--file", type=Path, metavar="F", help="another file than the one in force")
@@ -267,6 +270,18 @@ def _digest(arguments: argparse.Namespace) -> int:
     return _with_core(given, digest)
 
 
+def _shadow(arguments: argparse.Namespace) -> int:
+    given = settings.load()
+
+    async def shadow(made: Core) -> int:
+        found = await made.backstop.digests.shadow(days=arguments.days)
+        words = report.shadow_words(found, in_language(given.backstop_locale))
+        print(_json(report.shadow(found)) if arguments.json else words)
+        return 0
+
+    return _with_core(given, shadow)
+
+
 def _policy(arguments: argparse.Namespace) -> int:
     path = arguments.file or settings.load().backstop_policy_file
     policy = policy_file.load(path)
@@ -347,6 +362,12 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23") from None
+
+
+def _days(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 366:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 366")
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -14,12 +14,14 @@ from bot.domain.audit import AuditEvent
 from bot.domain.digest import Debtor, OverdueDigest
 from bot.domain.policy import BillingPolicy
 from bot.domain.receivables import Balance, OpenItem, bucket, days_overdue
+from bot.domain.shadow import ShadowReport
 from bot.receivables import RowNote
 from bot.receivables.reject_report import safe_cell
 from bot.services.customers import MirrorState
 from bot.services.intake import Intake
 from bot.texts import Texts
 from handlers.views import digests as views
+from handlers.views import shadow as shadow_views
 
 Document = dict[str, Any]
 
@@ -129,6 +131,37 @@ def digest_words(digest: OverdueDigest, texts: Texts) -> str:
     if not digest.debtors and digest.as_of:
         lines.append(texts("overdue-nobody"))
     return "\n".join(lines)
+
+
+def shadow(found: ShadowReport) -> Document:
+    """What the policy would have proposed beside what people did."""
+    return {
+        "from": found.since.isoformat(),
+        "to": found.until.isoformat(),
+        "agreed": found.agreed,
+        "only_proposed": found.only_proposed,
+        "only_done": found.only_done,
+        "customers": [
+            {
+                "customer": line.customer_name,
+                "tenant": line.customer_id,
+                "proposed_on": line.proposed_on.isoformat() if line.proposed_on else None,
+                "proposed_until": line.proposed_until.isoformat() if line.proposed_until else None,
+                "reasons": [{"rule": r.rule, "fact": r.fact} for r in line.reasons],
+                "requests": [
+                    {"id": d.id, "date": d.on.isoformat(), "status": d.status, "dry_run": d.dry_run}
+                    for d in line.deeds
+                ],
+            }
+            for line in found.lines
+        ],
+    }
+
+
+def shadow_words(found: ShadowReport, texts: Texts) -> str:
+    """The same for a terminal."""
+    head = shadow_views.summary(found, texts)
+    return "\n".join([head, *(f"  {line}" for line in shadow_views.lines(found, texts))])
 
 
 def policy(in_force: BillingPolicy) -> Document:

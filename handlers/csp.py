@@ -1,4 +1,4 @@
-"""`/csp`: help, find, status, requests."""
+"""`/csp`: help, find, requests, status, shadow."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from bot.domain.people import Person, Right
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.views import blocks, replies
+from handlers.views.shadow import shadow_report
+
+SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | requests | status",
+    usage="help | find TEXT | requests | status | shadow",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -26,6 +29,7 @@ COMMAND = Command(
         ("find TEXT", "help-find"),
         ("requests", "help-requests"),
         ("status", "help-status"),
+        ("shadow", "help-shadow"),
     ),
 )
 
@@ -46,6 +50,8 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
             found = await requests(desk, person)
         case "status":
             found = await status(desk, person)
+        case "shadow":
+            found = await shadow(desk, person)
         case _:
             found = show_help(desk, person, mistyped=word)
     await ack(blocks.reply(_first_words(found), found))
@@ -107,6 +113,12 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         policy_version=backstop.policy.version,
     )
     return replies.status(state, texts)
+
+
+async def shadow(desk: Desk, person: Person) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    found = await desk.backstop.digests.shadow(days=SHADOW_DAYS)
+    return shadow_report(found, desk.texts_for(person))
 
 
 def _first_words(found: list[blocks.Block]) -> str:

@@ -19,7 +19,8 @@ from bot.domain.customer import (
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
 from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
-from bot.domain.request import ActionRequest
+from bot.domain.request import ActionRequest, Reason, Verb
+from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.store import Store
 from bot.store.books import Import
 from bot.store.mirror import folded
@@ -34,8 +35,10 @@ class Digests:
         cloud: Cloud,
         zone: ZoneInfo,
         now: Callable[[], datetime],
+        dry_run: bool = False,
     ) -> None:
         self._store = store
+        self._dry_run = dry_run
         self._policy = policy
         self._cloud = cloud
         self._zone = zone
@@ -64,6 +67,35 @@ class Digests:
             totals=totals(parties),
             debtors=worst_first(debtors),
         )
+
+    async def shadow(self, *, days: int) -> ShadowReport:
+        """What the policy would have proposed on each of the last `days` days, beside what people asked for."""
+        until = self.today()
+        since = until - timedelta(days=days - 1)
+        proposals: list[Proposal] = []
+        for n in range(days):
+            day = since + timedelta(days=n)
+            digest = await self.overdue(on=day)
+            proposals += [
+                Proposal(d.customer.id, d.customer.name, day, d.standing.reasons)
+                for d in digest.debtors
+                if d.customer and d.standing.proposes_suspension
+            ]
+        async with self._store.read() as tx:
+            asked = await tx.requests.placed_since(datetime.combine(since, time(), self._zone))
+        deeds = [
+            Deed(
+                id=request.id,
+                customer_id=request.action.customer_id,
+                customer_name=request.action.customer_name,
+                on=request.placed_at.astimezone(self._zone).date(),
+                status=request.status.value,
+                dry_run=request.dry_run,
+            )
+            for request in asked
+            if request.action.verb is Verb.SUSPEND and request.action.reason is Reason.NON_PAYMENT
+        ]
+        return beside(proposals, deeds, since=since, until=until)
 
     async def countdowns(self) -> tuple[Countdown, ...]:
         """What is suspended as far as the mirror knows, and until when it can be resumed, the most urgent first."""
@@ -127,9 +159,9 @@ class Digests:
         )
 
     def _banners(self, last: Import | None, day: date) -> tuple[Banner, ...]:
+        banners = [Banner("dry_run", {})] if self._dry_run else []
         if last is None:
-            return (Banner("nothing_imported", {}),)
-        banners = []
+            return (*banners, Banner("nothing_imported", {}))
         if not self._is_fresh(last, day):
             hours = self._age_hours(last, day)
             banners.append(Banner("stale", {"as_of": last.as_of.isoformat(), "hours": str(hours)}))

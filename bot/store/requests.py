@@ -142,6 +142,12 @@ class Requests:
         )
         return {Status(status): n for status, n in (await self._connection.execute(query)).all()}
 
+    async def placed_since(self, since: datetime) -> list[ActionRequest]:
+        """All that were asked for since that moment, whatever became of them, oldest first."""
+        return await self._many(
+            select(requests).where(requests.c.placed_at >= since).order_by(requests.c.placed_at)
+        )
+
     async def expired(self, *, at: datetime, limit: int = 100) -> list[ActionRequest]:
         """Pending past their time to live, but for those another replica's sweep is at."""
         return await self._many(

@@ -217,8 +217,8 @@ def _head(verb: Verb, asked: Asking, texts: Texts) -> list[Block]:
     if several:
         said = texts.count(f"confirm-{verb}-several", len(asked.subscriptions), customer=customer)
         body.append(blocks.section(said))
-        body.append(blocks.context(blocks.name(asked.customer.domain or asked.customer.id)))
         body.append(_bullets(_listed(asked.subscriptions, texts)))
+        body.append(blocks.context(blocks.name(asked.customer.domain or asked.customer.id)))
     else:
         (one,) = asked.subscriptions
         said = texts.mrkdwn(f"confirm-{verb}", customer=customer, subscription=blocks.name(one.name))

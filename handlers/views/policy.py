@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bot.domain.policy import Standing
+from collections.abc import Sequence
+
+from bot.domain.policy import Rule, Standing
 from bot.domain.request import Reason
 from bot.texts import Texts
 from handlers.views import blocks
@@ -18,8 +20,13 @@ def verdict(standing: Standing | None, reason: Reason, texts: Texts) -> tuple[bo
 
 
 def reasons(standing: Standing, texts: Texts) -> list[str]:
+    return reasons_of(standing.reasons, texts)
+
+
+def reasons_of(rules: Sequence[Rule], texts: Texts) -> list[str]:
+    """Each rule in words, with the fact it was held against."""
     said = []
-    for rule in standing.reasons:
+    for rule in rules:
         name, _, stage = rule.rule.partition(":")
         fact = blocks.harmless(rule.fact)
         if name in ("stage", "before_first_stage"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.customer import Customer, CustomerId, SubscriptionId
+from bot.domain.request import Reason
 from bot.services.intake import Intake
 from tests.builders import CONTOSO, DAY, HOUR, a_customer
 from tests.services.conftest import OpenWorkshop
@@ -276,3 +277,44 @@ async def test_a_suspension_by_somebody_else_has_a_clock_nobody_can_read(worksho
     await w.customers.refresh()
     found = {c.subscription.id: c.deadline for c in await w.digests.countdowns()}
     assert found[SubscriptionId(w.subscription(PREMIUM).id)] is None
+
+
+async def test_a_dry_run_is_said_on_the_digest(workshop: OpenWorkshop):
+    w = await workshop(dry_run=True)
+    assert [b.key for b in (await w.digests.overdue()).banners] == ["dry_run", "nothing_imported"]
+
+
+async def test_what_the_policy_would_have_proposed_stands_beside_what_people_did(
+    workshop: OpenWorkshop, clock: Clock
+):
+    w = await workshop()
+    contoso, adatum = w.far_side.customer("Contoso"), w.far_side.customer("Adatum")
+    await w.customers.refresh()
+    late = a_row("1", "Contoso", contoso.domain, 40, "500.00")
+    later = a_row("2", "Adatum", adatum.domain, 30, "500.00")
+    clock.passes(-3 * DAY)
+    await take_in(w, late, later, as_of=TODAY - 3 * DAY)
+    request = await w.placed(of="Fourth Coffee", name="Microsoft 365 Business Basic")
+    clock.passes(3 * DAY)
+    await take_in(w, late, later)
+    both = await w.placed()
+
+    found = await w.digests.shadow(days=5)
+
+    told = {line.customer_name: line for line in found.lines}
+    assert (found.agreed, found.only_proposed, found.only_done) == (1, 1, 1)
+    assert (told["Contoso Ltd"].proposed_on, [d.id for d in told["Contoso Ltd"].deeds]) == (
+        TODAY - 3 * DAY,
+        [both.id],
+    )
+    assert (told["Adatum Corporation"].proposed_on, told["Adatum Corporation"].deeds) == (TODAY, ())
+    assert told["Fourth Coffee"].proposed_on is None
+    assert [(d.id, d.on, d.status) for d in told["Fourth Coffee"].deeds] == [
+        (request.id, TODAY - 3 * DAY, "pending")
+    ]
+
+
+async def test_suspensions_for_another_reason_are_none_of_the_policys_business(workshop: OpenWorkshop):
+    w = await workshop()
+    await w.placed(reason=Reason.FRAUD)
+    assert (await w.digests.shadow(days=5)).lines == ()

@@ -186,7 +186,9 @@ async def open_workshop(
         ),
         limits=limits,
         customers=Customers(store, partner_center, now=now),
-        digests=Digests(store, policy_file.load(None), cloud=Cloud.GLOBAL, zone=place, now=now),
+        digests=Digests(
+            store, policy_file.load(None), cloud=Cloud.GLOBAL, zone=place, now=now, dry_run=dry_run
+        ),
         receivables=Receivables(store, zone=place, now=now),
         posts=Posts(store, now=now),
     )

@@ -11,6 +11,7 @@ from typing import Any
 import handlers
 from bot import policy_file
 from bot.domain import errors as domain
+from bot.domain import shadow
 from bot.domain.calendar import When
 from bot.domain.customer import (
     Cloud,
@@ -38,6 +39,7 @@ from bot.domain.request import (
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import confirmation, digests, errors, forms, limit, policy, replies, request_card
+from handlers.views import shadow as shadow_views
 from tests.builders import (
     DAY,
     HOUR,
@@ -395,6 +397,7 @@ def _digests() -> dict[str, Drawing]:
     }
     pages |= {"nobody": (a_digest(owes("Contoso Ltd", -3, "10.00")), 0), "nothing-imported": (EMPTY, 0)}
     pages |= {"warned": (warned, 0)}
+    pages |= {"dry-run": (replace(SEVERAL, banners=(Banner("dry_run", {}),)), 0)}
 
     def page(digest: OverdueDigest, number: int) -> Drawing:
         return lambda texts: message(digests.overdue(digest, texts, page=number))
@@ -477,6 +480,21 @@ def _requests_list(texts: Texts) -> Json:
 
 def _many_requests(texts: Texts) -> Json:
     return message(replies.open_requests([REQUESTS["pending"]] * 20, texts, channel=None))
+
+
+def _shadow(texts: Texts) -> Json:
+    def who(n: int) -> dict[str, Any]:
+        return {"customer_id": CustomerId(f"c-{n}"), "customer_name": f"Customer {n} & <Sons>"}
+
+    proposals = [shadow.Proposal(**who(n), on=TODAY - n * DAY, reasons=LATE.reasons) for n in range(18)]
+    deeds = [shadow.Deed(DRAFT, **who(n), on=TODAY, status="done", dry_run=True) for n in (2, 3, 40)]
+    found = shadow.beside(proposals, deeds, since=TODAY - 29 * DAY, until=TODAY)
+    return message(shadow_views.shadow_report(found, texts))
+
+
+def _shadow_of_nothing(texts: Texts) -> Json:
+    found = shadow.beside((), (), since=TODAY - 29 * DAY, until=TODAY)
+    return message(shadow_views.shadow_report(found, texts))
 
 
 def _help(texts: Texts) -> Json:
@@ -599,6 +617,8 @@ VIEWS: dict[str, Drawing] = {
         replies.found("<!here> *x*", (), texts, may_operate=True, more=False)
     ),
     "reply-requests": _requests_list,
+    "reply-shadow": _shadow,
+    "reply-shadow-of-nothing": _shadow_of_nothing,
     "reply-requests-many": _many_requests,
     "reply-requests-none": lambda texts: message(replies.open_requests((), texts, channel="C0APPROVALS")),
     "errors-refused": _errors(*(e for e in EVERY_ERROR if isinstance(e, domain.Refused))),
