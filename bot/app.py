@@ -37,6 +37,7 @@ from bot.services import Backstop, jobs
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.execution import Execution
+from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.posts import Posts
@@ -155,6 +156,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         ),
         receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
+        features=Features(db, cloud=settings.partner_center_cloud, now=now),
         policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,

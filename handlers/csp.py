@@ -12,6 +12,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 import handlers
 from bot.domain.people import Person, Right
+from bot.domain.request import Verb
+from handlers import asking, ids
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.views import blocks, replies
@@ -36,6 +38,7 @@ COMMAND = Command(
 
 def register(app: AsyncApp, desk: Desk) -> None:
     app.command(COMMAND.name)(partial(answer, desk))
+    app.action(ids.RESUME_CUSTOMER)(partial(asking.open_prefilled, desk, verb=Verb.RESUME))
 
 
 async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -111,6 +114,7 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         countdowns=await backstop.digests.countdowns(),
         today=backstop.digests.today(),
         policy_version=backstop.policy.version,
+        outages=await backstop.features.unavailable(),
     )
     return replies.status(state, texts)
 

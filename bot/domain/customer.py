@@ -9,7 +9,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from bot.domain.errors import CannotBeResumed, CannotBeSuspended, NotOurCustomer
+from bot.domain.capability import Cloud as Cloud
+from bot.domain.capability import SubscriptionKind as SubscriptionKind
+from bot.domain.capability import obstacle
+from bot.domain.errors import CannotBeResumed, CannotBeSuspended, NotOurCustomer, Refused
 
 CustomerId = NewType("CustomerId", str)
 """The customer's Entra tenant GUID, in lower case."""
@@ -17,14 +20,6 @@ TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The form of such a GUID."""
 SubscriptionId = NewType("SubscriptionId", str)
 """In lower case; a GUID today, but opaque to us."""
-
-
-class Cloud(StrEnum):
-    """Which of Microsoft's clouds the partner sells from."""
-
-    GLOBAL = "global"
-    CHINA = "china"
-    US_GOVERNMENT = "usgov"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +48,6 @@ class SubscriptionStatus(StrEnum):
     DELETED = "deleted"
     NONE = "none"
     UNKNOWN = "unknown"
-
-
-class SubscriptionKind(StrEnum):
-    """What a suspension means depends on this."""
-
-    LEGACY_SEAT = "legacy_seat"
-    LEGACY_AZURE = "legacy_azure"
-    NEW_COMMERCE_SEAT = "new_commerce_seat"
-    AZURE_PLAN = "azure_plan"
-    AZURE_SUBSCRIPTION = "azure_subscription"
-    """Inside an Azure plan: it can be cancelled, not suspended."""
-    MARKETPLACE = "marketplace"
-    SOFTWARE = "software"
-    UNKNOWN = "unknown"
-
-
-NOT_SUSPENDABLE = frozenset(
-    {SubscriptionKind.MARKETPLACE, SubscriptionKind.SOFTWARE, SubscriptionKind.AZURE_SUBSCRIPTION}
-)
-"""Kinds for which Microsoft documents no suspension; for one nobody knows, Microsoft itself has to say no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +128,8 @@ def must_be_suspendable(subscription: Subscription, *, of: Customer, running: Se
         raise CannotBeSuspended("suspended-already")
     if subscription.status is not SubscriptionStatus.ACTIVE:
         raise CannotBeSuspended("not-active", subscription.status_word)
-    if subscription.kind in NOT_SUSPENDABLE:
-        raise CannotBeSuspended("kind")
+    if why := obstacle("suspend", subscription.kind):
+        raise CannotBeSuspended(why)
     if running:
         raise CannotBeSuspended("azure-active", names=tuple(running))
 
@@ -170,8 +145,28 @@ def must_be_resumable(subscription: Subscription, *, of: Customer, base: Subscri
         raise CannotBeResumed("active-already")
     if subscription.status is not SubscriptionStatus.SUSPENDED:
         raise CannotBeResumed("not-suspended", subscription.status_word)
+    if why := obstacle("resume", subscription.kind):
+        raise CannotBeResumed(why)
     if base is not None and base.status is not SubscriptionStatus.ACTIVE:
         raise CannotBeResumed("base-first", base.status_word)
+
+
+def can_be_suspended(subscription: Subscription, *, of: Customer) -> bool:
+    """Whether `must_be_suspendable` has nothing against it."""
+    try:
+        must_be_suspendable(subscription, of=of)
+    except Refused:
+        return False
+    return True
+
+
+def can_be_resumed(subscription: Subscription, *, of: Customer, base: Subscription | None) -> bool:
+    """Whether `must_be_resumable` has nothing against it."""
+    try:
+        must_be_resumable(subscription, of=of, base=base)
+    except Refused:
+        return False
+    return True
 
 
 def deletion_deadline(subscription: Subscription, *, suspended_on: date | None, cloud: Cloud) -> date | None:

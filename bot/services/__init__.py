@@ -12,6 +12,7 @@ from bot.domain.policy import BillingPolicy
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.execution import Execution
+from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.posts import Posts
@@ -29,6 +30,7 @@ class Backstop:
     digests: Digests
     receivables: Receivables
     posts: Posts
+    features: Features
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

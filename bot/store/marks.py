@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.tables import marks
@@ -16,9 +17,26 @@ class Marks:
         self._connection = connection
 
     async def set(self, name: str, *, at: datetime, **facts: Any) -> None:
-        await self._connection.execute(delete(marks).where(marks.c.name == name))
-        await self._connection.execute(insert(marks).values(name=name, at=at, facts=facts))
+        """Of several that set it at once one is kept."""
+        if await self._change(name, at, facts):
+            return
+        try:
+            async with self._connection.begin_nested():  # Postgres gives up a transaction after an error
+                await self._connection.execute(insert(marks).values(name=name, at=at, facts=facts))
+        except IntegrityError:  # somebody set it between our look and our insert
+            await self._change(name, at, facts)
+
+    async def _change(self, name: str, at: datetime, facts: dict[str, Any]) -> bool:
+        changed = await self._connection.execute(
+            update(marks).where(marks.c.name == name).values(at=at, facts=facts)
+        )
+        return bool(changed.rowcount == 1)
 
     async def get(self, name: str) -> tuple[datetime, dict[str, Any]] | None:
         row = (await self._connection.execute(select(marks).where(marks.c.name == name))).one_or_none()
         return (row.at, row.facts) if row else None
+
+    async def beginning(self, prefix: str) -> dict[str, tuple[datetime, dict[str, Any]]]:
+        """Every mark whose name begins so, by its name."""
+        query = select(marks).where(marks.c.name.startswith(prefix, autoescape=True))
+        return {row.name: (row.at, row.facts) for row in (await self._connection.execute(query)).all()}

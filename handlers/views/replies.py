@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from bot.domain.customer import Countdown, Customer, Subscription
+from bot.domain.capability import Outage
+from bot.domain.customer import (
+    Countdown,
+    Customer,
+    Subscription,
+    SubscriptionStatus,
+    can_be_resumed,
+    can_be_suspended,
+)
 from bot.domain.request import ActionRequest, Status
-from bot.texts import Texts
+from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.command import Command
 from handlers.views import blocks
@@ -66,20 +74,54 @@ def found(
             lines.append(texts.count("find-more-subscriptions", left))
         if not match.subscriptions:
             lines.append(texts("find-no-subscriptions"))
-        accessory = (
+        offered = _offers(match, texts) if may_operate else []
+        if may_operate and not offered and (why := _why_nothing(match)):
+            lines.append(texts(why))
+        # One button stands beside the text, two below it: a section holds one.
+        body.append(blocks.section("\n".join(lines), accessory=offered[0] if len(offered) == 1 else None))
+        if len(offered) > 1:
+            body.append(blocks.actions(*offered))
+    if more:
+        body.append(blocks.context(texts("find-more")))
+    return body
+
+
+def _offers(match: Match, texts: Texts) -> list[Block]:
+    """A button for each action that can be done to at least one subscription. It opens a form and decides nothing."""
+    customer = match.customer
+    known = {s.id: s for s in match.subscriptions}
+    about = blocks.harmless(customer.name)
+    offered = []
+    if any(can_be_suspended(s, of=customer) for s in match.subscriptions):
+        offered.append(
             blocks.button(
                 texts("suspend"),
                 ids.SUSPEND_CUSTOMER,
                 customer.id,
-                label=texts("suspend-label", customer=blocks.harmless(customer.name)),
+                label=texts("suspend-label", customer=about),
             )
-            if may_operate and customer.may_be_acted_on
-            else None
         )
-        body.append(blocks.section("\n".join(lines), accessory=accessory))
-    if more:
-        body.append(blocks.context(texts("find-more")))
-    return body
+    if any(
+        can_be_resumed(s, of=customer, base=known.get(s.parent_id) if s.parent_id else None)
+        for s in match.subscriptions
+    ):
+        offered.append(
+            blocks.button(
+                texts("resume"), ids.RESUME_CUSTOMER, customer.id, label=texts("resume-label", customer=about)
+            )
+        )
+    return offered
+
+
+def _why_nothing(match: Match) -> str | None:
+    """The key of why there is no button; None where the lines say it already."""
+    if not match.customer.may_be_acted_on:
+        return "find-nothing-not-ours"
+    if not match.subscriptions:
+        return None
+    if any(s.status is SubscriptionStatus.ACTIVE for s in match.subscriptions):
+        return "find-nothing-kind"
+    return "find-nothing-status"
 
 
 def open_requests(requests: Sequence[ActionRequest], texts: Texts, *, channel: str | None) -> list[Block]:
@@ -120,6 +162,7 @@ class State:
     countdowns: Sequence[Countdown]
     today: date
     policy_version: str
+    outages: Sequence[Outage] = ()
 
 
 def status(state: State, texts: Texts) -> list[Block]:
@@ -154,9 +197,31 @@ def status(state: State, texts: Texts) -> list[Block]:
             ]
         )
     )
+    if state.outages:
+        body.append(blocks.context("\n".join(_outages(state.outages, texts))))
     if state.countdowns:
         body.append(blocks.section(_countdowns(state, texts)))
     return body
+
+
+def _outages(outages: Sequence[Outage], texts: Texts) -> list[str]:
+    """What this cloud does not have in one line, what Microsoft refuses for now in another."""
+    lines = []
+    if lacking := [texts(f"feature-{o.feature}") for o in outages if o.until is None]:
+        lines.append(texts("state-not-here", features=", ".join(lacking)))
+    refused = [
+        texts.mrkdwn(
+            "state-refused-one",
+            feature=texts(f"feature-{o.feature}"),
+            why=blocks.harmless(o.why),
+            until=blocks.moment(o.until),
+        )
+        for o in outages
+        if o.until is not None
+    ]
+    if refused:
+        lines.append(texts.mrkdwn("state-refused", features=Mrkdwn("; ".join(refused))))
+    return lines
 
 
 def _countdowns(state: State, texts: Texts) -> str:

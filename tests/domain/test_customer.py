@@ -12,6 +12,8 @@ from bot.domain.customer import (
     Countdown,
     SubscriptionKind,
     SubscriptionStatus,
+    can_be_resumed,
+    can_be_suspended,
     deletion_deadline,
     most_urgent_first,
     must_be_suspendable,
@@ -93,6 +95,34 @@ def test_the_fingerprint_does_not_change_with_the_case_of_microsofts_words():
 def test_a_kind_without_a_documented_suspension_is_refused(kind: SubscriptionKind):
     with pytest.raises(CannotBeSuspended):
         must_be_suspendable(a_subscription(kind=kind), of=a_customer())
+
+
+@pytest.mark.parametrize(
+    ("change", "suspend", "resume"),
+    [
+        pytest.param({}, True, False, id="active"),
+        pytest.param(
+            {"kind": K.AZURE_PLAN}, True, False, id="an Azure plan: Microsoft looks for what runs in it"
+        ),
+        pytest.param({"kind": K.SOFTWARE}, False, False, id="software"),
+        pytest.param({"kind": K.MARKETPLACE}, False, False, id="marketplace"),
+        pytest.param({"status": SubscriptionStatus.SUSPENDED}, False, True, id="suspended"),
+        pytest.param({"status": SubscriptionStatus.PENDING}, False, False, id="pending"),
+        pytest.param({"status": SubscriptionStatus.EXPIRED}, False, False, id="expired"),
+    ],
+)
+def test_what_can_be_done_now(change: dict[str, Any], suspend: bool, resume: bool):
+    subscription, ours, not_ours = a_subscription(**change), a_customer(), a_customer(relationship="advisor")
+    assert can_be_suspended(subscription, of=ours) is suspend
+    assert can_be_resumed(subscription, of=ours, base=None) is resume
+    assert not can_be_suspended(subscription, of=not_ours)
+    assert not can_be_resumed(subscription, of=not_ours, base=None)
+
+
+def test_an_add_on_can_be_resumed_once_its_base_runs():
+    suspended = a_subscription(status=SubscriptionStatus.SUSPENDED)
+    assert not can_be_resumed(suspended, of=a_customer(), base=suspended)
+    assert can_be_resumed(suspended, of=a_customer(), base=a_subscription())
 
 
 def test_a_kind_nobody_knows_is_left_to_microsoft_to_refuse():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.capability import Feature
 from bot.domain.customer import CustomerId
+from bot.domain.errors import AccessDenied
 from tests.handlers import story
 from tests.stage import Stage
 
@@ -119,6 +121,26 @@ async def test_who_may_not_suspend_sees_no_button_and_who_is_not_ours_has_none(s
     assert story.buttons(await answer(shared, "ana", "/csp find relecloud")) == []
 
 
+async def test_buttons_stand_where_they_can_do_something_and_a_reason_where_none_can(shared: Stage):
+    trey = shared.partner_center.customer("Trey Research")  # one suspended, one active
+    assert story.buttons(await answer(shared, "ana", "/csp find trey research")) == ["Suspend", "Resume"]
+    not_ours = await answer(shared, "ana", "/csp find relecloud")
+    assert "you are not this customer's reseller" in story.words(not_ours)
+    assert "you are not" not in story.words(await answer(shared, "mei", "/csp find relecloud"))
+
+    body = await answer(shared, "ana", f"/csp find {trey.domain}")
+    assert (await shared.ana.click(await shown_to(shared, body), "Resume")).ok
+    form = await shared.ana.modal_appears(callback_id="resume_form")
+    assert story.is_chosen(form, "customer")
+    assert story.is_chosen(form, "subscription"), "there is only one to resume"
+    await story.leaves(shared.ana)
+
+
+async def shown_to(stage: Stage, body: story.Json) -> story.Json:
+    """The ephemeral message that answer became."""
+    return await story.is_told(stage.ana, body["text"], channel="csp-billing")
+
+
 @pytest.mark.parametrize("word", ["find contoso", "status", "requests"])
 async def test_customers_are_no_business_of_somebody_without_rights(shared: Stage, word: str):
     body = await answer(shared, "eve", f"/csp {word}")
@@ -152,6 +174,18 @@ async def test_status_tells_how_things_stand(shared: Stage):
     assert shared.app.desk.texts("state-mirror-size", **sizes) in said
     assert "Last read <!date^" in said
     assert shared.app.core.backstop.policy.version in said
+    assert "does not have" not in said
+
+
+async def test_status_tells_what_microsoft_refuses(shared: Stage):
+    async def refused() -> str:
+        raise AccessDenied(reason="20002", status=403)
+
+    assert await shared.app.core.backstop.features.ask(Feature.AUDIT_RECORDS, refused) is None
+    said = story.words(await answer(shared, "mei", "/csp status"))
+    assert shared.app.desk.texts("feature-audit_records") not in said, "she reads Chinese"
+    said = story.words(await answer(shared, "ana", "/csp status"))
+    assert "Refused by Microsoft for now: activity log (access-denied 20002; asked again <!date^" in said
 
 
 async def test_requests_lists_what_is_open_and_where_it_is_decided(shared: Stage, customer: str):

@@ -28,6 +28,7 @@ from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.execution import Execution
+from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.posts import Posts
@@ -74,6 +75,7 @@ class Workshop:
     digests: Digests
     receivables: Receivables
     posts: Posts
+    features: Features
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -147,6 +149,7 @@ async def open_workshop(
     daily_limit: int = 25,
     undo: timedelta = timedelta(0),
     dry_run: bool = False,
+    hosting: Cloud = Cloud.GLOBAL,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
     database.migrate(database_url)
@@ -186,9 +189,8 @@ async def open_workshop(
         ),
         limits=limits,
         customers=Customers(store, partner_center, now=now),
-        digests=Digests(
-            store, policy_file.load(None), cloud=Cloud.GLOBAL, zone=place, now=now, dry_run=dry_run
-        ),
+        digests=Digests(store, policy_file.load(None), cloud=hosting, zone=place, now=now, dry_run=dry_run),
         receivables=Receivables(store, zone=place, now=now),
         posts=Posts(store, now=now),
+        features=Features(store, cloud=hosting, now=now),
     )

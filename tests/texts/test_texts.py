@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 import handlers
 from bot.domain import errors as domain_errors
 from bot.domain.calendar import When
+from bot.domain.capability import OBSTACLES, Feature
 from bot.domain.customer import Cloud, SubscriptionStatus
 from bot.domain.errors import (
     AccessDenied,
@@ -234,6 +235,7 @@ class TestSlacksLimits:
             "withdraw",
             "cancel",
             "suspend",
+            "resume",
             "next",
             "previous",
             *map("reason-{}".format, Reason),
@@ -261,6 +263,11 @@ class TestSlacksLimits:
         assert longest <= 150
 
 
+def obstacles(verb: str) -> set[str]:
+    """Why a kind may not allow it: those keys stand in a table of the domain."""
+    return {why for (forbidden, _), why in OBSTACLES.items() if forbidden == verb}
+
+
 ERRORS: tuple[BackstopError, ...] = (
     *(NotPermitted(right) for right in Right),
     NotPermitted("withdraw"),
@@ -276,8 +283,14 @@ ERRORS: tuple[BackstopError, ...] = (
     AlreadyLifted("U0BEN"),
     DayOver("2026-11-22"),
     *(CannotBeCancelled(why) for why in sorted(usage.arguments("CannotBeCancelled", 0))),
-    *(CannotBeSuspended(why, "pending") for why in sorted(usage.arguments("CannotBeSuspended", 0))),
-    *(CannotBeResumed(why, "expired") for why in sorted(usage.arguments("CannotBeResumed", 0))),
+    *(
+        CannotBeSuspended(why, "pending")
+        for why in sorted(usage.arguments("CannotBeSuspended", 0) | obstacles("suspend"))
+    ),
+    *(
+        CannotBeResumed(why, "expired")
+        for why in sorted(usage.arguments("CannotBeResumed", 0) | obstacles("resume"))
+    ),
     NotOurCustomer("advisor"),
     *(
         Invalid("customer", reason, {"days": "90"})
@@ -377,6 +390,7 @@ FAMILIES: dict[str, set[str]] = {
     "card-title-": {*Verb},
     "card-what-": {*Verb},
     "cloud-": {*Cloud},
+    "feature-": {*Feature},
     "column-": {"customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage"},
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},

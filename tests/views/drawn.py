@@ -13,6 +13,7 @@ from bot import policy_file
 from bot.domain import errors as domain
 from bot.domain import shadow
 from bot.domain.calendar import When
+from bot.domain.capability import Feature, Outage, missing
 from bot.domain.customer import (
     Cloud,
     Countdown,
@@ -75,6 +76,8 @@ KINDS = {
     "add-on": a_subscription(name="Teams Phone", parent_id=SubscriptionId("bbbbbbbb"), quantity=60),
 }
 
+SUSPENDED: Json = {"status": SubscriptionStatus.SUSPENDED, "status_word": "suspended"}
+
 
 def message(blocks: list[Json]) -> Json:
     return {"blocks": blocks}
@@ -130,7 +133,7 @@ def stands(overdue: str, days: int, **fields: Any) -> Standing:
 LATE = stands("2400.00", 45)
 
 
-SUSPENDED = a_subscription(
+A_SUSPENDED_ONE = a_subscription(
     status=SubscriptionStatus.SUSPENDED,
     status_word="suspended",
     kind=SubscriptionKind.NEW_COMMERCE_SEAT,
@@ -140,7 +143,7 @@ SUSPENDED = a_subscription(
 
 def resumption(*suspensions: ActionRequest | None, **fields: Any) -> Drawing:
     """Of one subscription for each of the suspensions that are lifted."""
-    subscriptions = [replace(SUSPENDED, id=SubscriptionId(f"s-{n}")) for n in range(len(suspensions))]
+    subscriptions = [replace(A_SUSPENDED_ONE, id=SubscriptionId(f"s-{n}")) for n in range(len(suspensions))]
     asked = an_asking(*subscriptions, **({"approvals_needed": 0} | fields))
     return lambda texts: confirmation.resume_confirmation(asked, suspensions, DRAFT, texts)
 
@@ -431,6 +434,11 @@ def _status(texts: Texts) -> Json:
                 policy_version="b67fdefa4544",
                 countdowns=COUNTDOWNS,
                 today=TODAY,
+                outages=(
+                    *missing(Cloud.CHINA),
+                    Outage(Feature.AUDIT_RECORDS, "access-denied 20002", noon + DAY),
+                    Outage(Feature.USAGE, "feature-missing 501", noon + HOUR),
+                ),
             ),
             texts,
         )
@@ -468,6 +476,26 @@ def _found(texts: Texts, *, may_operate: bool = True, more: bool = False) -> Jso
         replies.Match(a_customer(), [a_subscription(), odd]),
         replies.Match(a_customer(name="Many & <Sons>", domain=None), many),
         replies.Match(a_customer(name="Nothing bought"), ()),
+        replies.Match(
+            a_customer(name="Base and add-on suspended"),
+            [
+                a_subscription(**SUSPENDED),
+                a_subscription(
+                    **SUSPENDED,
+                    id=SubscriptionId("add-on"),
+                    name="Teams Phone",
+                    parent_id=a_subscription().id,
+                ),
+            ],
+        ),
+        replies.Match(
+            a_customer(name="Some suspended"),
+            [a_subscription(), a_subscription(**SUSPENDED, id=SubscriptionId("s2"), name="Visio Plan 2")],
+        ),
+        replies.Match(
+            a_customer(name="Software alone"), [a_subscription(kind=SubscriptionKind.SOFTWARE, name="Server")]
+        ),
+        replies.Match(a_customer(name="Nothing runs"), [odd]),
         replies.Match(a_customer(name="Somebody else's", relationship="advisor"), [a_subscription()]),
     ]
     return message(replies.found("con", matches, texts, may_operate=may_operate, more=more))
