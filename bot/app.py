@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -26,7 +26,6 @@ from sqlalchemy.exc import ArgumentError
 import handlers
 from bot import courier, policy_file, store
 from bot.courier import AlreadyRunning, Courier, Handler
-from bot.domain.customer import Cloud, Subscription, deletion_deadline
 from bot.domain.errors import BackstopError, SignInFailed
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
@@ -122,6 +121,14 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
+    digests = Digests(
+        db,
+        policy,
+        cloud=settings.partner_center_cloud,
+        zone=settings.zone,
+        now=now,
+        dry_run=settings.backstop_dry_run,
+    )
     backstop = Backstop(
         requests=Requests(
             db,
@@ -141,19 +148,12 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             post,
             partner_center,
             limits=limits,
-            deadline=partial(_deadline, cloud=settings.partner_center_cloud),
+            deadline=digests.deadline,
             now=now,
         ),
         limits=limits,
         customers=Customers(db, partner_center, now=now, at_once=settings.partner_center_max_concurrency),
-        digests=Digests(
-            db,
-            policy,
-            cloud=settings.partner_center_cloud,
-            zone=settings.zone,
-            now=now,
-            dry_run=settings.backstop_dry_run,
-        ),
+        digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
         features=Features(db, cloud=settings.partner_center_cloud, now=now),
@@ -163,10 +163,6 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         now=now,
     )
     return Core(settings, db, post, clients, partner_center, backstop)
-
-
-def _deadline(subscription: Subscription, suspended_on: date | None, *, cloud: Cloud) -> date | None:
-    return deletion_deadline(subscription, suspended_on=suspended_on, cloud=cloud)
 
 
 def cloud_of(settings: Settings) -> CloudHosts:

@@ -14,6 +14,7 @@ import holidays
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
+from bot.domain.capability import DELETION_DAYS, Cloud, DeletionDays, SubscriptionKind
 from bot.domain.policy import BillingPolicy, Exemption, Stage, StageAction
 from bot.domain.receivables import MINOR_UNITS
 
@@ -77,6 +78,35 @@ class _Exempt(_Strict):
     by: str = Field(min_length=1)
 
 
+Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
+
+
+class _Days(_Strict):
+    legacy_seat: Days | None = None
+    legacy_azure: Days | None = None
+    new_commerce_seat: Days | None = None
+
+
+class _DeletionDays(_Strict):
+    global_: _Days = Field(default=_Days(), alias="global")
+    usgov: _Days = _Days()
+    china: _Days = _Days()
+
+    def over(self, known: DeletionDays) -> DeletionDays:
+        """What is known, but for the numbers that the file gives."""
+        return {
+            cloud: {
+                **known[cloud],
+                **{kind: n for kind in SubscriptionKind if (n := getattr(said, kind, None))},
+            }
+            for cloud, said in (
+                (Cloud.GLOBAL, self.global_),
+                (Cloud.US_GOVERNMENT, self.usgov),
+                (Cloud.CHINA, self.china),
+            )
+        }
+
+
 class _Policy(_Strict):
     schema_: Literal[1] = Field(alias="schema")
     max_data_age_hours: int = Field(default=26, ge=1, le=24 * 31)
@@ -84,6 +114,7 @@ class _Policy(_Strict):
     minimum: Amounts = {}
     stage: list[_Stage] = []
     exempt: list[_Exempt] = []
+    deletion_days: _DeletionDays = _DeletionDays()
 
     @model_validator(mode="after")
     def _stages_rise(self) -> _Policy:
@@ -141,4 +172,5 @@ def parse(text: str, *, name: str) -> BillingPolicy:
         exemptions=tuple(
             Exemption(e.tenant.lower(), e.reason, frozenset(e.actions), e.until, e.by) for e in data.exempt
         ),
+        deletion_days=data.deletion_days.over(DELETION_DAYS),
     )

@@ -22,6 +22,7 @@ from bot.services.intake import Intake
 from bot.texts import Texts
 from handlers.views import digests as views
 from handlers.views import shadow as shadow_views
+from handlers.views.countdown import others_suspended_words, suspended_words
 
 Document = dict[str, Any]
 
@@ -128,8 +129,12 @@ def digest_words(digest: OverdueDigest, texts: Texts) -> str:
             texts.money(b.overdue, c) for c, b in debtor.party.balances.items() if b.overdue > Decimal(0)
         )
         lines.append(f"  {debtor.party.oldest_days:>4}  {debtor.party.customer}  {owed}")
+        if debtor.suspended:
+            lines.append(f"        {suspended_words(debtor.suspended, texts, on=digest.on)}")
     if not digest.debtors and digest.as_of:
         lines.append(texts("overdue-nobody"))
+    if digest.others_suspended:
+        lines.append(others_suspended_words(digest.others_suspended, texts, on=digest.on))
     return "\n".join(lines)
 
 
@@ -189,6 +194,10 @@ def policy(in_force: BillingPolicy) -> Document:
             }
             for e in in_force.exemptions
         ],
+        "deletion_days": {
+            cloud.value: {kind.value: days for kind, days in by_kind.items()}
+            for cloud, by_kind in in_force.deletion_days.items()
+        },
     }
 
 
@@ -254,6 +263,14 @@ def _debtor(debtor: Debtor) -> Document:
         "next_step": standing.next_stage.id if standing.next_stage else None,
         "proposal": "suspend" if standing.proposes_suspension else None,
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in standing.reasons],
+        "suspended": [
+            {
+                "subscription": c.subscription.id,
+                "name": c.subscription.name,
+                "deletes_on": c.deadline.isoformat() if c.deadline else None,
+            }
+            for c in debtor.suspended
+        ],
     }
 
 

@@ -154,26 +154,42 @@ class Notices:
         The most urgent first and so many a day: what is left over is told of on the next days.
         """
         on = date.fromisoformat(day)
-        told = 0
+        told = unknown = 0
         for countdown in await self._desk.backstop.digests.countdowns():
             warning = countdown.warning(on=on)
             if warning is not None and told < MOST_WARNINGS:
                 told += await self._warn(countdown, warning, on)
+            # Counted apart: many unknown deadlines must not keep the known ones waiting.
+            elif countdown.deadline is None and unknown < MOST_WARNINGS:
+                unknown += await self._warn_of_unknown(countdown, on)
 
     async def _warn(self, countdown: Countdown, warning: int, on: date) -> bool:
         """Whether anybody was told who had not been."""
         desk, told = self._desk, False
+        about = f"deletion:{countdown.subscription.id}:{countdown.deadline}:"
+        if warning == 0 and not countdown.asked_by and await desk.backstop.posts.latest(about) is None:
+            return False  # it was over before anybody here heard of it, and nobody waits for it
         for who in filter(None, (desk.channels.approvals, countdown.asked_by)):
-            in_channel = who == desk.channels.approvals
-            locale = desk.language if in_channel else await desk.people.language_of(who)
-            said = deletion_words(countdown, for_locale(locale, default=desk.language), on=on)
-            send = partial(_post if in_channel else message, desk, who, said, [blocks.section(f"⚠ {said}")])
-            key = f"deletion:{countdown.subscription.id}:{countdown.deadline}:{warning}:{who}"
-            try:
-                told |= await desk.backstop.posts.once(key, send, channel=who)
-            except Upstream as error:  # the others must still hear of it
-                log.warning("no warning to %s: %s", who, error.reason)
+            told |= await self._warn_one(countdown, f"{about}{warning}:{who}", who, on)
         return told
+
+    async def _warn_of_unknown(self, countdown: Countdown, on: date) -> bool:
+        """Once for as long as it stays suspended, and in the channel alone."""
+        channel = self._desk.channels.approvals
+        key = f"deletion:{countdown.subscription.id}:unknown:{countdown.episode}"
+        return channel is not None and await self._warn_one(countdown, key, channel, on)
+
+    async def _warn_one(self, countdown: Countdown, key: str, who: str, on: date) -> bool:
+        desk = self._desk
+        in_channel = who == desk.channels.approvals
+        locale = desk.language if in_channel else await desk.people.language_of(who)
+        said = deletion_words(countdown, for_locale(locale, default=desk.language), on=on)
+        send = partial(_post if in_channel else message, desk, who, said, [blocks.section(f"⚠ {said}")])
+        try:
+            return await desk.backstop.posts.once(key, send, channel=who)
+        except Upstream as error:  # the others must still hear of it
+            log.warning("no warning to %s: %s", who, error.reason)
+            return False
 
     async def tell_result(self, request_id: str) -> None:
         """Tell the requester, once, what became of it."""

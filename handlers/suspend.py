@@ -11,7 +11,6 @@ from bot.domain.customer import (
     Subscription,
     SubscriptionKind,
     SubscriptionStatus,
-    deletion_deadline,
     must_be_suspendable,
 )
 from bot.domain.errors import CannotBeCancelled
@@ -91,9 +90,7 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     begins = not_before.astimezone(backstop.zone).date() if not_before else backstop.digests.today()
     what = confirmation.Consequences(
         cloud=backstop.cloud,
-        deadlines=tuple(
-            deletion_deadline(s, suspended_on=begins, cloud=backstop.cloud) for s in subscriptions
-        ),
+        deadlines=tuple(backstop.digests.deadline(s, begins) for s in subscriptions),
         policy_note=note,
         holds=holds,
         undo=backstop.requests.rules.undo_window * (0 if form.reason.is_urgent else 1),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bot.domain.capability import DELETION_DAYS, Cloud
+from bot.domain.capability import SubscriptionKind as K
 from bot.domain.policy import Exemption, Stage, StageAction
 from bot.policy_file import BadPolicy, load, packaged, parse
 
@@ -55,6 +58,36 @@ def test_everything_in_the_file_is_in_the_policy():
             by="Ana",
         ),
     )
+
+
+def test_days_until_deletion_are_microsofts_unless_the_file_says_otherwise():
+    text = (
+        WHOLE
+        + """
+[deletion_days.global]
+legacy_seat = 30
+
+[deletion_days.usgov]
+new_commerce_seat = 3650
+
+[deletion_days.china]
+legacy_azure = 1
+"""
+    )
+    assert parse(WHOLE, name="test").deletion_days == DELETION_DAYS
+    assert parse(text, name="test").deletion_days == {
+        Cloud.GLOBAL: {K.LEGACY_SEAT: 30, K.LEGACY_AZURE: 90},
+        Cloud.US_GOVERNMENT: {K.LEGACY_SEAT: 90, K.LEGACY_AZURE: 90, K.NEW_COMMERCE_SEAT: 3650},
+        Cloud.CHINA: {K.LEGACY_SEAT: 60, K.LEGACY_AZURE: 1, K.NEW_COMMERCE_SEAT: 60},
+    }
+
+
+def test_the_packaged_file_states_the_days_that_hold_without_it():
+    said = tomllib.loads(packaged())["deletion_days"]
+    assert said == {
+        cloud.value: {kind.value: days for kind, days in by_kind.items()}
+        for cloud, by_kind in DELETION_DAYS.items()
+    }
 
 
 def test_the_version_changes_with_the_text():
@@ -118,6 +151,24 @@ def with_stage(**fields: str) -> str:
             'schema = 1\n[[exempt]]\ntenant = "11111111-2222-4333-8444-555555555555"\nreason = "x"\nby = "Ana"',
             "exempt.0.until",
             id="an exemption for ever",
+        ),
+        *(
+            pytest.param(
+                f"schema = 1\n[deletion_days.global]\nlegacy_seat = {days}",
+                "deletion_days.global.legacy_seat",
+                id=f"{days} days",
+            )
+            for days in ("0", "3651", "90.0", "true", '"90"', '"P90D"')
+        ),
+        pytest.param(
+            "schema = 1\n[deletion_days.global]\nazure_plan = 90",
+            "deletion_days.global.azure_plan: this version does not know that key",
+            id="days of a kind of which no page tells",
+        ),
+        pytest.param(
+            "schema = 1\n[deletion_days.germany]\nlegacy_seat = 90",
+            "deletion_days.germany: this version does not know that key",
+            id="days in a cloud that is closed",
         ),
     ],
 )

@@ -123,3 +123,27 @@ def obstacle(verb: str, kind: SubscriptionKind) -> str | None:
     `verb` is the value of a `bot.domain.request.Verb`.
     """
     return OBSTACLES.get((verb, kind))
+
+
+DeletionDays = Mapping[Cloud, Mapping[SubscriptionKind, int]]
+"""How many days after a suspension Microsoft deletes the data; no number where no page gives one."""
+
+# The 21Vianet article *Suspend a subscription* (60 days) and *Subscription lifecycle* (legacy: 90 days, the shorter
+# figure; new commerce: until its term ends, so it has no number here), both at learn.microsoft.com/partner-center.
+_MICROSOFTS_OWN: Final = MappingProxyType(
+    {SubscriptionKind.LEGACY_SEAT: 90, SubscriptionKind.LEGACY_AZURE: 90},
+)
+DELETION_DAYS: Final[DeletionDays] = MappingProxyType(
+    {
+        Cloud.GLOBAL: _MICROSOFTS_OWN,
+        Cloud.US_GOVERNMENT: _MICROSOFTS_OWN,
+        Cloud.CHINA: MappingProxyType(
+            {
+                SubscriptionKind.LEGACY_SEAT: 60,
+                SubscriptionKind.LEGACY_AZURE: 60,
+                SubscriptionKind.NEW_COMMERCE_SEAT: 60,
+            }
+        ),
+    }
+)
+"""What holds unless the billing policy says otherwise."""

@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from bot.domain.capability import DELETION_DAYS, DeletionDays, obstacle
 from bot.domain.capability import Cloud as Cloud
 from bot.domain.capability import SubscriptionKind as SubscriptionKind
-from bot.domain.capability import obstacle
 from bot.domain.errors import CannotBeResumed, CannotBeSuspended, NotOurCustomer, Refused
 
 CustomerId = NewType("CustomerId", str)
@@ -87,6 +87,18 @@ WARN_DAYS = (30, 14, 7, 3, 1)
 """So many days before its data is deleted, people are told of a suspended subscription."""
 
 
+class Known(StrEnum):
+    """How it is known on which day a subscription was suspended."""
+
+    OURS = "ours"
+    """Backstop did it."""
+    TOLD = "told"
+    """Microsoft's activity log has the moment."""
+    NOT_BEFORE = "not_before"
+    """It was last seen otherwise then, so that may be too early by a while, never too late."""
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Countdown:
     """A suspended subscription and the day after which its data is gone; None: unknown, so treat it as urgent."""
@@ -95,20 +107,28 @@ class Countdown:
     customer: Customer | None
     deadline: date | None
     asked_by: str | None = None
-    """Who asked for the suspension; None when it was not done through Backstop."""
+    """Who asked for the suspension, or took it on; None when nobody in Backstop did."""
+    known: Known = Known.OURS
+    episode: str = ""
+    """The same as long as the subscription stays suspended: the id of what began it, where that is known."""
+
+    @property
+    def is_at_earliest(self) -> bool:
+        """Whether the deadline may be later than it says; the end of a term is what it is."""
+        if self.known is not Known.NOT_BEFORE or self.deadline is None:
+            return False
+        term_end = self.subscription.term_end
+        return term_end is None or self.deadline < term_end.date()
 
     def warning(self, *, on: date) -> int | None:
         """Which of `WARN_DAYS` people should have heard of by that day; 0 once the deadline has passed.
 
-        Only the nearest counts: whoever was away for a week is told once. What somebody else suspended and what
-        is over by now, nobody is waiting to hear of.
+        Only the nearest counts: whoever was away for a week is told once.
         """
         if self.deadline is None:
             return None
         left = (self.deadline - on).days
-        if left < 0:
-            return 0 if self.asked_by else None
-        return min((days for days in WARN_DAYS if left <= days), default=None)
+        return 0 if left < 0 else min((days for days in WARN_DAYS if left <= days), default=None)
 
 
 def most_urgent_first(countdowns: Iterable[Countdown]) -> tuple[Countdown, ...]:
@@ -169,24 +189,24 @@ def can_be_resumed(subscription: Subscription, *, of: Customer, base: Subscripti
     return True
 
 
-def deletion_deadline(subscription: Subscription, *, suspended_on: date | None, cloud: Cloud) -> date | None:
+def deletion_deadline(
+    subscription: Subscription,
+    *,
+    suspended_on: date | None,
+    cloud: Cloud,
+    days: DeletionDays = DELETION_DAYS,
+) -> date | None:
     """The day after which Microsoft deletes the data of a subscription suspended on that day.
 
-    `suspended_on` is None when somebody else suspended it: no API says when. A deadline of None means that
-    nobody knows: show "unknown", never a guess. Sources: the 21Vianet article *Suspend a
-    subscription* (60 days, whatever the kind), *Subscription lifecycle* (legacy: 90 days, the shorter
-    figure; new commerce: the end of the term), both at learn.microsoft.com/partner-center.
+    `suspended_on` is None when nobody knows it. A deadline of None means that nobody knows: show "unknown", never
+    a guess. New commerce outside 21Vianet lasts until its term ends, whenever it was suspended.
     """
     term_end = subscription.term_end.date() if subscription.term_end else None
-    if cloud is Cloud.CHINA:
-        grace = timedelta(days=60)
-    elif subscription.kind in (SubscriptionKind.LEGACY_SEAT, SubscriptionKind.LEGACY_AZURE):
-        grace = timedelta(days=90)
-    elif subscription.kind is SubscriptionKind.NEW_COMMERCE_SEAT:
-        return term_end
-    else:
-        return None
+    grace = days[cloud].get(subscription.kind)
+    if grace is None:
+        lasts = subscription.kind is SubscriptionKind.NEW_COMMERCE_SEAT and cloud is not Cloud.CHINA
+        return term_end if lasts else None
     if suspended_on is None:
         return None
-    by_grace = suspended_on + grace
+    by_grace = suspended_on + timedelta(days=grace)
     return min(by_grace, term_end) if term_end else by_grace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from bot.domain.customer import Customer
+from bot.domain.customer import Countdown, Customer
 from bot.domain.policy import Standing
 from bot.domain.receivables import Balance, PartyBalances
 
@@ -29,6 +29,8 @@ class Debtor:
     suggestion: Customer | None
     """The one customer of exactly this name: for a person to confirm, never proof."""
     standing: Standing
+    suspended: tuple[Countdown, ...] = ()
+    """What of theirs is suspended, the most urgent first; known for today alone."""
 
     @property
     def known_as(self) -> Customer | None:
@@ -47,6 +49,8 @@ class OverdueDigest:
     banners: tuple[Banner, ...]
     totals: Mapping[str, Balance]
     debtors: tuple[Debtor, ...]
+    others_suspended: tuple[Countdown, ...] = ()
+    """What is suspended of customers that owe nothing past its due date; known for today alone."""
 
 
 def worst_first(debtors: list[Debtor]) -> tuple[Debtor, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
+from bot.domain.capability import DELETION_DAYS, DeletionDays
 
 
 class StageAction(StrEnum):
@@ -55,6 +56,7 @@ class BillingPolicy:
     max_data_age_hours: int = 26
     calendar: BusinessCalendar = MONDAY_TO_FRIDAY
     exemptions: tuple[Exemption, ...] = ()
+    deletion_days: DeletionDays = field(default_factory=lambda: DELETION_DAYS)
 
     @property
     def suspend_stage(self) -> Stage | None:

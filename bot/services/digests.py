@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from bot.domain.customer import (
     Cloud,
     Countdown,
     Customer,
+    Known,
     Subscription,
     deletion_deadline,
     most_urgent_first,
@@ -21,7 +22,7 @@ from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
 from bot.domain.request import ActionRequest, Reason, Verb
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
-from bot.store import Store
+from bot.store import Store, Tx
 from bot.store.books import Import
 from bot.store.mirror import folded
 
@@ -55,10 +56,19 @@ class Digests:
             last = await tx.books.last_import(on=day)
             items = await tx.books.open_on(day)
             directory = Directory(await tx.mirror.all_customers())
+            # The mirror knows how things are, not how they were.
+            suspended = await self._countdowns(tx) if day == self.today() else ()
+        theirs: dict[str, tuple[Countdown, ...]] = {}
+        for countdown in suspended:
+            owner = countdown.subscription.customer_id
+            theirs[owner] = (*theirs.get(owner, ()), countdown)
         parties = age(items, on=day)
         debtors = [
-            self._debtor(party, directory, day, last) for party in parties if _has_past_due(party, day)
+            self._debtor(party, directory, day, last, theirs)
+            for party in parties
+            if _has_past_due(party, day)
         ]
+        overdue = {debtor.customer.id for debtor in debtors if debtor.customer}
         return OverdueDigest(
             on=day,
             as_of=last.as_of if last else None,
@@ -66,6 +76,7 @@ class Digests:
             banners=self._banners(last, day),
             totals=totals(parties),
             debtors=worst_first(debtors),
+            others_suspended=tuple(c for c in suspended if c.subscription.customer_id not in overdue),
         )
 
     async def shadow(self, *, days: int) -> ShadowReport:
@@ -100,8 +111,11 @@ class Digests:
     async def countdowns(self) -> tuple[Countdown, ...]:
         """What is suspended as far as the mirror knows, and until when it can be resumed, the most urgent first."""
         async with self._store.read() as tx:
-            suspended = await tx.mirror.suspended()
-            ours = await tx.requests.last_suspensions([s.id for s, _ in suspended])
+            return await self._countdowns(tx)
+
+    async def _countdowns(self, tx: Tx) -> tuple[Countdown, ...]:
+        suspended = await tx.mirror.suspended()
+        ours = await tx.requests.last_suspensions([s.id for s, _ in suspended])
         return most_urgent_first(
             self._countdown(subscription, customer, ours.get(subscription.id))
             for subscription, customer in suspended
@@ -111,12 +125,20 @@ class Digests:
         self, subscription: Subscription, customer: Customer | None, request: ActionRequest | None
     ) -> Countdown:
         at = request.closed_at if request else None
-        deadline = deletion_deadline(
+        deadline = self.deadline(subscription, at.astimezone(self._zone).date() if at else None)
+        return Countdown(
             subscription,
-            suspended_on=at.astimezone(self._zone).date() if at else None,
-            cloud=self._cloud,
+            customer,
+            deadline,
+            asked_by=request.requested_by if request else None,
+            known=Known.OURS if at else Known.UNKNOWN,
+            episode=request.id if request else "",
         )
-        return Countdown(subscription, customer, deadline, request.requested_by if request else None)
+
+    def deadline(self, subscription: Subscription, suspended_on: date | None) -> date | None:
+        """The day after which Microsoft deletes its data; None where nobody knows. None: nobody knows the day."""
+        days = self._policy.deletion_days
+        return deletion_deadline(subscription, suspended_on=suspended_on, cloud=self._cloud, days=days)
 
     async def standing_of(self, customer: Customer) -> Standing:
         """Where one customer stands today, for a confirmation."""
@@ -135,13 +157,21 @@ class Digests:
         namesakes = [party for party in parties if directory.suggestion_for(party) == customer]
         return self._standing(namesakes, None, day, last)
 
-    def _debtor(self, party: PartyBalances, directory: Directory, day: date, last: Import | None) -> Debtor:
+    def _debtor(
+        self,
+        party: PartyBalances,
+        directory: Directory,
+        day: date,
+        last: Import | None,
+        suspended: Mapping[str, tuple[Countdown, ...]],
+    ) -> Debtor:
         customer = directory.of(party)
         return Debtor(
             party=party,
             customer=customer,
             suggestion=directory.suggestion_for(party),
             standing=self._standing([party], customer, day, last),
+            suspended=suspended.get(customer.id, ()) if customer else (),
         )
 
     def _standing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from bot.domain.customer import Countdown
@@ -18,7 +19,33 @@ def deletion_words(countdown: Countdown, texts: Texts, *, on: date) -> Mrkdwn:
     if countdown.deadline is None:
         return texts.mrkdwn("countdown-unknown", **names)
     left = (countdown.deadline - on).days
+    earliest = countdown.is_at_earliest
     if left < 0:
-        return texts.mrkdwn("countdown-passed", day=texts.day(countdown.deadline), **names)
-    until = texts.count("countdown", left, day=texts.day(countdown.deadline))
-    return texts.mrkdwn("countdown-of", until=until, **names)
+        key = "countdown-passed-earliest" if earliest else "countdown-passed"
+        return texts.mrkdwn(key, day=texts.day(countdown.deadline), **names)
+    key = "countdown-earliest" if earliest else "countdown"
+    return texts.mrkdwn(
+        "countdown-of", until=texts.count(key, left, day=texts.day(countdown.deadline)), **names
+    )
+
+
+def suspended_words(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
+    """How many are suspended, and the nearest day after which data is deleted. Plain text."""
+    return texts.count("suspended-here", len(countdowns), deadline=_nearest(countdowns, texts, on=on))
+
+
+def others_suspended_words(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
+    """The same of customers that are not in the digest."""
+    return texts.count("suspended-others", len(countdowns), deadline=_nearest(countdowns, texts, on=on))
+
+
+def _nearest(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
+    known = [(c.deadline, c.is_at_earliest) for c in countdowns if c.deadline is not None]
+    unknown = len(countdowns) - len(known)
+    if not known:
+        return texts("deadline-unknown")
+    day, earliest = min(known)
+    still = "deadline-earliest" if earliest else "deadline"
+    key = "deadline-passed" if day < on else still
+    said = texts(key, day=texts.day(day))
+    return f"{said}; {texts.count('deadline-unknown-too', unknown)}" if unknown else said

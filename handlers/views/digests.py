@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from bot.domain.digest import Banner, Debtor, OverdueDigest
 from bot.domain.receivables import AgingBucket, Balance
@@ -10,6 +11,7 @@ from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block
+from handlers.views.countdown import others_suspended_words, suspended_words
 from handlers.views.policy import next_step
 
 PAGE = 8
@@ -32,7 +34,9 @@ def overdue(digest: OverdueDigest, texts: Texts, *, page: int = 0) -> list[Block
     elif page == 0:
         body.append(blocks.divider())
     for debtor in shown:
-        body += _debtor(debtor, texts)
+        body += _debtor(debtor, texts, on=digest.on)
+    if page == 0 and digest.as_of and digest.others_suspended:
+        body.append(blocks.context(others_suspended_words(digest.others_suspended, texts, on=digest.on)))
     body += _footer(digest, texts, page=page, pages=pages)
     return body
 
@@ -89,7 +93,7 @@ def bucket_name(bucket: AgingBucket, texts: Texts) -> str:
     return texts(f"bucket-{bucket.value.replace('+', '-plus')}")
 
 
-def _debtor(debtor: Debtor, texts: Texts) -> list[Block]:
+def _debtor(debtor: Debtor, texts: Texts, *, on: date) -> list[Block]:
     """Who and since when at the left, how much at the right; below it what to know before acting."""
     party = debtor.party
     name = blocks.name(debtor.customer.name if debtor.customer else party.customer)
@@ -105,6 +109,8 @@ def _debtor(debtor: Debtor, texts: Texts) -> list[Block]:
     disputed = [texts.money(b.disputed, c) for c, b in party.balances.items() if b.disputed]
     if disputed:
         notes.append(texts("overdue-disputed", disputed=", ".join(disputed)))
+    if debtor.suspended:
+        notes.append(suspended_words(debtor.suspended, texts, on=on))
     return [row, blocks.context(" · ".join(notes))] if notes else [row]
 
 

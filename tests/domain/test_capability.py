@@ -32,16 +32,17 @@ def test_what_suspending_needs_is_everywhere(feature: Feature, cloud: Cloud):
 
 
 def test_what_21vianet_lacks_and_what_its_pages_do_not_say():
-    assert {f for f in Feature if support(f, CHINA) is Support.NO} == {F.SERVICE_REQUESTS, F.AZURE_CANCEL}
+    assert {f for f in Feature if support(f, CHINA) is Support.NO} == {F.SERVICE_REQUESTS}
     assert {f for f in Feature if support(f, CHINA) is Support.UNDOCUMENTED} == {
         F.AUDIT_RECORDS,
+        F.AZURE_CANCEL,
         F.USAGE,
         F.BUDGET,
         F.MANAGED_SERVICES,
         F.FRAUD_EVENTS,
         F.SECURITY_ALERTS,
     }
-    assert missing(CHINA) == (Outage(F.AZURE_CANCEL, ""), Outage(F.SERVICE_REQUESTS, ""))
+    assert missing(CHINA) == (Outage(F.SERVICE_REQUESTS, ""),)
 
 
 def test_what_the_us_government_pages_do_not_say():
@@ -53,4 +54,7 @@ def test_what_the_us_government_pages_do_not_say():
 def test_what_a_kind_does_not_allow():
     found = {(verb, kind): obstacle(verb, kind) for verb in Verb for kind in K}
     refused = {what: why for what, why in found.items() if why}
-    assert refused == {(Verb.SUSPEND, K.MARKETPLACE): "kind", (Verb.SUSPEND, K.SOFTWARE): "kind"}
+    assert refused == dict.fromkeys(
+        ((Verb.SUSPEND, K.MARKETPLACE), (Verb.SUSPEND, K.SOFTWARE), (Verb.SUSPEND, K.AZURE_SUBSCRIPTION)),
+        "kind",
+    )

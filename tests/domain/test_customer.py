@@ -10,6 +10,7 @@ import pytest
 from bot.domain.customer import (
     Cloud,
     Countdown,
+    Known,
     SubscriptionKind,
     SubscriptionStatus,
     can_be_resumed,
@@ -47,8 +48,13 @@ GLOBAL, CHINA, US_GOVERNMENT = Cloud
         pytest.param(GLOBAL, K.UNKNOWN, None, None, id="a kind nobody knows"),
         *(
             pytest.param(CHINA, kind, LATE, date(2027, 1, 22), id=f"21Vianet: 60 days ({kind})")
-            for kind in SubscriptionKind
+            for kind in (K.LEGACY_SEAT, K.LEGACY_AZURE, K.NEW_COMMERCE_SEAT)
         ),
+        *(
+            pytest.param(CHINA, kind, LATE, None, id=f"21Vianet: nobody says ({kind})")
+            for kind in (K.AZURE_PLAN, K.MARKETPLACE, K.SOFTWARE, K.UNKNOWN)
+        ),
+        pytest.param(US_GOVERNMENT, K.UNKNOWN, LATE, None, id="a kind nobody knows, anywhere"),
         pytest.param(CHINA, K.LEGACY_SEAT, SOON, SOON.date(), id="21Vianet: its end, when that is sooner"),
     ],
 )
@@ -192,9 +198,47 @@ def test_the_warning_people_should_have_had(days_left: int, warning: int | None)
     assert countdown.warning(on=SUSPENDED_ON) == warning
 
 
-def test_what_somebody_else_suspended_and_is_over_nobody_waits_to_hear_of():
-    over = Countdown(a_subscription(), a_customer(), SUSPENDED_ON - timedelta(days=1))
-    assert over.warning(on=SUSPENDED_ON) is None
+@pytest.mark.parametrize(
+    ("days", "suspended_on", "deadline"),
+    [
+        pytest.param({K.LEGACY_SEAT: 30}, SUSPENDED_ON, date(2026, 12, 23), id="the operator's number"),
+        pytest.param({}, SUSPENDED_ON, None, id="no number"),
+        pytest.param({K.LEGACY_SEAT: 30}, None, None, id="days after a day nobody knows"),
+    ],
+)
+def test_the_days_are_the_operators(days: dict[K, int], suspended_on: date | None, deadline: date | None):
+    given = {GLOBAL: days}
+    assert (
+        deletion_deadline(a_subscription(), suspended_on=suspended_on, cloud=GLOBAL, days=given) == deadline
+    )
+
+
+def test_a_number_for_new_commerce_counts_beside_its_term():
+    days = {GLOBAL: {K.NEW_COMMERCE_SEAT: 30}}
+
+    def ends(term_end: datetime, suspended_on: date | None = SUSPENDED_ON) -> date | None:
+        subscription = a_subscription(kind=K.NEW_COMMERCE_SEAT, term_end=term_end)
+        return deletion_deadline(subscription, suspended_on=suspended_on, cloud=GLOBAL, days=days)
+
+    assert ends(LATE) == date(2026, 12, 23)
+    assert ends(SOON) == SOON.date()
+    assert ends(LATE, None) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "term_end", "earliest"),
+    [
+        pytest.param(Known.NOT_BEFORE, None, True, id="counted from when it was last seen active"),
+        pytest.param(Known.NOT_BEFORE, LATE, True, id="and before its term ends"),
+        pytest.param(Known.NOT_BEFORE, SOON, False, id="its term ends when it ends"),
+        pytest.param(Known.TOLD, None, False, id="counted from a moment somebody told"),
+        pytest.param(Known.OURS, None, False, id="counted from what Backstop did"),
+    ],
+)
+def test_a_deadline_that_may_be_later_says_so(known: Known, term_end: datetime | None, earliest: bool):
+    countdown = Countdown(a_subscription(term_end=term_end), a_customer(), SOON.date(), known=known)
+    assert countdown.is_at_earliest is earliest
+    assert not Countdown(a_subscription(), a_customer(), None, known=known).is_at_earliest
 
 
 def test_of_a_day_nobody_knows_nobody_is_warned():

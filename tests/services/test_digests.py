@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from bot.domain.customer import Customer, CustomerId, SubscriptionId
-from bot.domain.request import Reason
+from bot import policy_file, report
+from bot.domain.customer import (
+    Customer,
+    CustomerId,
+    Known,
+    SubscriptionId,
+    SubscriptionKind,
+    SubscriptionStatus,
+)
+from bot.domain.request import Reason, Status
 from bot.services.intake import Intake
-from tests.builders import CONTOSO, DAY, HOUR, a_customer
+from bot.texts import in_language
+from tests.builders import CONTOSO, DAY, HOUR, a_customer, a_subscription
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import PREMIUM, Clock, Workshop
 
@@ -201,6 +210,68 @@ class TestStanding:
     async def test_without_any_import_nothing_is_known(self, w: Workshop):
         standing = await w.digests.standing_of(a_customer())
         assert (standing.stage, standing.proposes_suspension, standing.reasons) == (None, False, ())
+
+
+class TestSuspended:
+    """What is suspended stands beside what is owed, with the day after which its data is gone."""
+
+    E3_TERM_ENDS = datetime(2027, 1, 14, tzinfo=UTC)
+
+    async def suspend(self, w: Workshop, of: Customer, *names: str, **fields: Any) -> None:
+        given = {"status": SubscriptionStatus.SUSPENDED, "status_word": "suspended"} | fields
+        found = [
+            a_subscription(id=SubscriptionId(f"s-{n}"), customer_id=of.id, name=n, **given) for n in names
+        ]
+        async with w.store.begin() as tx:
+            await tx.mirror.put_subscriptions(of.id, found, at=w.clock())
+
+    async def test_a_debtor_shows_its_own_and_one_line_the_others(self, w: Workshop):
+        new_commerce = {"kind": SubscriptionKind.NEW_COMMERCE_SEAT, "term_end": self.E3_TERM_ENDS}
+        await know(w, a_customer(), OTHER)
+        await take_in(w, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"))
+        await self.suspend(w, a_customer(), "E3", "Visio", **new_commerce)
+        await self.suspend(w, OTHER, "Project")
+        digest = await w.digests.overdue()
+        (debtor,) = digest.debtors
+        assert [(c.subscription.name, c.deadline) for c in debtor.suspended] == [
+            ("E3", self.E3_TERM_ENDS.date()),
+            ("Visio", self.E3_TERM_ENDS.date()),
+        ]
+        assert [(c.subscription.name, c.deadline, c.known) for c in digest.others_suspended] == [
+            ("Project", None, Known.UNKNOWN)
+        ]
+        (row,) = report.overdue(digest)["customers"]
+        assert row["suspended"] == [
+            {"subscription": "s-E3", "name": "E3", "deletes_on": "2027-01-14"},
+            {"subscription": "s-Visio", "name": "Visio", "deletes_on": "2027-01-14"},
+        ]
+        said = report.digest_words(digest, in_language("en"))
+        assert "2 suspended; data is deleted after Jan 14, 2027" in said
+        assert "1 more suspended subscription" in said
+
+    async def test_who_is_only_suggested_by_name_is_not_taken_for_the_debtor(self, w: Workshop):
+        await know(w, a_customer())
+        await take_in(w, a_row("1", "Contoso Ltd", "", 45, "500.00"))
+        await self.suspend(w, a_customer(), "E3")
+        digest = await w.digests.overdue()
+        assert digest.debtors[0].suspended == ()
+        assert len(digest.others_suspended) == 1
+
+    async def test_an_earlier_day_says_nothing_of_what_is_suspended_now(self, w: Workshop, clock: Clock):
+        await know(w, a_customer())
+        await take_in(w, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"))
+        await self.suspend(w, a_customer(), "E3")
+        clock.passes(DAY)
+        earlier = await w.digests.overdue(on=TODAY)
+        assert (earlier.debtors[0].suspended, earlier.others_suspended) == ((), ())
+
+    async def test_days_until_deletion_are_those_of_the_policy(self, workshop: OpenWorkshop):
+        policy = policy_file.parse("schema = 1\n[deletion_days.global]\nlegacy_seat = 10", name="test")
+        w = await workshop(policy=policy)
+        await w.customers.refresh()
+        assert (await w.run(await w.approved(PREMIUM))).status is Status.DONE
+        (ours,) = [c for c in await w.digests.countdowns() if c.asked_by]
+        assert (ours.deadline, ours.known) == (TODAY + 10 * DAY, Known.OURS)
 
 
 class TestIntake:

@@ -87,7 +87,6 @@ async def test_what_the_cloud_does_not_have_is_not_asked_for(workshop: OpenWorks
     assert asked(w) == 0
     assert await ask(w) is not None, "nothing is documented there, so it is tried"
     assert [(o.feature, o.until) for o in await w.features.unavailable()] == [
-        (Feature.AZURE_CANCEL, None),
         (Feature.SERVICE_REQUESTS, None),
     ]
 

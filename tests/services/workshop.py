@@ -16,8 +16,9 @@ from bot import policy_file
 from bot import store as database
 from bot.courier import Courier
 from bot.domain.audit import AuditEvent
-from bot.domain.customer import Cloud, CustomerId, SubscriptionId, deletion_deadline
+from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
+from bot.domain.policy import BillingPolicy
 from bot.domain.request import ActionRequest, Reason, Verb
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
@@ -150,6 +151,7 @@ async def open_workshop(
     undo: timedelta = timedelta(0),
     dry_run: bool = False,
     hosting: Cloud = Cloud.GLOBAL,
+    policy: BillingPolicy | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
     database.migrate(database_url)
@@ -169,6 +171,14 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
+    digests = Digests(
+        store,
+        policy or policy_file.load(None),
+        cloud=hosting,
+        zone=place,
+        now=now,
+        dry_run=dry_run,
+    )
     return Workshop(
         clock=clock,
         store=store,
@@ -184,12 +194,12 @@ async def open_workshop(
             courier,
             partner_center,
             limits=limits,
-            deadline=lambda s, on: deletion_deadline(s, suspended_on=on, cloud=Cloud.GLOBAL),
+            deadline=digests.deadline,
             now=now,
         ),
         limits=limits,
         customers=Customers(store, partner_center, now=now),
-        digests=Digests(store, policy_file.load(None), cloud=hosting, zone=place, now=now, dry_run=dry_run),
+        digests=digests,
         receivables=Receivables(store, zone=place, now=now),
         posts=Posts(store, now=now),
         features=Features(store, cloud=hosting, now=now),

@@ -18,6 +18,7 @@ from bot.domain.customer import (
     Cloud,
     Countdown,
     CustomerId,
+    Known,
     Subscription,
     SubscriptionId,
     SubscriptionKind,
@@ -380,8 +381,29 @@ SEVERAL = a_digest(
     owes("Fourth Coffee", 4, "75.00", tenant="t-fourth"),
     owes("Adatum Corporation", 2, "60.00", tenant="t-adatum"),
 )
+UNKNOWN = Countdown(a_subscription(name="Azure plan"), None, None, known=Known.UNKNOWN)
+EARLIEST = Countdown(
+    a_subscription(name="Visio Plan 2"), a_customer(), TODAY + 12 * DAY, known=Known.NOT_BEFORE
+)
 LONG = a_digest(*(owes(f"Debtor {n:02}", 100 - n, "200.00", tenant=f"t-{n}") for n in range(20)))
 EMPTY = a_digest(as_of=None, banners=(Banner("nothing_imported", {}),))
+
+
+def _with_suspended() -> OverdueDigest:
+    """Every way in which a deadline can be known, a debtor each."""
+    passed = Countdown(a_subscription(), a_customer(), TODAY - DAY)
+    later = (
+        (Countdown(a_subscription(), a_customer(), TODAY + 9 * DAY),),
+        (EARLIEST, Countdown(a_subscription(), a_customer(), TODAY + 30 * DAY)),
+        (UNKNOWN, EARLIEST),
+        (UNKNOWN,),
+        (passed,),
+    )
+    debtors = (
+        replace(debtor, suspended=suspended)
+        for debtor, suspended in zip(SEVERAL.debtors, later, strict=False)
+    )
+    return replace(SEVERAL, debtors=tuple(debtors), others_suspended=(UNKNOWN, UNKNOWN, EARLIEST))
 
 
 def _digests() -> dict[str, Drawing]:
@@ -399,7 +421,7 @@ def _digests() -> dict[str, Drawing]:
         "last-page": (LONG, 2),
     }
     pages |= {"nobody": (a_digest(owes("Contoso Ltd", -3, "10.00")), 0), "nothing-imported": (EMPTY, 0)}
-    pages |= {"warned": (warned, 0)}
+    pages |= {"warned": (warned, 0), "suspended": (_with_suspended(), 0)}
     pages |= {"dry-run": (replace(SEVERAL, banners=(Banner("dry_run", {}),)), 0)}
 
     def page(digest: OverdueDigest, number: int) -> Drawing:
@@ -412,8 +434,10 @@ def _digests() -> dict[str, Drawing]:
 
 
 COUNTDOWNS = (
-    Countdown(a_subscription(name="Azure plan"), None, None),
+    UNKNOWN,
+    replace(EARLIEST, deadline=TODAY - DAY),
     Countdown(a_subscription(), a_customer(), TODAY + DAY),
+    EARLIEST,
     *(Countdown(a_subscription(name=f"Seat {n}"), a_customer(), TODAY + n * DAY) for n in range(20, 30)),
 )
 
