@@ -1,0 +1,133 @@
+"""An older database is brought up to date, and nothing in it is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, Table, create_engine, insert
+from sqlalchemy.pool import NullPool
+
+from bot import store as database
+from bot.domain.request import Outcome, Result, Status
+from bot.store import Store
+from bot.store.store import sync_url
+from tests.builders import came_of, noon
+
+LATER = noon + timedelta(minutes=2)
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def a_row(number: int, status: Status, **fields: Any) -> dict[str, Any]:
+    """A request as the first schema kept it."""
+    row: dict[str, Any] = {
+        "id": f"R-{number}",
+        "verb": "suspend",
+        "customer_id": "c",
+        "customer_name": "Contoso Ltd",
+        "subscription_id": f"s-{number}",
+        "subscription_name": f"Product {number}",
+        "reason": "fraud",
+        "note": "„Bitte“",
+        "status": status.value,
+        "requested_by": "U0ANA",
+        "placed_at": noon,
+        "expires_at": noon + timedelta(days=1),
+        "approvals_needed": 1,
+        "seen": "active|120|None|None",
+        "ms_request_id": f"00000000-0000-4000-8000-{number:012}",
+        "policy_note": "",
+        "undo_seconds": 0,
+        "dry_run": False,
+        "decisions": [],
+        "acts_at": LATER,
+        "over_daily_limit": False,
+        "closed_by": None,
+        "closed_at": None,
+        "attempt": 0,
+        "lease_until": None,
+        "holder": "",
+        "outcome": None,
+        "version": 3,
+        "open_key": f"suspend:s-{number}" if status.is_open else None,
+    }
+    return row | fields
+
+
+async def test_requests_of_the_first_schema_have_one_target_each(database_url: str):
+    engine = create_engine(sync_url(_empty(database_url)), poolclass=NullPool)
+    outcome = {
+        "changed": True,
+        "confirmed": True,
+        "dry_run": False,
+        "error": "",
+        "reason": "",
+        "correlation_id": "c0ffee",
+    }
+    rows = [
+        a_row(1, Status.PENDING),
+        a_row(2, Status.DONE, attempt=1, outcome=outcome, closed_at=LATER),
+        a_row(3, Status.EXECUTING, attempt=2, lease_until=LATER, holder="host-0"),
+        a_row(4, Status.WITHDRAWN, closed_by="U0ANA", closed_at=LATER),
+    ]
+    with engine.begin() as connection:
+        upgrade(connection, "0001")
+    with engine.begin() as connection:
+        old = Table("requests", MetaData(), autoload_with=connection)
+        connection.execute(insert(old), [_plain(row, engine.dialect.name) for row in rows])
+    engine.dispose()
+
+    assert database.migrate(database_url) is True
+    assert database.migrate(database_url) is False
+
+    store = Store(database_url, now=lambda: noon)
+    try:
+        async with store.begin() as tx:
+            found = {number: await tx.requests.get(f"R-{number}") for number in (1, 2, 3, 4)}
+            assert [r.targets[0].result for r in found.values()] == [
+                Result.OPEN,
+                Result.DONE,
+                Result.OPEN,
+                Result.OPEN,
+            ]
+            assert [r.targets[0].name for r in found.values()] == [f"Product {n}" for n in found]
+            assert [r.targets[0].begun_at for r in found.values()] == [None, LATER, LATER, None]
+            assert came_of(found[2]) == Outcome(changed=True, correlation_id="c0ffee")
+            assert (found[3].holder, found[3].version, found[3].round) == ("host-0", 3, 0)
+            assert await tx.requests.suspended_since(noon) == 2
+            waiting = await tx.requests.open_for(found[1].action.verb, found[1].targets[0].subscription_id)
+            assert waiting == found[1]
+            assert (
+                await tx.requests.open_for(found[2].action.verb, found[2].targets[0].subscription_id) is None
+            )
+    finally:
+        await store.close()
+
+
+def _empty(url: str) -> str:
+    """A database that was made from the current schema is emptied first."""
+    engine = create_engine(sync_url(url), poolclass=NullPool)
+    with engine.begin() as connection:
+        found = MetaData()
+        found.reflect(connection)
+        found.drop_all(connection)
+    engine.dispose()
+    return url
+
+
+def _plain(row: dict[str, Any], dialect: str) -> dict[str, Any]:
+    """Moments as the column of that database takes them."""
+    if dialect != "sqlite":
+        return row
+    return {
+        k: v.astimezone(UTC).replace(tzinfo=None) if isinstance(v, datetime) else v for k, v in row.items()
+    }
