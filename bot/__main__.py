@@ -211,6 +211,7 @@ def _sync(arguments: argparse.Namespace) -> int:
 
     async def sync(made: Core) -> MirrorState:
         show = None if arguments.json else _progress
+        await made.courier.open()  # a worker tells of what was changed outside
         return await made.backstop.customers.refresh(progress=show)
 
     state = _with_core(given, sync)

@@ -35,6 +35,7 @@ from bot.scheduler import Scheduler
 from bot.services import Backstop, jobs
 from bot.services.customers import Customers
 from bot.services.digests import Digests
+from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
@@ -48,6 +49,7 @@ from bot.web import Web
 from handlers import errors
 from handlers.desk import Channels, Desk, call
 from handlers.digests import overdue_key, post_overdue
+from handlers.drift import show_drift, tell_more_drifts
 from handlers.notices import Notices
 from handlers.people import People
 
@@ -121,6 +123,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
+    features = Features(db, cloud=settings.partner_center_cloud, now=now)
+    drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
     digests = Digests(
         db,
         policy,
@@ -152,11 +156,14 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
         ),
         limits=limits,
-        customers=Customers(db, partner_center, now=now, at_once=settings.partner_center_max_concurrency),
+        customers=Customers(
+            db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
+        ),
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
-        features=Features(db, cloud=settings.partner_center_cloud, now=now),
+        features=features,
+        drifts=drifts,
         policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
@@ -319,6 +326,10 @@ class Application:
             jobs.WARN_OF_DELETION: notices.warn_of_deletion,
             jobs.POST_OVERDUE: partial(post_overdue, self.desk),
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
+            jobs.REREAD_MIRROR: backstop.customers.reread,
+            jobs.TELL_DRIFTS: backstop.drifts.tell,
+            jobs.SHOW_DRIFT: partial(show_drift, self.desk),
+            jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -336,8 +347,10 @@ class Application:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
         self._scheduler.daily("30 3 * * *", self._refresh)
+        self._scheduler.daily("20 * * * *", self._reread)
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
         await self._scheduler.start()
         await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
 
@@ -359,6 +372,9 @@ class Application:
 
     async def _refresh(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.refresh_mirror(slot=slot.isoformat()))
+
+    async def _reread(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.reread_mirror(slot=slot.isoformat()))
 
     async def _serve(self, app: AsyncApp | None) -> None:
         port = self.settings.http_port

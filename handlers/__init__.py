@@ -7,7 +7,7 @@ from types import ModuleType
 
 from handlers.command import Command, Shortcut
 
-FEATURES = ("csp", "suspend", "resume", "azure", "asking", "decisions", "limit", "digests")
+FEATURES = ("csp", "suspend", "resume", "azure", "asking", "decisions", "limit", "digests", "drift")
 
 
 def features() -> list[ModuleType]:

@@ -36,3 +36,9 @@ NOTE: Final = "note"
 
 # In place of a subscription's id: all of the customer's that it can be done to.
 ALL: Final = "*"
+# What changed outside Backstop. The buttons' value is a drift's id.
+ADOPT: Final = "drift_adopt"
+EXPLAIN: Final = "drift_explain"
+ADOPT_FORM: Final = "drift_adopt_form"
+EXPLAIN_FORM: Final = "drift_explain_form"
+EXPLANATION: Final = "explanation"

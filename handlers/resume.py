@@ -44,7 +44,6 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         must_be_resumable(subscription, of=customer, base=base)
 
     customer, subscriptions, left_out = await asking.live(desk, form, fits)
-    suspensions = await backstop.requests.last_suspensions([s.id for s in subscriptions])
     asked = confirmation.Asking(
         customer=customer,
         subscriptions=subscriptions,
@@ -56,5 +55,5 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         approvals_channel=desk.channels.approvals,
         left_out=left_out,
     )
-    lifted = [suspensions.get(s.id) for s in subscriptions]
+    lifted = await backstop.digests.lifted(subscriptions)
     return Shown(asking.to_confirm(asked), partial(confirmation.resume_confirmation, asked, lifted))

@@ -13,6 +13,7 @@ from bot.domain.customer import (
     SubscriptionKind,
     SubscriptionStatus,
 )
+from bot.domain.drift import Drift, DriftId
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.request import Action, ActionRequest, Outcome, Reason, RequestId, Result, Target, Verb
 
@@ -113,3 +114,18 @@ def came_of(request: ActionRequest) -> Outcome:
     (target,) = request.targets
     assert target.outcome is not None
     return target.outcome
+
+
+def a_drift(**fields: Any) -> Drift:
+    """Contoso's E3, read as active a day ago and as suspended at noon."""
+    given: dict[str, Any] = {
+        "id": DriftId("D-TEST000001"),
+        "customer_id": CONTOSO,
+        "customer_name": "Contoso Ltd",
+        "subscription_id": a_subscription().id,
+        "subscription_name": "Microsoft 365 E3",
+        "became": SubscriptionStatus.SUSPENDED,
+        "seen_at": noon,
+        "not_before": noon - DAY,
+    }
+    return Drift(**(given | fields))

@@ -31,6 +31,10 @@ class AuditTag(StrEnum):
     DIGEST_POSTED = "digest:posted"
     RECEIVABLES_IMPORTED = "receivables:imported"
     MIRROR_REFRESHED = "mirror:refreshed"
+    DRIFT_SEEN = "drift:seen"
+    DRIFT_ADOPTED = "drift:adopted"
+    DRIFT_EXPLAINED = "drift:explained"
+    DRIFT_OVER = "drift:over"
 
 
 GENESIS = "0" * 64

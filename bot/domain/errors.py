@@ -140,6 +140,15 @@ class NotOurCustomer(Refused):
 
 
 @dataclass(eq=False)
+class DriftSettled(Refused):
+    """Somebody was first, or what it is about is over; `why` is what it has become, as a key."""
+
+    drift_id: str
+    why: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 
@@ -150,7 +159,7 @@ class Invalid(BackstopError):
 
 @dataclass(eq=False)
 class NotFound(BackstopError):
-    """`what` is a key (`customer`, `subscription`, `request`), `name` what was looked for."""
+    """`what` is a key (`customer`, `subscription`, `request`, `drift`), `name` what was looked for."""
 
     what: str
     name: str

@@ -492,6 +492,13 @@ class ActionRequest:
     def open_targets(self) -> tuple[Target, ...]:
         return tuple(t for t in self.targets if t.result is Result.OPEN)
 
+    def done_at(self, subscription: SubscriptionId) -> datetime | None:
+        """When it was done to that subscription, if it was."""
+        ended = (
+            t.ended_at for t in self.targets if t.subscription_id == subscription and t.result is Result.DONE
+        )
+        return next(ended, None)
+
     @property
     def waves(self) -> tuple[tuple[Target, ...], ...]:
         """The open targets in the order in which they must be acted on: a base before its add-ons.

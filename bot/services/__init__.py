@@ -11,6 +11,7 @@ from bot.domain.customer import Cloud
 from bot.domain.policy import BillingPolicy
 from bot.services.customers import Customers
 from bot.services.digests import Digests
+from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
@@ -31,6 +32,7 @@ class Backstop:
     receivables: Receivables
     posts: Posts
     features: Features
+    drifts: Drifts
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

@@ -12,11 +12,14 @@ from bot.domain.audit import AuditTag
 from bot.domain.customer import TENANT_ID, Customer, CustomerId, Subscription, SubscriptionId
 from bot.domain.errors import NotFound, Upstream
 from bot.partner_center.client import AzureEntitlement, PartnerCenter
+from bot.services.drift import Drifts
 from bot.store import Store
 
 MIRROR = "mirror"
 FRESH_FOR = timedelta(hours=20)
 """Less than a day, so that a read at the same time tomorrow finds it old."""
+WATCHED_FOR = timedelta(days=90)
+"""So long after somebody asked for something a customer is looked at every hour."""
 TYPE_AHEAD_SECONDS = 1.2
 """Slack gives an answer three seconds in all; two reads in a row must fit."""
 
@@ -46,12 +49,14 @@ class Customers:
         self,
         store: Store,
         partner_center: PartnerCenter,
+        drifts: Drifts,
         *,
         now: Callable[[], datetime],
         at_once: int = 4,
     ) -> None:
         self._store = store
         self._partner_center = partner_center
+        self._drifts = drifts
         self._now = now
         self._at_once = at_once
 
@@ -101,6 +106,7 @@ class Customers:
             known = await tx.mirror.subscriptions_of(customer_id)
         if known:
             return tuple(known)
+        read_at = self._now()
         try:
             async with asyncio.timeout(TYPE_AHEAD_SECONDS):
                 live = await self._partner_center.subscriptions(customer_id)
@@ -108,28 +114,33 @@ class Customers:
             log.warning("live subscriptions failed: %s", type(error).__name__)
             return ()
         async with self._store.begin() as tx:
-            await tx.mirror.put_subscriptions(customer_id, live, at=self._now())
+            await self._drifts.tell_later(tx, await self._drifts.keep(tx, customer_id, live, read_at=read_at))
         return tuple(live)
 
     async def live(
         self, customer_id: CustomerId, subscription_id: SubscriptionId
     ) -> tuple[Customer, Subscription]:
         """Both as Partner Center has them this moment. Raises NotFound or Upstream."""
+        read_at = self._now()
         customer, subscription = await asyncio.gather(
             self._partner_center.customer(customer_id),
             self._partner_center.subscription(customer_id, subscription_id),
         )
         async with self._store.begin() as tx:
-            await tx.mirror.put_subscription(subscription, at=self._now())
+            new = await self._drifts.keep(tx, customer_id, [subscription], read_at=read_at, whole=False)
+            await self._drifts.tell_later(tx, new)
         return customer, subscription
 
     async def live_all(self, customer_id: CustomerId) -> tuple[Customer, tuple[Subscription, ...]]:
         """The customer and all subscriptions as Partner Center has them this moment. Raises NotFound or Upstream."""
+        read_at = self._now()
         customer, found = await asyncio.gather(
             self._partner_center.customer(customer_id), self._partner_center.subscriptions(customer_id)
         )
         async with self._store.begin() as tx:
-            await tx.mirror.put_subscriptions(customer_id, found, at=self._now())
+            await self._drifts.tell_later(
+                tx, await self._drifts.keep(tx, customer_id, found, read_at=read_at)
+            )
         return customer, tuple(found)
 
     async def add_ons(self, base: Subscription) -> tuple[Subscription, ...] | None:
@@ -155,6 +166,21 @@ class Customers:
         list of customers itself breaks off, nobody is forgotten and Upstream is raised.
         `progress` is told how many customers are done, of how many known so far.
         """
+        try:
+            return await self._refresh(progress)
+        finally:
+            await self._drifts.tell_all_later()
+
+    async def reread(self) -> None:
+        """Read those customers again of whom something is suspended, or about whom something was asked lately."""
+        async with self._store.read() as tx:
+            ids = {subscription.customer_id for subscription, _ in await tx.mirror.suspended()}
+            ids |= await tx.drifts.asked_about(since=self._now() - WATCHED_FOR)
+            found = [await tx.mirror.customer(id) for id in sorted(ids)]
+        await self._refresh_subscriptions([customer for customer in found if customer], None)
+        await self._drifts.tell_all_later()
+
+    async def _refresh(self, progress: Callable[[int, int], None] | None) -> MirrorState:
         begun = self._now()
         known: list[Customer] = []
         page: list[Customer] = []
@@ -207,6 +233,7 @@ class Customers:
             nonlocal done, failed
             for customer in queue:
                 if customer.may_be_acted_on:
+                    read_at = self._now()
                     try:
                         found = await self._partner_center.subscriptions(customer.id)
                     except (Upstream, NotFound) as error:
@@ -214,7 +241,7 @@ class Customers:
                         log.warning("subscriptions of %s: %s", customer.id, type(error).__name__)
                     else:
                         async with self._store.begin() as tx:
-                            await tx.mirror.put_subscriptions(customer.id, found, at=self._now())
+                            await self._drifts.keep(tx, customer.id, found, read_at=read_at)
                 done += 1
                 if progress:
                     progress(done, len(known))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,10 +14,12 @@ from bot.domain.customer import (
     Customer,
     Known,
     Subscription,
+    SubscriptionId,
     deletion_deadline,
     most_urgent_first,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
 from bot.domain.request import ActionRequest, Reason, Verb
@@ -113,27 +115,53 @@ class Digests:
         async with self._store.read() as tx:
             return await self._countdowns(tx)
 
+    async def countdown_of(self, subscription_id: SubscriptionId) -> Countdown | None:
+        """The same of one; None when it is not suspended, as far as the mirror knows."""
+        found = await self.countdowns()
+        return next((c for c in found if c.subscription.id == subscription_id), None)
+
     async def _countdowns(self, tx: Tx) -> tuple[Countdown, ...]:
         suspended = await tx.mirror.suspended()
-        ours = await tx.requests.last_suspensions([s.id for s, _ in suspended])
+        acts, standing = await _what_was_done(tx, [s for s, _ in suspended])
         return most_urgent_first(
-            self._countdown(subscription, customer, ours.get(subscription.id))
+            self._countdown(subscription, customer, acts, standing.get(subscription.id))
             for subscription, customer in suspended
         )
 
     def _countdown(
-        self, subscription: Subscription, customer: Customer | None, request: ActionRequest | None
+        self, subscription: Subscription, customer: Customer | None, acts: Acts, drift: Drift | None
     ) -> Countdown:
-        at = request.closed_at if request else None
+        """By what Backstop did, or by what it noticed that somebody else did."""
+        match acts.under(subscription, drift):
+            case Drift() as found:
+                at, known = found.since
+                by = found.by if found.status is DriftStatus.ADOPTED else None
+                return self._counted(subscription, customer, at, known, by=by, episode=found.id)
+            case ActionRequest() as request:
+                id = subscription.id if request.done_at(subscription.id) else subscription.parent_id
+                at, by = request.done_at(id) if id else None, request.requested_by
+                return self._counted(subscription, customer, at, Known.OURS, by=by, episode=request.id)
+            case None:
+                return self._counted(subscription, customer, None, Known.UNKNOWN, by=None, episode="")
+
+    def _counted(
+        self,
+        subscription: Subscription,
+        customer: Customer | None,
+        at: datetime | None,
+        known: Known,
+        *,
+        by: str | None,
+        episode: str,
+    ) -> Countdown:
         deadline = self.deadline(subscription, at.astimezone(self._zone).date() if at else None)
-        return Countdown(
-            subscription,
-            customer,
-            deadline,
-            asked_by=request.requested_by if request else None,
-            known=Known.OURS if at else Known.UNKNOWN,
-            episode=request.id if request else "",
-        )
+        return Countdown(subscription, customer, deadline, asked_by=by, known=known, episode=episode)
+
+    async def lifted(self, subscriptions: Sequence[Subscription]) -> list[ActionRequest | Drift | None]:
+        """Of each what it is suspended under: ours, what was noticed from outside, or nobody knows what."""
+        async with self._store.read() as tx:
+            acts, standing = await _what_was_done(tx, subscriptions)
+        return [acts.under(s, standing.get(s.id)) for s in subscriptions]
 
     def deadline(self, subscription: Subscription, suspended_on: date | None) -> date | None:
         """The day after which Microsoft deletes its data; None where nobody knows. None: nobody knows the day."""
@@ -241,6 +269,15 @@ class Directory:
             return None
         named = self._by_name.get(folded(party.customer.strip()), [])
         return named[0] if len(named) == 1 else None
+
+
+async def _what_was_done(
+    tx: Tx, subscriptions: Sequence[Subscription]
+) -> tuple[Acts, dict[SubscriptionId, Drift]]:
+    """What Backstop did to these and to what they belong to, and the drifts that stand."""
+    ids = {id for s in subscriptions for id in (s.id, s.parent_id) if id}
+    acts = Acts(await tx.requests.last_suspensions(ids), await tx.drifts.resumed_by_us(ids))
+    return acts, await tx.drifts.standing(ids)
 
 
 def _exposure(parties: list[PartyBalances]) -> Exposure:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import uuid4
 
 from bot.courier import Job
+from bot.domain.drift import Drift
 from bot.domain.request import ActionRequest, Reminder
 
 EXECUTE = "execute"
@@ -16,6 +18,10 @@ SHOW_LIMIT = "show_limit"
 POST_OVERDUE = "post_overdue"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
+REREAD_MIRROR = "reread_mirror"
+TELL_DRIFTS = "tell_drifts"
+SHOW_DRIFT = "show_drift"
+TELL_MORE_DRIFTS = "tell_more_drifts"
 
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
@@ -74,3 +80,24 @@ def warn_of_deletion(slot: datetime) -> Job:
 def refresh_mirror(*, slot: str) -> Job:
     """Read all customers and subscriptions again; `slot` makes several replicas' wishes one job."""
     return Job(REFRESH_MIRROR, id=f"sync:{slot}")
+
+
+def reread_mirror(*, slot: str) -> Job:
+    """Read those customers again about whom something may change; `slot` as for `refresh_mirror`."""
+    return Job(REREAD_MIRROR, id=f"reread:{slot}")
+
+
+def tell_drifts(only: Iterable[Drift] | None = None) -> Job:
+    """Find out more about new drifts, then tell of them; of all of them unless told which."""
+    ids = None if only is None else [drift.id for drift in only]
+    return Job(TELL_DRIFTS, id=f"drifts:{uuid4().hex[:12]}", args={"only": ids})
+
+
+def show_drift(drift: Drift) -> Job:
+    """Post the drift's card, or redraw it as the drift now stands."""
+    return Job(SHOW_DRIFT, id=f"drift:{drift.id}:{uuid4().hex[:12]}", args={"drift_id": drift.id})
+
+
+def tell_more_drifts(line: str) -> Job:
+    """Tell in one line of the drifts that have no card of their own."""
+    return Job(TELL_MORE_DRIFTS, id=f"drifts:{line}:{uuid4().hex[:8]}", args={"line": line})

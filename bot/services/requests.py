@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
-from bot.domain.customer import CustomerId, SubscriptionId
+from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyWaiting, BackstopError, NotFound
 from bot.domain.people import Person
 from bot.domain.request import (
@@ -271,6 +271,11 @@ class Requests:
             return max(self.rules.approvals_suspend, by_policy)
         if verb is Verb.RESUME:
             reasons = [r.action.reason for r in (await tx.requests.last_suspensions(subscriptions)).values()]
+            reasons += [
+                drift.reason
+                for drift in (await tx.drifts.standing(subscriptions)).values()
+                if drift.became is SubscriptionStatus.SUSPENDED and drift.reason
+            ]
             return max(approvals_to_resume(self.rules.approvals_resume, suspended_for=reasons), by_policy)
         return max(verb.least_approvals, by_policy)
 
@@ -284,13 +289,6 @@ class Requests:
     async def get(self, request_id: str) -> ActionRequest:
         async with self._store.read() as tx:
             return await tx.requests.get(request_id, to_change=False)
-
-    async def last_suspensions(
-        self, subscriptions: Collection[SubscriptionId]
-    ) -> dict[SubscriptionId, ActionRequest]:
-        """Of each the newest suspension that Backstop carried out; nothing of those it knows nothing of."""
-        async with self._store.read() as tx:
-            return await tx.requests.last_suspensions(subscriptions)
 
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over, oldest first."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy import Row, delete, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.customer import (
@@ -20,6 +21,7 @@ from bot.domain.customer import (
 )
 from bot.store.tables import customers, subscriptions
 
+READING_LOCK = 0x52656164  # any number, as long as it is always this one
 LEAST_OF_AN_ID = 6
 """From so many characters on, a word may be part of a tenant id."""
 
@@ -28,6 +30,14 @@ def folded(words: str) -> str:
     """Compare names without case, accents or width: `Müller` is found by `muller`."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", words).casefold())
     return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A status, and the moment when its reading began."""
+
+    status: SubscriptionStatus
+    at: datetime
 
 
 class Mirror:
@@ -52,16 +62,34 @@ class Mirror:
             )
             await self._connection.execute(insert(customers), rows)
 
+    async def readings(self, customer: CustomerId) -> dict[SubscriptionId, Reading]:
+        """What that customer's subscriptions were when they were last read; nobody writes them while we do."""
+        await self._hold(customer)
+        query = select(subscriptions.c.id, subscriptions.c.status, subscriptions.c.as_of).where(
+            subscriptions.c.customer_id == customer
+        )
+        return {
+            SubscriptionId(row.id): Reading(SubscriptionStatus(row.status), row.as_of)
+            for row in (await self._connection.execute(query)).all()
+        }
+
     async def put_subscriptions(
         self, customer: CustomerId, found: Iterable[Subscription], *, at: datetime
     ) -> None:
-        """Replace all we knew of that customer's subscriptions."""
-        await self._connection.execute(delete(subscriptions).where(subscriptions.c.customer_id == customer))
-        rows = [_subscription_row(s, at) for s in found]
+        """Replace what we knew of that customer's subscriptions when the reading began, at that moment.
+
+        What was read of one of them later stays: it may show a change that this reading was too early for.
+        """
+        await self._hold(customer)
+        theirs = subscriptions.c.customer_id == customer
+        await self._connection.execute(delete(subscriptions).where(theirs, subscriptions.c.as_of <= at))
+        newer = set((await self._connection.execute(select(subscriptions.c.id).where(theirs))).scalars())
+        rows = [_subscription_row(s, at) for s in found if s.id not in newer]
         if rows:
             await self._connection.execute(insert(subscriptions), rows)
 
     async def put_subscription(self, subscription: Subscription, *, at: datetime) -> None:
+        await self._hold(subscription.customer_id)
         await self._connection.execute(
             delete(subscriptions).where(
                 subscriptions.c.customer_id == subscription.customer_id,
@@ -69,6 +97,14 @@ class Mirror:
             )
         )
         await self._connection.execute(insert(subscriptions).values(_subscription_row(subscription, at)))
+
+    async def _hold(self, customer: CustomerId) -> None:
+        """Keep others that write this customer's subscriptions waiting until our transaction ends."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock, hashtext(:customer))"),
+                {"lock": READING_LOCK, "customer": customer},
+            )
 
     async def forget_older(self, than: datetime) -> int:
         """Drop customers a complete read no longer showed, and their subscriptions."""

@@ -23,6 +23,7 @@ from bot.domain.errors import Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
 from bot.store.drafts import Drafts
+from bot.store.drifts import Drifts
 from bot.store.limits import Limits
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
@@ -74,6 +75,10 @@ class Tx:
     @cached_property
     def marks(self) -> Marks:
         return Marks(self.connection)
+
+    @cached_property
+    def drifts(self) -> Drifts:
+        return Drifts(self.connection, self._now)
 
 
 class Store:

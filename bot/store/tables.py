@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -208,4 +209,34 @@ open_items = Table(
     Column("item", JSON, nullable=False),
     Index("ix_open_items_valid_to", "valid_to"),
     Index("ix_open_items_party_key", "party_key"),
+)
+
+# What changed at Microsoft without us. The defaults are the server's: an older release may write here beside us.
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("customer_id", String(64), nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("subscription_id", String(64), nullable=False),
+    Column("subscription_name", Text, nullable=False),
+    Column("became", String(32), nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("not_before", Instant),
+    Column("changed_at", Instant),
+    Column("words", JSON, nullable=False, server_default="[]"),
+    Column("status", String(16), nullable=False, server_default="open"),
+    Column("by", String(32)),
+    Column("at", Instant),
+    Column("reason", String(32)),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False, server_default="0"),
+    # How it is told in Slack: `silent`, `due`, `card`, or the key of the line that stands for many.
+    Column("told", String(64), nullable=False, server_default="silent"),
+    Column(
+        "asked", Boolean, nullable=False, server_default=false()
+    ),  # the activity log has been asked about it
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_drifts_subscription_id", "subscription_id"),
+    Index("ix_drifts_told", "told"),
 )

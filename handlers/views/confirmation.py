@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bot.domain.customer import Cloud, Customer, Subscription, SubscriptionKind
+from bot.domain.drift import Drift
 from bot.domain.errors import BackstopError
 from bot.domain.request import ActionRequest, Reason, Verb
 from bot.texts import Mrkdwn, Texts
@@ -76,10 +77,12 @@ def suspend_confirmation(asked: Asking, c: Consequences, draft_id: str, texts: T
     return _modal(Verb.SUSPEND, ids.SUSPEND_CONFIRMATION, draft_id, body, texts)
 
 
-def resume_confirmation(
-    asked: Asking, suspensions: Sequence[ActionRequest | None], draft_id: str, texts: Texts
-) -> View:
-    """`suspensions` are what is lifted, one for each subscription; None where it was not done by Backstop."""
+Lifted = ActionRequest | Drift | None
+"""What a resumption lifts: our own suspension, one from outside that somebody may have taken on, or nobody knows."""
+
+
+def resume_confirmation(asked: Asking, lifted: Sequence[Lifted], draft_id: str, texts: Texts) -> View:
+    """`lifted` has one for each subscription."""
     lines = [texts("effect-resume-access")]
     if any(s.kind is SubscriptionKind.NEW_COMMERCE_SEAT for s in asked.subscriptions):
         lines.append(texts("effect-resume-renewal"))
@@ -89,7 +92,7 @@ def resume_confirmation(
     body.append(_bullets(lines))
     body += _left_out(asked, texts)
     body += [
-        blocks.section(_suspended(asked.subscriptions, suspensions, texts)),
+        blocks.section(_suspended(asked.subscriptions, lifted, texts)),
         blocks.section(_approvals(asked, texts)),
     ]
     return _modal(Verb.RESUME, ids.RESUME_CONFIRMATION, draft_id, body, texts)
@@ -251,18 +254,24 @@ def _left_out(asked: Asking, texts: Texts) -> list[Block]:
     return [blocks.section(f"*{texts('confirm-left-out')}*\n" + "\n".join(f"• {line}" for line in lines))]
 
 
-def _suspended(
-    subscriptions: Sequence[Subscription], suspensions: Sequence[ActionRequest | None], texts: Texts
-) -> str:
+def _suspended(subscriptions: Sequence[Subscription], lifted: Sequence[Lifted], texts: Texts) -> str:
     """Who suspended it, when and why, as far as anybody knows; each answer once."""
     lines = []
-    for subscription, suspension in zip(subscriptions, suspensions, strict=True):
-        if suspension and suspension.closed_at:
+    for subscription, suspension in zip(subscriptions, lifted, strict=True):
+        if isinstance(suspension, ActionRequest) and suspension.closed_at:
             said = texts.mrkdwn(
                 "suspended-by-us",
                 by=blocks.person(suspension.requested_by),
                 at=blocks.moment(suspension.closed_at),
                 reason=texts(f"reason-{suspension.action.reason}"),
+                id=suspension.id,
+            )
+        elif isinstance(suspension, Drift) and suspension.by and suspension.at and suspension.reason:
+            said = texts.mrkdwn(
+                "suspended-adopted",
+                by=blocks.person(suspension.by),
+                at=blocks.moment(suspension.at),
+                reason=texts(f"reason-{suspension.reason}"),
                 id=suspension.id,
             )
         else:

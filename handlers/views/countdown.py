@@ -31,15 +31,16 @@ def deletion_words(countdown: Countdown, texts: Texts, *, on: date) -> Mrkdwn:
 
 def suspended_words(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
     """How many are suspended, and the nearest day after which data is deleted. Plain text."""
-    return texts.count("suspended-here", len(countdowns), deadline=_nearest(countdowns, texts, on=on))
+    return texts.count("suspended-here", len(countdowns), deadline=deadline_words(countdowns, texts, on=on))
 
 
 def others_suspended_words(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
     """The same of customers that are not in the digest."""
-    return texts.count("suspended-others", len(countdowns), deadline=_nearest(countdowns, texts, on=on))
+    return texts.count("suspended-others", len(countdowns), deadline=deadline_words(countdowns, texts, on=on))
 
 
-def _nearest(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
+def deadline_words(countdowns: Sequence[Countdown], texts: Texts, *, on: date) -> str:
+    """The nearest day after which data of these is deleted, and how many such days nobody knows. Plain text."""
     known = [(c.deadline, c.is_at_earliest) for c in countdowns if c.deadline is not None]
     unknown = len(countdowns) - len(known)
     if not known:

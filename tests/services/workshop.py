@@ -28,6 +28,7 @@ from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
 from bot.services.digests import Digests
+from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
@@ -77,6 +78,7 @@ class Workshop:
     receivables: Receivables
     posts: Posts
     features: Features
+    drifts: Drifts
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -152,6 +154,7 @@ async def open_workshop(
     dry_run: bool = False,
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
+    suspensions: TellsSuspensions | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
     database.migrate(database_url)
@@ -179,6 +182,8 @@ async def open_workshop(
         now=now,
         dry_run=dry_run,
     )
+    features = Features(store, cloud=hosting, now=now)
+    drifts = Drifts(store, courier, features, suspensions=suspensions, now=now)
     return Workshop(
         clock=clock,
         store=store,
@@ -198,9 +203,10 @@ async def open_workshop(
             now=now,
         ),
         limits=limits,
-        customers=Customers(store, partner_center, now=now),
+        customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
         posts=Posts(store, now=now),
-        features=Features(store, cloud=hosting, now=now),
+        features=features,
+        drifts=drifts,
     )

@@ -150,3 +150,18 @@ async def test_a_customers_subscriptions_are_replaced_as_a_whole(store: Store):
             found = [a_subscription(id=SubscriptionId(i), name=i) for i in ids]
             await tx.mirror.put_subscriptions(CONTOSO, found, at=noon)
         assert [s.id for s in await tx.mirror.subscriptions_of(CONTOSO)] == ["s2", "s3"]
+
+
+async def test_what_was_read_later_is_not_replaced_by_a_reading_that_began_before(store: Store):
+    suspended = a_subscription(status=SubscriptionStatus.SUSPENDED, status_word="suspended")
+    other = a_subscription(id=SubscriptionId("s2"), name="Visio")
+    async with store.begin() as tx:
+        await tx.mirror.put_subscriptions(CONTOSO, [a_subscription()], at=noon)
+        await tx.mirror.put_subscription(suspended, at=noon + HOUR)
+        await tx.mirror.put_subscriptions(CONTOSO, [a_subscription(), other], at=noon + HOUR / 2)
+        assert await tx.mirror.subscriptions_of(CONTOSO) == [suspended, other]
+        found = await tx.mirror.readings(CONTOSO)
+        assert {id: (reading.status, reading.at) for id, reading in found.items()} == {
+            suspended.id: (SubscriptionStatus.SUSPENDED, noon + HOUR),
+            other.id: (SubscriptionStatus.ACTIVE, noon + HOUR / 2),
+        }

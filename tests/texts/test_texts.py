@@ -19,6 +19,7 @@ from bot.domain import errors as domain_errors
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature
 from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.drift import DriftStatus
 from bot.domain.errors import (
     AccessDenied,
     AlreadyApproved,
@@ -32,6 +33,7 @@ from bot.domain.errors import (
     CannotWait,
     Conflict,
     DayOver,
+    DriftSettled,
     FeatureMissing,
     Invalid,
     NotFound,
@@ -209,6 +211,10 @@ class TestSlacksLimits:
         [
             "title-suspend",
             "deny-title",
+            "drift-adopt-title",
+            "drift-explain-title",
+            "adopt",
+            "explain",
             "error-title",
             "continue",
             "confirm",
@@ -292,6 +298,7 @@ ERRORS: tuple[BackstopError, ...] = (
         for why in sorted(usage.arguments("CannotBeResumed", 0) | obstacles("resume"))
     ),
     NotOurCustomer("advisor"),
+    *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         Invalid("customer", reason, {"days": "90"})
         for reason in sorted(usage.arguments("Invalid", 1))
@@ -343,6 +350,7 @@ class TestErrors:
             "request",
             "draft",
             "day",
+            "drift",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -390,6 +398,9 @@ FAMILIES: dict[str, set[str]] = {
     "card-title-": {*Verb},
     "card-what-": {*Verb},
     "cloud-": {*Cloud},
+    "drift-headline-": {"suspended", "active"},
+    "drift-title-": {"suspended", "active"},
+    "drift-what-": {"suspended", "active"},
     "feature-": {*Feature},
     "column-": {"customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage"},
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself

@@ -26,6 +26,7 @@ from bot.domain.customer import (
     deletion_deadline,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.drift import Drift
 from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt, Standing, standing
 from bot.domain.receivables import OpenItem, age, totals
@@ -40,12 +41,13 @@ from bot.domain.request import (
 )
 from bot.texts import Texts
 from handlers.notices import result_message
-from handlers.views import confirmation, digests, errors, forms, limit, policy, replies, request_card
+from handlers.views import confirmation, digests, drift, errors, forms, limit, policy, replies, request_card
 from handlers.views import shadow as shadow_views
 from tests.builders import (
     DAY,
     HOUR,
     a_customer,
+    a_drift,
     a_request,
     a_subscription,
     a_target,
@@ -142,7 +144,7 @@ A_SUSPENDED_ONE = a_subscription(
 )
 
 
-def resumption(*suspensions: ActionRequest | None, **fields: Any) -> Drawing:
+def resumption(*suspensions: ActionRequest | Drift | None, **fields: Any) -> Drawing:
     """Of one subscription for each of the suspensions that are lifted."""
     subscriptions = [replace(A_SUSPENDED_ONE, id=SubscriptionId(f"s-{n}")) for n in range(len(suspensions))]
     asked = an_asking(*subscriptions, **({"approvals_needed": 0} | fields))
@@ -155,6 +157,9 @@ def _resumptions() -> dict[str, Drawing]:
         "resumption-of-ours": resumption(fraud, approvals_needed=1, note="the card was replaced"),
         "resumption-of-somebody-elses": resumption(None),
         "resumption-dry-run": resumption(None, dry_run=True),
+        "resumption-of-an-adopted-one": resumption(
+            a_drift().adopt(by=ben, at=noon + HOUR, reason=Reason.MISUSE), approvals_needed=1
+        ),
         "resumption-of-several": resumption(fraud, None, None, approvals_needed=1),
     }
 
@@ -430,6 +435,33 @@ def _digests() -> dict[str, Drawing]:
     return {f"digest-{name}": page(*shown) for name, shown in pages.items()}
 
 
+# Drift
+
+
+def _drifts() -> dict[str, Drawing]:
+    def card(shown: Drift, countdown: Countdown | None = None) -> Drawing:
+        return lambda texts: message(drift.drift_card(shown, countdown, texts, on=TODAY))
+
+    suspended = a_drift(words=("CustomerCancellation", "<!channel> *now*"))
+    resumed = a_drift(became=SubscriptionStatus.ACTIVE)
+    adopted = suspended.adopt(by=ben, at=noon + HOUR, reason=Reason.FRAUD, note="The card was *stolen*")
+    explained = resumed.explain(by=ana, at=noon + HOUR, note="They paid on Friday <today>")
+    told = replace(suspended, changed_at=noon - HOUR)
+    exact = Countdown(a_subscription(), a_customer(), TODAY + 90 * DAY, known=Known.TOLD)
+    return {
+        "drift-suspended": card(suspended, EARLIEST),
+        "drift-suspended-told": card(told, exact),
+        "drift-suspended-unknown": card(replace(suspended, not_before=None, words=()), UNKNOWN),
+        "drift-resumed": card(resumed),
+        "drift-adopted": card(adopted, EARLIEST),
+        "drift-explained": card(explained),
+        "drift-over": card(suspended.over(at=noon + DAY)),
+        "drift-adopted-and-over": card(adopted.over(at=noon + DAY)),
+        "form-adopt": lambda texts: drift.adopt_form(suspended, texts),
+        "form-explain": lambda texts: drift.explain_form(resumed, texts),
+    }
+
+
 # Replies
 
 
@@ -598,6 +630,10 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NotFound("draft", "x"),
     domain.NotFound("day", "x"),
     domain.NotFound("azure-subscription", "x"),
+    domain.NotFound("drift", "x"),
+    domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
+    domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
+    domain.DriftSettled("D-TEST000001", "over"),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
     domain.Throttled(),
     domain.Throttled("slack"),
@@ -659,6 +695,7 @@ VIEWS: dict[str, Drawing] = {
     **_cards(),
     **_limits(),
     **_digests(),
+    **_drifts(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,

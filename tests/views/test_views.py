@@ -20,8 +20,18 @@ from bot.domain.customer import CustomerId
 from bot.domain.errors import CannotBeSuspended
 from bot.domain.request import Verb
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
-from handlers.views import blocks, confirmation, digests, forms, replies, request_card
-from tests.builders import a_customer, a_request, a_subscription, a_target, an_action, ben, noon, targets
+from handlers.views import blocks, confirmation, digests, drift, forms, replies, request_card
+from tests.builders import (
+    a_customer,
+    a_drift,
+    a_request,
+    a_subscription,
+    a_target,
+    an_action,
+    ben,
+    noon,
+    targets,
+)
 from tests.views import drawn
 from tests.views.drawn import VIEWS
 
@@ -73,6 +83,7 @@ def test_names_and_notes_of_any_length_fit(language: str):
     left_out = [
         confirmation.LeftOut(subscription, CannotBeSuspended("azure-active", names=(long, long)))
     ] * 50
+    changed = a_drift(customer_name=long, subscription_name=long, words=(long, long))
     for view in (
         forms.action_form(
             Verb.SUSPEND, drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long
@@ -87,6 +98,12 @@ def test_names_and_notes_of_any_length_fit(language: str):
         drawn.message(request_card.request_card(several, words)),
         drawn.message(request_card.request_card(request, words)),
         drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
+        drift.adopt_form(changed, words),
+        drift.explain_form(changed, words),
+        drawn.message(drift.drift_card(changed, None, words, on=drawn.TODAY)),
+        drawn.message(
+            drift.drift_card(changed.explain(by=ben, at=noon, note=long), None, words, on=drawn.TODAY)
+        ),
         drawn.message(replies.open_requests([request] * 30, words, channel="C1")),
     ):
         assert complaints(view) == []
