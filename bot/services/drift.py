@@ -116,8 +116,13 @@ class Drifts:
             await self._courier.send(tx.connection, jobs.tell_drifts(new))
 
     async def tell_all_later(self) -> None:
-        """Have everything told of that was noticed and is not told."""
-        await self._courier.post(jobs.tell_drifts())
+        """Have everything told of that was noticed and is not told; without any, nothing is done."""
+        async with self._store.read() as tx:
+            waits = await tx.drifts.are_due()
+            if not waits and self._suspensions:
+                waits = bool(await tx.drifts.undated(since=self._now() - LOG_REACHES))
+        if waits:
+            await self._courier.post(jobs.tell_drifts())
 
     async def tell(self, only: Sequence[str] | None = None) -> None:
         """Find out when they happened, as far as Microsoft tells, then hand them over to be posted, each once."""

@@ -76,6 +76,11 @@ class Drifts:
             query = query.where(drifts.c.id.in_(only))
         return await self._many(query.order_by(drifts.c.seen_at, drifts.c.customer_name, drifts.c.id))
 
+    async def are_due(self) -> bool:
+        """Whether any has yet to be told of."""
+        query = select(exists().where(drifts.c.told == DUE, drifts.c.status == DriftStatus.OPEN))
+        return bool((await self._connection.execute(query)).scalar_one())
+
     async def cards(self, *, since: datetime) -> int:
         """How many that were seen since then have a card."""
         query = (

@@ -119,10 +119,13 @@ async def test_what_is_due_is_handed_out_once(replicas: tuple[Store, Store]):
             await tx.drifts.is_told(found, CARD)
             return [drift.id for drift in found]
 
+    async with one.read() as tx:
+        assert await tx.drifts.are_due()
     async with asyncio.timeout(20):
         taken = await asyncio.gather(take(one), take(two))
     assert sorted(taken) == [[], ["D-2", "D-1"]]
     async with one.read() as tx:
+        assert not await tx.drifts.are_due()
         assert await tx.drifts.cards(since=noon - DAY) == 2
         assert await tx.drifts.cards(since=noon) == 1
 
