@@ -12,8 +12,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 import handlers
 from bot.domain.people import Person, Right
-from bot.domain.request import Verb
-from handlers import asking, ids
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.views import blocks, replies
@@ -38,7 +36,6 @@ COMMAND = Command(
 
 def register(app: AsyncApp, desk: Desk) -> None:
     app.command(COMMAND.name)(partial(answer, desk))
-    app.action(ids.RESUME_CUSTOMER)(partial(asking.open_prefilled, desk, verb=Verb.RESUME))
 
 
 async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

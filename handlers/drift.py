@@ -13,6 +13,7 @@ from bot.domain.errors import Invalid, NotFound
 from bot.domain.request import Reason
 from handlers import ids
 from handlers.desk import Desk, call
+from handlers.filled import chosen, given
 from handlers.views import blocks
 from handlers.views import drift as views
 
@@ -39,17 +40,17 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, form: views.Fo
 
 async def adopt(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     try:
-        reason = Reason((_input(body, ids.REASON).get("selected_option") or {}).get("value") or "")
+        reason = Reason(chosen(body["view"], ids.REASON))
     except ValueError:
         raise Invalid(ids.REASON, "missing") from None
-    note = str(_input(body, ids.NOTE).get("value") or "").strip()[: blocks.NOTE]
+    note = str(given(body["view"], ids.NOTE).get("value") or "").strip()[: blocks.NOTE]
     person = await desk.people.who_clicked(body)
     await desk.backstop.drifts.adopt(body["view"]["private_metadata"], by=person, reason=reason, note=note)
     await ack()
 
 
 async def explain(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    note = str(_input(body, ids.EXPLANATION).get("value") or "").strip()[: blocks.NOTE]
+    note = str(given(body["view"], ids.EXPLANATION).get("value") or "").strip()[: blocks.NOTE]
     if not note:
         raise Invalid(ids.EXPLANATION, "missing")
     person = await desk.people.who_clicked(body)
@@ -140,7 +141,3 @@ async def _redraw(desk: Desk, drift_id: str, *, channel: str, ts: str) -> None:
 
 async def _open(desk: Desk, trigger: str, view: blocks.View) -> None:
     await call(desk.client.views_open, trigger_id=trigger, view=view)
-
-
-def _input(body: dict[str, Any], name: str) -> dict[str, Any]:
-    return dict(body["view"]["state"]["values"].get(name, {}).get(name) or {})
