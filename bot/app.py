@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError
 import handlers
 from bot import courier, policy_file, store
 from bot.courier import AlreadyRunning, Courier, Handler
-from bot.domain.errors import BackstopError, SignInFailed
+from bot.domain.errors import BackstopError, SignInFailed, Unavailable
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
@@ -54,6 +54,7 @@ from handlers.notices import Notices
 from handlers.people import People
 
 SWEEP_SECONDS = 30
+NAME_SECONDS = 5
 CATCH_UP = timedelta(minutes=5)
 EVERYWHERE = "0.0.0.0"  # noqa: S104  Slack, or a proxy before us, has to reach us
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -262,6 +263,7 @@ class Application:
         self._now = now
         self._client = slack_client(settings)
         self.desk = desk_of(self.core, self._client)
+        self._worker = ""
         self._scheduler = Scheduler(zone=settings.zone, now=now)
         self._socket: AsyncSocketModeHandler | None = None
         self._web: Web | None = None
@@ -340,8 +342,7 @@ class Application:
                 "or use Postgres to run more than one process"
             ) from error
         # What the last bearer of the name left behind comes first: once jobs run, some of it would be our own.
-        await backstop.execution.begin(worker)
-        await backstop.posts.begin(worker)
+        await self._begin(worker)
         await self.core.courier.start(work, executor=worker)
         if self.settings.backstop_overdue_channel:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
@@ -351,8 +352,25 @@ class Application:
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
+        self._scheduler.every(NAME_SECONDS, self._keep_name)
         await self._scheduler.start()
         await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
+
+    async def _begin(self, worker: str) -> None:
+        """Work under this name."""
+        await self.core.backstop.execution.begin(worker)
+        await self.core.backstop.posts.begin(worker)
+        self._worker = worker
+
+    async def _keep_name(self) -> None:
+        """Take our name anew when the connection that kept it has died; another one where somebody was quicker."""
+        try:
+            worker = await self.core.store.worker_name(socket.gethostname())
+            if worker != self._worker:
+                log.warning("somebody else is %s by now; working on as %s", self._worker, worker)
+                await self._begin(worker)
+        except Unavailable as error:
+            log.warning("the database does not answer (%s); %s waits for it", error.reason, self._worker)
 
     async def _post_overdue(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.errors import BackstopError
+from bot.domain.errors import BackstopError, Unavailable
 
 APP = "backstop"
 QUEUE = "jobs"
@@ -30,7 +31,10 @@ WORKFLOW = "backstop.job"
 VERSION = "1"
 POLL_SECONDS = 0.1
 AT_ONCE = 16
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = 20
+PATIENCE = 300.0
+"""Seconds a job waits for a database that is away, and keeps its place meanwhile: nothing else could run either."""
+PAUSE = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +68,11 @@ class Courier:
         self._lock: TextIO | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._works = False
+        self._closing = asyncio.Event()
 
     async def open(self) -> None:
         """Be ready to take jobs in. The engine's tables must exist (`migrate`)."""
+        self._closing.clear()
         self._client = await asyncio.to_thread(
             DBOSClient, system_database_url=self._url_text, application_name=APP, system_database_pool_size=2
         )
@@ -144,16 +150,19 @@ class Courier:
 
     async def close(self) -> None:
         """Stop taking jobs, let the running ones end (within a limit), and let go of the database."""
-        if self._works and self._running:
-            await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
+        self._closing.set()
+        if self._works:
+            self._works = False
+            # The engine first takes nothing more from the queue, then waits; it looks only once a second.
+            drain = DRAIN_SECONDS if self._running else 0
+            await asyncio.to_thread(
+                DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=drain
+            )
+            # DBOS lends the loop its own thread pool and has just shut it down.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         if self._client:
             await asyncio.to_thread(self._client.destroy)
             self._client = None
-        if self._works:
-            self._works = False
-            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
-            # DBOS lends the loop its own thread pool and has just shut it down.
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         if self._lock:
             self._lock.close()
             self._lock = None
@@ -163,7 +172,7 @@ class Courier:
         if task:
             self._running.add(task)
         try:
-            await self._handlers[name](**args)
+            await self._carry_out(name, args)
         except BackstopError as error:
             log.warning("job %s: %s %s", name, error.code, getattr(error, "reason", ""))
         except Exception:
@@ -172,6 +181,20 @@ class Courier:
         finally:
             if task:
                 self._running.discard(task)
+
+    async def _carry_out(self, name: str, args: dict[str, Any]) -> object:
+        """Run the job, and where it found no database again: a job that guards its effect may be repeated."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + PATIENCE
+        while True:
+            try:
+                return await self._handlers[name](**args)
+            except Unavailable as error:
+                if error.system != "database" or self._closing.is_set() or clock() >= until:
+                    raise
+            log.info("job %s waits for the database", name)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), PAUSE)
 
     def _ready(self) -> DBOSClient:
         if self._client is None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 
 START_SECONDS = 60
+FAST = signal.SIGINT
+"""Ends every session, and does not wait for clients to leave."""
+IMMEDIATE = signal.SIGQUIT
+"""Falls over: the next start recovers from the log."""
 
 
 def binaries() -> Path | None:
@@ -27,6 +32,77 @@ def binaries() -> Path | None:
     return installed[0].parent if installed else None
 
 
+class Server:
+    """On loopback, with its data and its port for as long as the object lives; it may stop and start again."""
+
+    def __init__(self, found: Path, home: Path, *, durable: bool) -> None:
+        self._found = found
+        self._home = home
+        self._port = _free_port()
+        self._durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as_postgres: list[str | Path] = []
+        if not os.geteuid():  # the server refuses to run as root
+            self._as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            shutil.chown(home, "postgres", "postgres")
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://backstop@127.0.0.1:{self._port}/postgres"
+
+    def create(self) -> None:
+        """An empty data directory."""
+        subprocess.run(
+            [
+                *(*self._as_postgres, self._found / "initdb", "-D", self._data),
+                *("-U", "backstop", "-A", "trust", "-E", "UTF8"),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=START_SECONDS,
+            cwd=self._home,
+        )
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self._process = subprocess.Popen(
+            [
+                *(*self._as_postgres, self._found / "postgres", "-D", self._data),
+                *("-p", str(self._port), "-k", self._home),
+                *("-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"),
+                *("-c", f"fsync={'on' if self._durable else 'off'}"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._home,
+        )
+        _wait(self.url, self._process)
+
+    def stop(self, how: signal.Signals = FAST) -> None:
+        process, self._process = self._process, None
+        if process:
+            process.send_signal(how)
+            process.wait(timeout=START_SECONDS)
+
+    @property
+    def _data(self) -> Path:
+        return self._home / "data"
+
+
+@contextmanager
+def own_server(found: Path, *, durable: bool = True) -> Iterator[Server]:
+    """A server that runs; stopped at the end, and its data deleted."""
+    home = Path(tempfile.mkdtemp(prefix="backstop-postgres-"))
+    made = Server(found, home, durable=durable)
+    try:
+        made.create()
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
 @contextmanager
 def server() -> Iterator[str | None]:
     """The address of a server on loopback; None where none is installed. Stopped at the end."""
@@ -35,39 +111,8 @@ def server() -> Iterator[str | None]:
     if given or found is None:
         yield given
         return
-    home = Path(tempfile.mkdtemp(prefix="backstop-postgres-"))
-    port = _free_port()
-    as_postgres = (
-        [] if os.geteuid() else ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    )
-    if as_postgres:  # the server refuses to run as root
-        shutil.chown(home, "postgres", "postgres")
-    data = home / "data"
-    subprocess.run(
-        [*as_postgres, found / "initdb", "-D", data, "-U", "backstop", "-A", "trust", "-E", "UTF8"],
-        check=True,
-        capture_output=True,
-        timeout=START_SECONDS,
-        cwd=home,
-    )
-    process = subprocess.Popen(
-        [
-            *as_postgres,
-            *(found / "postgres", "-D", data, "-p", str(port), "-k", home),
-            *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=home,
-    )
-    url = f"postgresql://backstop@127.0.0.1:{port}/postgres"
-    try:
-        _wait(url, process)
-        yield url
-    finally:
-        process.send_signal(signal.SIGINT)  # fast: does not wait for clients to leave
-        process.wait(timeout=START_SECONDS)
-        shutil.rmtree(home, ignore_errors=True)
+    with own_server(found, durable=False) as made:
+        yield made.url
 
 
 def new_database(server_url: str, *, template: str | None = None) -> str:
@@ -97,6 +142,9 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those the kernel gives to clients: while a server is down, one of them could take its port."""
+    for port in random.sample(range(15000, 30000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from bot import courier as engine
 from bot import store as database
 from bot.courier import AlreadyRunning, Courier, Job
+from bot.domain.errors import Unavailable
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import noon
@@ -142,6 +144,74 @@ async def test_closing_lets_a_running_job_end(open_courier: Open, work: Work):
         asyncio.get_running_loop().call_soon(may_end.set)
         await closing
     assert work.ran == ["drained"]
+
+
+async def test_nothing_is_begun_any_more_while_the_last_jobs_end(open_courier: Open, work: Work):
+    courier = await open_courier()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def long(word: str) -> None:
+        begun.set()
+        await may_end.wait()
+        await work.note(word)
+
+    await courier.start({"long": long, "note": work.note}, executor="host-0")
+    await courier.post(a_job("drained", name="long"))
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        (taking,) = [thread for thread in threading.enumerate() if thread.name == "queue-worker-jobs"]
+        closing = asyncio.create_task(courier.close())
+        await asyncio.to_thread(taking.join, PATIENCE / 2)
+        has_ended = not taking.is_alive()
+        await courier.post(a_job("for the next worker"))
+        may_end.set()
+        await closing
+    assert has_ended
+    assert work.ran == ["drained"]
+
+
+async def test_a_job_that_finds_no_database_is_run_again(open_courier: Open, work: Work):
+    courier = await open_courier()
+    found = iter((Unavailable("database"), Unavailable("database"), None))
+
+    async def looks(word: str) -> None:
+        if error := next(found):
+            raise error
+        await work.note(word)
+
+    await courier.start({"looks": looks}, executor="host-0")
+    await courier.post(a_job("found at last", name="looks"))
+    await work.comes_to("found at last")
+
+
+async def test_a_job_that_another_system_fails_is_not_run_again(
+    open_courier: Open, work: Work, caplog: pytest.LogCaptureFixture
+):
+    courier = await open_courier()
+
+    async def fails(word: str) -> None:
+        await work.note(word)
+        raise Unavailable("slack")
+
+    await courier.start({"fails": fails}, executor="host-0")
+    await courier.post(a_job("once", name="fails"))
+    await work.comes_to("once")
+    assert "job fails: unavailable" in caplog.text, "it is over"
+
+
+async def test_a_job_that_waits_for_the_database_does_not_hold_up_the_end(open_courier: Open):
+    courier = await open_courier()
+    tried = asyncio.Event()
+
+    async def never_finds_it(word: str) -> None:
+        tried.set()
+        raise Unavailable("database")
+
+    await courier.start({"looks": never_finds_it}, executor="host-0")
+    await courier.post(a_job("x", name="looks"))
+    async with asyncio.timeout(PATIENCE / 2):
+        await tried.wait()
+        await courier.close()
 
 
 async def test_what_was_not_run_before_the_end_is_run_after_the_next_start(open_courier: Open, work: Work):

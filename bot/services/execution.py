@@ -20,8 +20,12 @@ from bot.services import jobs
 from bot.services.limits import Limits
 from bot.store import Store, Tx
 
-LEASE = timedelta(seconds=45)
-"""Renewed while somebody acts; once it has run out the sweep assumes that whoever acted is dead."""
+LEASE = timedelta(seconds=20)
+"""Renewed while somebody acts; once it has run out somebody else may take over."""
+RENEWALS = 5
+"""In the time of one lease."""
+SURE = 0.6
+"""The part of a lease, from its last renewal on, in which its holder acts: the rest is for clocks that differ."""
 TOTAL_SECONDS = 150.0
 """A write, its retries and the read-back together (`PartnerCenter.suspend`)."""
 RETRY_AFTER = timedelta(seconds=30)
@@ -53,6 +57,7 @@ class Execution:
         deadline: Deadline,
         now: Callable[[], datetime],
         retry_after: timedelta = RETRY_AFTER,
+        lease: timedelta = LEASE,
     ) -> None:
         self._store = store
         self._courier = courier
@@ -62,6 +67,7 @@ class Execution:
         self._now = now
         self._holder = ""
         self._retry_after = retry_after
+        self._lease = lease
 
     async def run(self, request_id: str) -> None:
         """Act on an approved request, once; of several workers that try, one gets to.
@@ -69,36 +75,72 @@ class Execution:
         Run again after a crash it looks at each subscription first: what already is as wanted is done, and
         a write that must be repeated carries the same `MS-RequestId`.
         """
+        since = asyncio.get_running_loop().time()
         request = await self._claim(request_id)
         if request is None:
             return
-        alive = asyncio.create_task(self._stay_alive(request.id))
         attempt = _Attempt(request, shown_at=self._now())
         try:
-            for wave in request.waves:
-                await asyncio.gather(*(self._act(attempt, target) for target in wave))
-        finally:
-            alive.cancel()
-        if attempt.left:
+            await self._act_in_time(attempt, since)
+        except TimeoutError:
+            log.warning("%s: the lease could not be kept", request.id)
             await self._again(attempt)
+        else:
+            if attempt.left:
+                await self._again(attempt)
 
     async def begin(self, worker: str) -> None:
         """Work under this name, and take up again what was under way when its last bearer died.
 
-        No two living workers bear one name (`Store.worker_name`), so no lease needs to be waited for.
+        On SQLite it is dead for certain (`Courier.hold`). On Postgres it may have lost its name together with its
+        connection, and be alive: what it holds is taken up when its lease is over, as anybody's.
         """
         self._holder = worker
         async with self._store.begin() as tx:
-            for request in await tx.requests.held_by(self._holder):
-                freed = request.wait(until=self._now())
-                await tx.requests.save(freed)
-                await self._courier.send(tx.connection, jobs.execute(freed))
+            for held in await tx.requests.held_by(worker):
+                at, left = self._now(), held
+                if self._store.is_sqlite:
+                    left = held.wait(until=at)
+                    await tx.requests.save(left)
+                wait = left.lease_until - at if left.lease_until else timedelta(0)
+                await self._courier.send(tx.connection, jobs.execute(left, delay=_after(wait)))
 
-    async def _stay_alive(self, request_id: str) -> None:
+    async def _act_in_time(self, attempt: _Attempt, since: float) -> None:
+        """Act while the lease is known to be ours: whoever cannot renew it stops before somebody else begins.
+
+        Raises TimeoutError then.
+        """
+        async with asyncio.timeout_at(since + self._lease.total_seconds() * SURE) as sure:
+            renewals = asyncio.create_task(self._renew(attempt.request, sure))
+            try:
+                for wave in attempt.request.waves:
+                    await asyncio.gather(*(self._act(attempt, target) for target in wave))
+            finally:
+                renewals.cancel()
+
+    async def _renew(self, request: ActionRequest, sure: asyncio.Timeout) -> None:
+        """Keep the lease, and move `sure` with it; a database that is away for a moment is asked again."""
+        clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            async with self._store.begin() as tx:
-                await tx.requests.renew(request_id, holder=self._holder, until=self._now() + LEASE)
+            await asyncio.sleep(self._lease.total_seconds() / RENEWALS)
+            since = clock()
+            try:
+                is_ours = await self._renewed(request)
+            except Unavailable as error:
+                log.warning("%s: the lease could not be renewed: %s", request.id, error.reason)
+                continue
+            if sure.expired():
+                return
+            sure.reschedule(since + self._lease.total_seconds() * SURE if is_ours else since)
+
+    async def _renewed(self, request: ActionRequest) -> bool:
+        """Whether the request is still ours; if so, for a whole lease more."""
+        until = self._now() + self._lease
+        async with self._store.begin() as tx:
+            is_ours = _is_same_attempt(await tx.requests.get(request.id), request)
+            if is_ours:
+                await tx.requests.renew(request.id, holder=request.holder, until=until)
+        return is_ours
 
     async def _act(self, attempt: _Attempt, target: Target) -> None:
         """Act on one target, and write down what came of it; what is left open is for the next attempt."""
@@ -129,8 +171,7 @@ class Execution:
         suspends = request.action.verb is Verb.SUSPEND
         write = self._partner_center.suspend if suspends else self._partner_center.resume
         written = await write(customer, subscription, ms_request_id=UUID(target.ms_request_id))
-        async with self._store.begin() as tx:
-            await tx.mirror.put_subscription(written.subscription, at=self._now())
+        await self._store.keep(lambda tx: tx.mirror.put_subscription(written.subscription, at=self._now()))
         changed = written.changed or request.attempt > 1
         since = self._limits.day() if changed else None
         return Outcome(
@@ -177,7 +218,7 @@ class Execution:
         async with self._store.begin() as tx:
             request = await tx.requests.get(request_id)
             try:
-                claimed = request.claim(at=at, lease=LEASE, holder=self._holder)
+                claimed = request.claim(at=at, lease=self._lease, holder=self._holder)
             except AlreadyDecided:
                 return None  # cancelled, not due yet, or somebody else is at it
             if await self._must_wait(tx, request):
@@ -206,10 +247,17 @@ class Execution:
         return True
 
     async def _settle(self, attempt: _Attempt, target: Target, result: Result, outcome: Outcome) -> None:
+        """Write down what came of it; it is known, so a database that is away for a moment is waited for."""
         at = self._now()
-        async with self._store.begin() as tx:
+
+        async def write_down(tx: Tx) -> None:
             request = await tx.requests.get(attempt.request.id)
+            if not _is_same_attempt(request, attempt.request):
+                log.warning("%s: no longer ours, so %s is not written down", request.id, result)
+                return
             settled = request.settle(target.subscription_id, result, outcome, at=at)
+            if settled == request:
+                return  # it was kept, and only the answer was lost
             await tx.requests.save(settled)
             await self._write_down(tx, settled, target, result, outcome)
             if settled.status is not Status.EXECUTING:
@@ -217,6 +265,8 @@ class Execution:
             elif at - attempt.shown_at >= PROGRESS_AFTER:
                 attempt.shown_at = at
                 await self._courier.send(tx.connection, jobs.show_request(settled))
+
+        await self._store.keep(write_down)
 
     async def _write_down(
         self, tx: Tx, request: ActionRequest, target: Target, result: Result, outcome: Outcome
@@ -265,12 +315,11 @@ class Execution:
                 await self._settle(attempt, target, Result.FAILED if refused else Result.UNKNOWN, outcome)
         async with self._store.begin() as tx:
             current = await tx.requests.get(request.id)
-            if current.status is not Status.EXECUTING:
-                return
+            if not _is_same_attempt(current, request):
+                return  # it is over, or whoever took over looks into it
             waiting = current.wait(until=self._now() + self._retry_after)
             await tx.requests.save(waiting)
-            delay = self._retry_after.total_seconds() + 0.1
-            await self._courier.send(tx.connection, jobs.execute(waiting, delay=delay))
+            await self._courier.send(tx.connection, jobs.execute(waiting, delay=_after(self._retry_after)))
             await self._courier.send(tx.connection, jobs.show_request(waiting))
 
 
@@ -286,6 +335,19 @@ class _Attempt:
 
 _SILENCE = Unavailable(reason="timeout")
 _COUNTED = {"done": Result.DONE, "failed": Result.FAILED, "unknown": Result.UNKNOWN}
+
+
+def _is_same_attempt(found: ActionRequest, request: ActionRequest) -> bool:
+    """Whether nobody took over since we claimed it: then only the successor's word counts."""
+    return found.status is Status.EXECUTING and (found.round, found.attempt) == (
+        request.round,
+        request.attempt,
+    )
+
+
+def _after(wait: timedelta) -> float:
+    """Seconds until a lease of that length is over for certain."""
+    return max(0.0, wait.total_seconds()) + 0.1
 
 
 def _failure(error: Upstream) -> Outcome:

@@ -80,5 +80,4 @@ class Posts:
             async with self._store.begin() as tx:
                 await tx.posts.release(key)
             raise
-        async with self._store.begin() as tx:
-            await tx.posts.sent(key, channel=channel, ts=ts)
+        await self._store.keep(lambda tx: tx.posts.sent(key, channel=channel, ts=ts))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -33,8 +35,13 @@ from bot.store.single import SingleWrites
 
 SQLITE_BUSY_MS = 30_000
 CONNECT_SECONDS = "6"
+PING_SECONDS = 5.0
+KEEP_SECONDS = 60.0
+KEEP_PAUSE = 0.5
 MOST_WORKERS = 1000
 MIGRATION_LOCK = 0x4261636B  # any number, as long as it is always this one
+
+log = logging.getLogger(__name__)
 
 
 class Tx:
@@ -88,7 +95,8 @@ class Store:
         self.url = async_url(url)
         self._now = now
         self._engine = _engine(self.url)
-        self._ordinal: AsyncConnection | None = None
+        self._name = ""
+        self._name_lock: AsyncConnection | None = None
         # Writers of one process queue here instead of in SQLite's busy handler, which sleeps up to 100 ms.
         self._writer = asyncio.Lock() if self.is_sqlite else None
         self._single = SingleWrites(_sync_sqlite(url)) if self.is_sqlite else None
@@ -106,6 +114,23 @@ class Store:
         queue: AbstractAsyncContextManager[Any] = self._writer or nullcontext()
         async with queue, self._connection(writes=True) as tx:
             yield tx
+
+    async def keep(self, work: Callable[[Tx], Awaitable[object]]) -> None:
+        """Write down what has happened already: while the database is away, try again for a minute.
+
+        `work` must do no harm when repeated, since a commit may be kept though its answer was lost. Raises as `begin`.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + KEEP_SECONDS
+        while True:
+            try:
+                async with self.begin() as tx:
+                    await work(tx)
+                return
+            except Unavailable:
+                if clock() >= until:
+                    raise
+            await asyncio.sleep(KEEP_PAUSE)
 
     async def write(self, statement: Executable) -> None:
         """Carry out one statement in a transaction of its own, the quickest way: an ack may be waiting for it.
@@ -137,20 +162,28 @@ class Store:
     async def worker_name(self, host: str) -> str:
         """A name that no other living worker bears: the host's, with an ordinal that is free again after a death.
 
-        Postgres keeps it by an advisory lock for as long as this store is open; SQLite has one worker anyway.
+        Postgres keeps it by an advisory lock for as long as its connection lives. Asked again, this looks whether
+        it does; if not, the name is taken anew, or another one where somebody was quicker.
         """
         if self.is_sqlite:
-            return f"{host}-0"
-        self._ordinal = await self._engine.connect()
-        for ordinal in range(MOST_WORKERS):
-            taken = await self._ordinal.execute(
-                text("SELECT pg_try_advisory_lock(hashtext(:host), :ordinal)"),
-                {"host": host, "ordinal": ordinal},
-            )
-            await self._ordinal.commit()
-            if taken.scalar_one():
-                return f"{host}-{ordinal}"
-        raise Unavailable("database", "too-many-workers")
+            return f"{host}-0"  # it has one worker anyway
+        if self._name_lock and await _answers(self._name_lock):
+            return self._name
+        await self._let_go_of_name()
+        with _told_as_unavailable():
+            self._name_lock = await self._engine.connect()
+            try:
+                self._name = await _free_name(self._name_lock, host, rather=self._name)
+            except BaseException:
+                await self._let_go_of_name()
+                raise
+        return self._name
+
+    async def _let_go_of_name(self) -> None:
+        lock, self._name_lock = self._name_lock, None
+        if lock:
+            await lock.invalidate()  # back in the pool, a session that lives after all would go on holding it
+            await lock.close()
 
     async def ping(self) -> None:
         """Raise Unavailable unless the database answers."""
@@ -158,11 +191,35 @@ class Store:
             await tx.connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        if self._ordinal:
-            await self._ordinal.close()
+        await self._let_go_of_name()
         if self._single:
             await self._single.close()
         await self._engine.dispose()
+
+
+async def _free_name(connection: AsyncConnection, host: str, *, rather: str) -> str:
+    """The first name of that host that is free, or rather this one; it is this session's from now on."""
+    names = {f"{host}-{ordinal}": ordinal for ordinal in range(MOST_WORKERS)}
+    for name in sorted(names, key=lambda name: (name != rather, names[name])):
+        taken = await connection.execute(
+            text("SELECT pg_try_advisory_lock(hashtext(:host), :ordinal)"),
+            {"host": host, "ordinal": names[name]},
+        )
+        await connection.commit()
+        if taken.scalar_one():
+            return name
+    raise Unavailable("database", "too-many-workers")
+
+
+async def _answers(connection: AsyncConnection) -> bool:
+    """Whether the session is still there."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            await connection.execute(text("SELECT 1"))
+            await connection.commit()
+    except (DBAPIError, OSError, TimeoutError):
+        return False
+    return True
 
 
 @contextmanager
@@ -244,7 +301,8 @@ def _set_pragmas(engine: Any) -> None:
 def migrate(url: str) -> bool:
     """Bring our tables to the current schema; return whether anything changed.
 
-    Any number of processes may do it at once. Raises Unavailable when the database cannot be reached.
+    Any number of processes may do it at once. A schema of a newer release is left as it is: while it is rolled out
+    ours must be able to start again beside it. Raises Unavailable when the database cannot be reached.
     """
     engine = create_engine(sync_url(url), poolclass=NullPool)
     if engine.dialect.name == "sqlite":
@@ -256,6 +314,9 @@ def migrate(url: str) -> bool:
             if engine.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             before = _revision(connection)
+            if not _is_ours(before, config):
+                log.warning("the database has the schema %s of a newer release", before)
+                return False
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             return before != _revision(connection)
@@ -263,6 +324,12 @@ def migrate(url: str) -> bool:
         raise Unavailable("database", type(error).__name__, detail=str(error.orig)[:300]) from error
     finally:
         engine.dispose()
+
+
+def _is_ours(revision: str | None, config: Config) -> bool:
+    """Whether this release knows that revision of the schema."""
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return revision is None or revision in known
 
 
 def _revision(connection: Connection) -> str | None:

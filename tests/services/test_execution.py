@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId
+from bot.domain.errors import Unavailable
 from bot.domain.request import ActionRequest, Outcome, Status, Verb
 from bot.services.execution import LEASE, RETRY_AFTER, TRIES
 from bot.services.requests import ConfirmedSubscription
 from tests.builders import HOUR, ana, came_of, noon
+from tests.proxy import Proxy
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import E3, PREMIUM, Clock, Workshop
 
@@ -22,6 +25,19 @@ PATIENCE = 20
 GONE = ConfirmedSubscription(
     SubscriptionId("00000000-0000-4000-8000-00000000dead"), "Gone", "active|1|None|None"
 )
+
+
+class Held:
+    """The answer to its write is there, but it does not hear it before `heard` is set."""
+
+    def __init__(self, w: Workshop) -> None:
+        self.answered, self.heard = asyncio.Event(), asyncio.Event()
+        w.http.event_hooks = {"response": [self._hold]}
+
+    async def _hold(self, response: httpx.Response) -> None:
+        if response.request.method == "PATCH":
+            self.answered.set()
+            await self.heard.wait()
 
 
 async def test_what_was_approved_is_done_and_read_back(workshop: OpenWorkshop):
@@ -298,6 +314,119 @@ class TestAfterACrash:
             await ended.wait()
         assert (await w.requests.get(request.id)).status is Status.DONE
         assert len(w.far_side.writes) == 1
+
+
+class TestTheLease:
+    async def test_on_postgres_a_bearer_of_the_same_name_may_be_alive_so_its_lease_is_waited_for(
+        self, workshop: OpenWorkshop, postgres_url: str
+    ):
+        alive, heir = [await workshop(database_url=postgres_url) for _ in range(2)]
+        await alive.execution.begin("host-0")
+        request = await alive.approved()
+        held = Held(alive)
+        acting = asyncio.create_task(alive.execution.run(request.id))
+        await held.answered.wait()
+        await heir.execution.begin("host-0")
+        assert (await heir.run(request)).attempt == 1, "somebody is at it"
+        held.heard.set()
+        await acting
+        assert (await alive.requests.get(request.id)).status is Status.DONE
+
+    async def test_what_a_dead_bearer_of_the_name_left_is_taken_up_by_itself_when_its_lease_is_over(
+        self, workshop: OpenWorkshop, clock: Clock, postgres_url: str
+    ):
+        short = timedelta(seconds=1)
+        dead, heir = [await workshop(database_url=postgres_url, lease=short) for _ in range(2)]
+        await dead.execution.begin("host-0")
+        request = await dead.approved()
+        held = Held(dead)
+        acting = asyncio.create_task(dead.execution.run(request.id))
+        await held.answered.wait()
+        acting.cancel()
+        ended = asyncio.Event()
+
+        async def told(request_id: str) -> None:
+            ended.set()
+
+        async def shown(request_id: str) -> None:
+            pass
+
+        await heir.execution.begin("host-0")
+        clock.passes(short)
+        work = {"execute": heir.execution.run, "show_request": shown, "tell_result": told}
+        await heir.courier.start(work, executor="host-0")
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        done = await heir.requests.get(request.id)
+        assert (done.status, done.attempt) == (Status.DONE, 2)
+        assert len(heir.far_side.writes) == 1
+
+    async def test_who_cannot_renew_it_stops_before_somebody_else_may_begin(
+        self, workshop: OpenWorkshop, postgres_url: str
+    ):
+        async with Proxy(postgres_url) as wire:
+            w = await workshop(database_url=wire.url, lease=timedelta(seconds=1))
+            request = await w.approved()
+            held = Held(w)
+            acting = asyncio.create_task(w.execution.run(request.id))
+            await held.answered.wait()
+            wire.cut()
+            with pytest.raises(Unavailable) as error:
+                async with asyncio.timeout(PATIENCE):
+                    await acting
+            assert error.value.system == "database"
+            wire.mend()
+            assert (await w.requests.get(request.id)).status is Status.EXECUTING
+
+    async def test_who_can_renew_it_may_take_longer_than_a_lease(self, workshop: OpenWorkshop):
+        w = await workshop(lease=timedelta(seconds=0.5))
+        w.far_side.faults.slow(1.0, method="PATCH")
+        done = await w.run(await w.approved())
+        assert (done.status, done.attempt) == (Status.DONE, 1)
+
+    @pytest.mark.parametrize(
+        ("status", "becomes"),
+        [pytest.param(None, Status.DONE, id="done"), pytest.param(403, Status.FAILED, id="refused")],
+    )
+    async def test_what_came_of_it_is_kept_though_the_database_is_away_for_a_moment(
+        self, workshop: OpenWorkshop, postgres_url: str, status: int | None, becomes: Status
+    ):
+        async with Proxy(postgres_url) as wire:
+            w = await workshop(database_url=wire.url)
+            request = await w.approved()
+            if status:
+                w.far_side.faults.add(status=status, method="PATCH")
+            held = Held(w)
+            acting = asyncio.create_task(w.execution.run(request.id))
+            await held.answered.wait()
+            wire.cut()
+            held.heard.set()
+            asyncio.get_running_loop().call_later(1.0, wire.mend)
+            await acting
+            kept = await w.requests.get(request.id)
+            assert (kept.status, kept.attempt) == (becomes, 1)
+
+    async def test_the_word_of_somebody_who_was_taken_over_from_does_not_count(
+        self, workshop: OpenWorkshop, clock: Clock, database_url: str
+    ):
+        slow, heir = [await workshop(database_url=database_url) for _ in range(2)]
+        request = await slow.approved()
+        slow.far_side.faults.add(status=403, method="PATCH")
+        refused, accepted = Held(slow), Held(heir)
+        acting = asyncio.create_task(slow.execution.run(request.id))
+        await refused.answered.wait()
+        clock.passes(LEASE)
+        taking_over = asyncio.create_task(heir.execution.run(request.id))
+        await accepted.answered.wait()
+        refused.heard.set()
+        await acting
+        assert (await heir.requests.get(request.id)).status is Status.EXECUTING
+        accepted.heard.set()
+        await taking_over
+        done = await heir.requests.get(request.id)
+        assert (done.status, done.attempt) == (Status.DONE, 2)
+        finished = [event for event in await heir.story(request.id) if event.tag == AuditTag.REQUEST_FINISHED]
+        assert len(finished) == 1
 
 
 class TestDailyLimit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.drift import Drifts, TellsSuspensions
-from bot.services.execution import Execution
+from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
@@ -155,10 +156,11 @@ async def open_workshop(
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
     suspensions: TellsSuspensions | None = None,
+    lease: timedelta = LEASE,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
-    database.migrate(database_url)
-    engine.migrate(sync_url(database_url))
+    await asyncio.to_thread(database.migrate, database_url)
+    await asyncio.to_thread(engine.migrate, sync_url(database_url))
     now = now or clock
     store = Store(database_url, now=now)
     ends.push_async_callback(store.close)
@@ -201,6 +203,7 @@ async def open_workshop(
             limits=limits,
             deadline=digests.deadline,
             now=now,
+            lease=lease,
         ),
         limits=limits,
         customers=Customers(store, partner_center, drifts, now=now),

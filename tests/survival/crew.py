@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -23,14 +23,12 @@ class Crew:
 
     def __init__(self, *programs: Program) -> None:
         self.programs = programs
+        """Those that run, or are about to run again."""
         self._up = asyncio.Event()
         self._ends = AsyncExitStack()
 
     async def __aenter__(self) -> Crew:
-        for program in self.programs:
-            await self._ends.enter_async_context(program)
-            await program.start()
-        await self._come_up(self.programs)
+        await self._begin(self.programs)
         return self
 
     async def __aexit__(
@@ -40,6 +38,13 @@ class Crew:
 
     async def up(self) -> None:
         await self._up.wait()
+
+    @asynccontextmanager
+    async def shut(self) -> AsyncIterator[None]:
+        """All of them run, but none can work for the moment."""
+        self._up.clear()
+        yield
+        self._up.set()
 
     async def lose(self, victims: Sequence[Program], *, early: Sequence[float] = ()) -> None:
         """Kill these at once and start them again, killed anew after each of `early` seconds."""
@@ -53,9 +58,35 @@ class Crew:
                 await asyncio.sleep(seconds)
         await self._come_up(victims)
 
+    async def join(self, *programs: Program) -> None:
+        """Let these run beside the others."""
+        await self._begin(programs)
+        self.programs = (*self.programs, *programs)
+
+    async def lose_for_ever(self, *victims: Program) -> None:
+        """Kill these at once; they never come back."""
+        for victim in victims:
+            await victim.kill()
+        self._part_with(victims)
+
+    async def dismiss(self, *programs: Program) -> list[int]:
+        """Ask these to stop while the others go on; their exit codes."""
+        codes = await asyncio.gather(*(program.terminate() for program in programs))
+        self._part_with(programs)
+        return codes
+
     async def stop(self) -> list[int]:
         """Ask all of them to stop; their exit codes."""
         return await asyncio.gather(*(program.terminate() for program in self.programs))
+
+    def _part_with(self, gone: Sequence[Program]) -> None:
+        self.programs = tuple(program for program in self.programs if program not in gone)
+
+    async def _begin(self, programs: Sequence[Program]) -> None:
+        for program in programs:
+            await self._ends.enter_async_context(program)
+            await program.start()
+        await self._come_up(programs)
 
     async def _come_up(self, programs: Sequence[Program]) -> None:
         for program in programs:

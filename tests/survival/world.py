@@ -25,9 +25,15 @@ class World:
     settings: dict[str, str]
     cwd: Path
 
-    def program(self, command: str, **settings: str) -> Program:
-        name = f"{command}-{settings.get('HOSTNAME', '')}"
-        return Program(command, settings=self.settings | settings, cwd=self.cwd, name=name)
+    def program(self, command: str, *, name: str = "", module: str = "bot", **settings: str) -> Program:
+        return Program(
+            command, settings=self.settings | settings, cwd=self.cwd, name=name or command, module=module
+        )
+
+    def programs(self, command: str, count: int, *, module: str = "bot", **settings: str) -> list[Program]:
+        """So many replicas of one command."""
+        names = [f"{module}-{command}-{number}" for number in range(count)]
+        return [self.program(command, name=name, module=module, **settings) for name in names]
 
 
 @asynccontextmanager
