@@ -15,6 +15,7 @@ class Proxy:
         self._url = url
         self._server: asyncio.Server | None = None
         self._is_cut = False
+        self._cut_at = b""
         self._ends: set[asyncio.StreamWriter] = set()
         self._passing: set[asyncio.Task[None]] = set()
 
@@ -32,6 +33,10 @@ class Proxy:
         self._is_cut = True
         for end in tuple(self._ends):
             end.transport.abort()
+
+    def cut_after(self, word: bytes) -> None:
+        """Pass on the first piece that holds this word, and cut before anything is answered."""
+        self._cut_at = word
 
     def mend(self) -> None:
         self._is_cut = False
@@ -60,18 +65,20 @@ class Proxy:
         far_in, far_out = await asyncio.open_connection(there.hostname, there.port)
         self._ends |= {near_out, far_out}
         try:
-            await asyncio.gather(_pass_on(near_in, far_out), _pass_on(far_in, near_out))
+            await asyncio.gather(self._pass_on(near_in, far_out), self._pass_on(far_in, near_out))
         finally:
             self._ends -= {near_out, far_out}
 
-
-async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Until one end is closed; then the other is, too."""
-    try:
-        while some := await source.read(65536):
-            target.write(some)
-            await target.drain()
-    except ConnectionError:
-        pass
-    finally:
-        target.close()
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        """Until one end is closed; then the other is, too."""
+        try:
+            while some := await source.read(65536):
+                target.write(some)
+                await target.drain()
+                if self._cut_at and self._cut_at in some:
+                    self._cut_at = b""
+                    self.cut()
+        except ConnectionError:
+            pass
+        finally:
+            target.close()

@@ -185,6 +185,10 @@ class Unavailable(Upstream):
     """It did not answer, or asked us to come back; trying again may help. Whether a write took effect is open."""
 
 
+class Unanswered(Unavailable):
+    """It went away before it said whether what it was told to keep is kept; to say it again does no harm."""
+
+
 class Throttled(Unavailable):
     """It asked us to slow down."""
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.domain.errors import Unavailable
+from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
 from bot.store.drafts import Drafts
@@ -109,7 +109,8 @@ class Store:
     async def begin(self) -> AsyncIterator[Tx]:
         """A transaction that writes: committed at the end, rolled back when anything is raised.
 
-        Raises Unavailable (system `database`) when the database cannot be reached.
+        Raises Unavailable (system `database`) when the database cannot be reached, and Unanswered when it went away
+        during the commit.
         """
         queue: AbstractAsyncContextManager[Any] = self._writer or nullcontext()
         async with queue, self._connection(writes=True) as tx:
@@ -156,8 +157,11 @@ class Store:
         with _told_as_unavailable():
             async with self._engine.connect() as connection:
                 await connection.execution_options(backstop_writes=writes)
-                async with connection.begin():
+                async with connection.begin() as transaction:
                     yield Tx(connection, self._now)
+                    if writes:
+                        with _told_as_unavailable(Unanswered):
+                            await transaction.commit()
 
     async def worker_name(self, host: str) -> str:
         """A name that no other living worker bears: the host's, with an ordinal that is free again after a death.
@@ -223,15 +227,15 @@ async def _answers(connection: AsyncConnection) -> bool:
 
 
 @contextmanager
-def _told_as_unavailable() -> Iterator[None]:
+def _told_as_unavailable(kind: type[Unavailable] = Unavailable) -> Iterator[None]:
     """No error of the driver leaves this room when it means that the database is not there."""
     try:
         yield
     except (OperationalError, OSError) as error:
-        raise Unavailable("database", type(error).__name__) from error
+        raise kind("database", type(error).__name__) from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise Unavailable("database", type(error).__name__) from error
+            raise kind("database", type(error).__name__) from error
         raise
 
 

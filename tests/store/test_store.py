@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from bot import courier
 from bot import store as database
-from bot.domain.errors import Unavailable
+from bot.domain.errors import Unanswered, Unavailable
 from bot.store import Store, Tx
 from bot.store.store import async_url, sync_url
 from bot.store.tables import metadata
@@ -194,6 +194,19 @@ class TestAnAwayDatabase:
         assert error.value.system == "database"
         wire.mend()
         await store.ping()
+
+    async def test_when_it_goes_away_during_the_commit_nobody_claims_that_nothing_was_kept(
+        self, wire: Proxy, store: Store
+    ):
+        async def keep() -> None:
+            async with store.begin() as tx:
+                await tx.posts.give_back("nobody")
+
+        wire.cut_after(b"COMMIT")
+        with pytest.raises(Unanswered):
+            await keep()
+        wire.mend()
+        await keep()
 
     async def test_what_has_happened_is_written_down_once_it_is_back(self, wire: Proxy, store: Store):
         tried = asyncio.Event()

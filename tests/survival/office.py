@@ -72,12 +72,13 @@ class Office:
                 del heard_before[card["ts"]]
 
     def told_to_come_back(self, person: Player) -> list[Json]:
-        """What somebody read in the channel, and nobody else: the database does not answer, nothing was done."""
-        words = for_locale(person.person.locale, default="en")("error-unavailable-database")
+        """What somebody read in the channel, and nobody else: the database does not answer, please try again."""
+        texts = for_locale(person.person.locale, default="en")
+        words = {texts("error-unavailable-database"), texts("error-unanswered")}
         return [
             message
             for message in person.messages(APPROVALS)
-            if message.get("ephemeral") and message["text"] == words
+            if message.get("ephemeral") and message["text"] in words
         ]
 
     async def click_again(self, approver: Player, card: Json) -> None:
@@ -111,7 +112,7 @@ class Office:
         return (confirmed.body or {}).get("response_action") == "clear"
 
     def _shows(self, customer: Customer) -> bool:
-        """Whether the channel says that it is a request, though whoever asked was told that it was not."""
+        """Whether the channel says that it is a request, though whoever asked was not told so."""
         return any(customer.name in card["text"] for card in self.cards())
 
 

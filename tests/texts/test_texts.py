@@ -48,6 +48,7 @@ from bot.domain.errors import (
     SignInFailed,
     Throttled,
     TooManyAtOnce,
+    Unanswered,
     Unavailable,
     Upstream,
 )
@@ -315,6 +316,7 @@ ERRORS: tuple[BackstopError, ...] = (
         for system in ("partner_center", "slack", "database")
         for kind in (
             Unavailable,
+            Unanswered,
             Throttled,
             NotReady,
             Conflict,

@@ -635,6 +635,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "over"),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
+    domain.Unanswered("database", "OperationalError"),
     domain.Throttled(),
     domain.Throttled("slack"),
     domain.NotReady(),
