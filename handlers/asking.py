@@ -15,6 +15,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When, business_morning, chosen_moment
 from bot.domain.customer import (
     Customer,
@@ -24,7 +25,6 @@ from bot.domain.customer import (
 )
 from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
-from bot.domain.request import Reason, Verb
 from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
 from bot.texts import Texts

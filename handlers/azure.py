@@ -7,10 +7,10 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.domain.action import Reason, Verb, must_be_cancellable
 from bot.domain.customer import Subscription, SubscriptionId, SubscriptionKind, SubscriptionStatus
 from bot.domain.errors import CannotBeCancelled
 from bot.domain.people import Right
-from bot.domain.request import Reason, Verb, must_be_cancellable
 from bot.store.drafts import Draft
 from handlers import asking, ids
 from handlers.asking import Shown

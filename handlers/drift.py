@@ -7,10 +7,10 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.domain.action import Reason
 from bot.domain.customer import SubscriptionStatus
 from bot.domain.drift import Drift
 from bot.domain.errors import Invalid, NotFound
-from bot.domain.request import Reason
 from handlers import ids
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given

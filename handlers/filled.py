@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from bot.domain.action import Reason
 from bot.domain.calendar import When
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import Invalid
-from bot.domain.request import ActionRequest, Reason
+from bot.domain.request import ActionRequest
 from handlers import ids
 from handlers.views import blocks
 

@@ -6,9 +6,9 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.domain.action import Verb
 from bot.domain.customer import Customer, Subscription, must_be_resumable
 from bot.domain.people import Right
-from bot.domain.request import Verb
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command

@@ -6,6 +6,7 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.domain.action import Reason, Verb, must_be_cancellable
 from bot.domain.customer import (
     Customer,
     Subscription,
@@ -16,7 +17,6 @@ from bot.domain.customer import (
 from bot.domain.errors import CannotBeCancelled
 from bot.domain.people import Right
 from bot.domain.policy import Standing
-from bot.domain.request import Reason, Verb, must_be_cancellable
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut

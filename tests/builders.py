@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.domain.action import Action, Reason, Verb
 from bot.domain.customer import (
     Customer,
     CustomerId,
@@ -15,7 +16,7 @@ from bot.domain.customer import (
 )
 from bot.domain.drift import Drift, DriftId
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.request import Action, ActionRequest, Outcome, Reason, RequestId, Result, Target, Verb
+from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Target
 
 noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -120,7 +120,7 @@ OBSTACLES: Final[Mapping[tuple[str, SubscriptionKind], str]] = MappingProxyType(
 def obstacle(verb: str, kind: SubscriptionKind) -> str | None:
     """Why a kind does not allow an action, as the key of a refusal's words; None where it is allowed.
 
-    `verb` is the value of a `bot.domain.request.Verb`.
+    `verb` is the value of a `bot.domain.action.Verb`.
     """
     return OBSTACLES.get((verb, kind))
 

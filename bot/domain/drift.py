@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import CustomerId, Known, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import DriftSettled
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.request import ActionRequest, Reason, Verb
+from bot.domain.request import ActionRequest
 
 DriftId = NewType("DriftId", str)
 

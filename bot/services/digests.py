@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import (
     TENANT_ID,
     Cloud,
@@ -22,7 +23,7 @@ from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
-from bot.domain.request import ActionRequest, Reason, Verb
+from bot.domain.request import ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.store import Store, Tx
 from bot.store.books import Import

@@ -10,12 +10,13 @@ from itertools import groupby
 from typing import Final, Protocol
 
 from bot.courier import Courier
+from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
 from bot.domain.capability import Feature
 from bot.domain.customer import CustomerId, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.drift import SETTLES, Acts, Drift, DriftId, has_changed
 from bot.domain.people import Person
-from bot.domain.request import Reason, Status, Verb
+from bot.domain.request import Status
 from bot.services import jobs
 from bot.services.features import Features
 from bot.store import Store, Tx

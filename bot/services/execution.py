@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from bot.courier import Courier
+from bot.domain.action import Verb
 from bot.domain.audit import AuditTag
 from bot.domain.customer import Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Throttled, Unavailable, Upstream
-from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target, Verb
+from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target
 from bot.partner_center.client import PartnerCenter
 from bot.services import jobs
 from bot.services.limits import Limits

@@ -12,21 +12,12 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from bot.courier import Courier
+from bot.domain.action import Action, Reason, Verb, approvals_to_resume, must_be_cancellable
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyWaiting, BackstopError, NotFound
 from bot.domain.people import Person
-from bot.domain.request import (
-    Action,
-    ActionRequest,
-    Reason,
-    RequestId,
-    Status,
-    Target,
-    Verb,
-    approvals_to_resume,
-    must_be_cancellable,
-)
+from bot.domain.request import ActionRequest, RequestId, Status, Target
 from bot.services import jobs
 from bot.store import Store, Tx, drafts
 from bot.store.drafts import Draft

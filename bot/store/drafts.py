@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Insert, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.action import Verb
 from bot.domain.customer import CustomerId
 from bot.domain.errors import NotFound
 from bot.domain.people import PersonId
-from bot.domain.request import Verb
 from bot.store.tables import drafts
 
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 from sqlalchemy import Row, exists, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionStatus
 from bot.domain.drift import Drift, DriftId, DriftStatus
 from bot.domain.errors import Conflict, NotFound
 from bot.domain.people import PersonId
-from bot.domain.request import Reason, Result, Verb
+from bot.domain.request import Result
 from bot.store.tables import drifts, posts, requests, targets
 
 TELL_LOCK: Final = 0x54656C6C  # any number, as long as it is always this one

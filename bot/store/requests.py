@@ -11,22 +11,11 @@ from sqlalchemy import Row, String, case, cast, exists, func, insert, or_, selec
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.action import Action, Reason, Verb
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import AlreadyDecided, AlreadyWaiting, NotFound
 from bot.domain.people import PersonId
-from bot.domain.request import (
-    Action,
-    ActionRequest,
-    Decision,
-    Outcome,
-    Reason,
-    RequestId,
-    Result,
-    Status,
-    Target,
-    Verb,
-    Verdict,
-)
+from bot.domain.request import ActionRequest, Decision, Outcome, RequestId, Result, Status, Target, Verdict
 from bot.store.tables import posts, requests, targets
 
 COUNT_LOCK = 0x436F756E  # any number, as long as it is always this one

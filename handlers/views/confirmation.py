@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import Cloud, Customer, Subscription, SubscriptionKind
 from bot.domain.drift import Drift
 from bot.domain.errors import BackstopError
-from bot.domain.request import ActionRequest, Reason, Verb
+from bot.domain.request import ActionRequest
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks

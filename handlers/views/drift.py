@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from bot.domain.action import Reason
 from bot.domain.customer import Countdown
 from bot.domain.drift import Drift, DriftStatus
-from bot.domain.request import Reason
 from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.customer import Customer, Subscription
-from bot.domain.request import Reason, Verb
 from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain.action import Reason
 from bot.domain.policy import Rule, Standing
-from bot.domain.request import Reason
 from bot.texts import Texts
 from handlers.views import blocks
 

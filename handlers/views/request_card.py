@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.request import ActionRequest, Outcome, Result, Status, Target, Verb
+from bot.domain.action import Verb
+from bot.domain.request import ActionRequest, Outcome, Result, Status, Target
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks

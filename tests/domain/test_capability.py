@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.action import Verb
 from bot.domain.capability import (
     Cloud,
     Feature,
@@ -14,7 +15,6 @@ from bot.domain.capability import (
     obstacle,
     support,
 )
-from bot.domain.request import Verb
 
 GLOBAL, CHINA, US_GOVERNMENT = Cloud
 F, K = Feature, SubscriptionKind

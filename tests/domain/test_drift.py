@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import Known, SubscriptionId, SubscriptionStatus
 from bot.domain.drift import SETTLES, Acts, DriftStatus, has_changed
 from bot.domain.errors import DriftSettled, NotPermitted
 from bot.domain.people import Person
-from bot.domain.request import ActionRequest, Reason, RequestId, Result, Verb
+from bot.domain.request import ActionRequest, RequestId, Result
 from tests.builders import DAY, HOUR, a_drift, a_request, a_subscription, a_target, ana, ben, boss, eve, noon
 
 S = SubscriptionStatus

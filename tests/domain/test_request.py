@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.action import Reason
 from bot.domain.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -19,7 +20,7 @@ from bot.domain.errors import (
     RequestExpired,
 )
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.request import ActionRequest, Outcome, Reason, Reminder, Result, Status
+from bot.domain.request import ActionRequest, Outcome, Reminder, Result, Status
 from tests.builders import (
     DAY,
     HOUR,

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import SubscriptionId
 from bot.domain.errors import (
     AlreadyDecided,
@@ -18,16 +19,7 @@ from bot.domain.errors import (
     TooManyAtOnce,
 )
 from bot.domain.people import Person
-from bot.domain.request import (
-    CHANGED_SINCE_CONFIRMED,
-    MOST_TARGETS,
-    ActionRequest,
-    Outcome,
-    Reason,
-    Result,
-    Status,
-    Verb,
-)
+from bot.domain.request import CHANGED_SINCE_CONFIRMED, MOST_TARGETS, ActionRequest, Outcome, Result, Status
 from tests.builders import (
     DAY,
     HOUR,

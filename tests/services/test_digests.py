@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot import policy_file, report
+from bot.domain.action import Reason
 from bot.domain.customer import (
     Customer,
     CustomerId,
@@ -17,7 +18,7 @@ from bot.domain.customer import (
     SubscriptionKind,
     SubscriptionStatus,
 )
-from bot.domain.request import Reason, Status
+from bot.domain.request import Status
 from bot.services.intake import Intake
 from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer, a_subscription

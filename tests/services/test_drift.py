@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
 from bot.domain.capability import Cloud, Feature
 from bot.domain.customer import Countdown, CustomerId, Known, SubscriptionId, SubscriptionStatus
 from bot.domain.drift import Drift, DriftStatus
 from bot.domain.errors import AccessDenied, DriftSettled, NotPermitted, Unavailable
-from bot.domain.request import Reason, Status, Verb
+from bot.domain.request import Status
 from bot.services import jobs
 from bot.services.drift import LOG_REACHES, MOST_CARDS
 from tests.builders import DAY, HOUR, ana, ben, boss, eve, noon

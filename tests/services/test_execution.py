@@ -10,10 +10,11 @@ from uuid import UUID
 import httpx
 import pytest
 
+from bot.domain.action import Verb
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import Unavailable
-from bot.domain.request import ActionRequest, Outcome, Status, Verb
+from bot.domain.request import ActionRequest, Outcome, Status
 from bot.services.execution import LEASE, RETRY_AFTER, TRIES
 from bot.services.requests import ConfirmedSubscription
 from tests.builders import HOUR, ana, came_of, noon

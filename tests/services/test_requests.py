@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound, NotPermitted
-from bot.domain.request import ActionRequest, Outcome, Reason, Result, Status, Verb
+from bot.domain.request import ActionRequest, Outcome, Result, Status
 from bot.services.execution import LEASE
 from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER
 from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon, settled

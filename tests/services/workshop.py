@@ -16,11 +16,12 @@ from bot import courier as engine
 from bot import policy_file
 from bot import store as database
 from bot.courier import Courier
+from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditEvent
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
 from bot.domain.policy import BillingPolicy
-from bot.domain.request import ActionRequest, Reason, Verb
+from bot.domain.request import ActionRequest
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of

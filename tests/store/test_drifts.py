@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import SubscriptionId, SubscriptionStatus
 from bot.domain.drift import Drift, DriftId
 from bot.domain.errors import Conflict, DriftSettled, NotFound
-from bot.domain.request import Reason, RequestId, Result, Verb
+from bot.domain.request import RequestId, Result
 from bot.store import Store
 from bot.store.drifts import CARD, DUE, LINE, SILENT
 from tests.builders import (

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.action import Verb
 from bot.domain.errors import NotFound
-from bot.domain.request import Verb
 from bot.store import Store
 from bot.store.drafts import Draft, addition
 from tests.builders import DAY, HOUR, ana, ben, noon

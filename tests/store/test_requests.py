@@ -9,10 +9,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import SubscriptionId
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound
 from bot.domain.people import Person
-from bot.domain.request import ActionRequest, Outcome, Reason, RequestId, Result, Status, Verb
+from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Status
 from bot.store import Store
 from tests.builders import DAY, HOUR, a_request, a_target, an_action, ana, ben, mei, noon, settled, targets
 from tests.store.waiting import until_somebody_waits

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
 from typing import Any
 
-from bot.domain.request import Reason
+from bot.domain.action import Reason
 from bot.sandbox.partner_center.offers import Shelf, fixed_id
 from bot.sandbox.partner_center.records import Contact, Customer
 from bot.sandbox.slack import Player, SlackSandbox

@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 
 import handlers
 from bot.domain import errors as domain_errors
+from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature
 from bot.domain.customer import Cloud, SubscriptionStatus
@@ -55,7 +56,7 @@ from bot.domain.errors import (
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
 from bot.domain.receivables import AgingBucket
-from bot.domain.request import CHANGED_SINCE_CONFIRMED, Reason, Result, Status, Verb
+from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words

@@ -12,6 +12,7 @@ import handlers
 from bot import policy_file
 from bot.domain import errors as domain
 from bot.domain import shadow
+from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import Feature, Outage, missing
 from bot.domain.customer import (
@@ -30,15 +31,7 @@ from bot.domain.drift import Drift
 from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt, Standing, standing
 from bot.domain.receivables import OpenItem, age, totals
-from bot.domain.request import (
-    CHANGED_SINCE_CONFIRMED,
-    ActionRequest,
-    Outcome,
-    Reason,
-    Result,
-    Status,
-    Verb,
-)
+from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import confirmation, digests, drift, errors, forms, limit, policy, replies, request_card

@@ -16,9 +16,9 @@ from slack_sdk.models.views import View
 
 from bot import texts
 from bot.domain import errors as domain
+from bot.domain.action import Verb
 from bot.domain.customer import CustomerId
 from bot.domain.errors import CannotBeSuspended
-from bot.domain.request import Verb
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
 from handlers.views import blocks, confirmation, digests, drift, forms, replies, request_card
 from tests.builders import (
