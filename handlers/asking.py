@@ -29,7 +29,7 @@ from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
 from bot.texts import Texts
 from handlers import errors, ids
-from handlers.desk import Desk, call
+from handlers.desk import Desk, call, open_modal
 from handlers.filled import Filled, again, chosen, filled
 from handlers.views import blocks, forms
 from handlers.views.confirmation import Asking, LeftOut
@@ -342,14 +342,12 @@ async def _show_form(desk: Desk, person: Person, draft: Draft, words: str, trigg
     """Open the form at once (a trigger lives three seconds), and fill it when the customer is found."""
     texts = desk.texts_for(person)
     if not words:
-        await call(
-            desk.client.views_open, trigger_id=trigger, view=forms.action_form(draft.verb, draft.id, texts)
-        )
+        await open_modal(desk, trigger, forms.action_form(draft.verb, draft.id, texts))
         return
     found = await desk.backstop.customers.find(words)
     if found.customers:
         view = await _form_for(desk, person, draft, words, found.customers, found.subscription)
-        await call(desk.client.views_open, trigger_id=trigger, view=view)
+        await open_modal(desk, trigger, view)
         return
     first = forms.action_form(
         draft.verb, draft.id, texts, hint=texts.mrkdwn("form-searching", words=blocks.name(words))
@@ -399,7 +397,7 @@ async def _show_prefilled(
         subscription=await _only_one(desk, draft.verb, customer),
         reason=reason,
     )
-    await call(desk.client.views_open, trigger_id=trigger, view=view)
+    await open_modal(desk, trigger, view)
 
 
 async def _show_customer(desk: Desk, person: Person, draft: Draft, view: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.errors import Invalid
-from handlers import ids, notices
-from handlers.desk import Desk, call
+from handlers import cards, ids, notices
+from handlers.desk import Desk, open_modal
 from handlers.views import blocks, forms
 from handlers.views.request_card import headline
 
@@ -36,7 +36,10 @@ async def clicked(
     try:
         await use_case(_request_id(body), by=await desk.people.who_clicked(body))
     finally:
-        _redraw_clicked(desk, body)
+        request_id = _request_id(body)
+        cards.redraw_clicked(
+            desk, body, notices.card_key(request_id), partial(notices.drawn, desk, request_id)
+        )
     await ack()  # what was acknowledged is already in the database
 
 
@@ -47,7 +50,7 @@ async def ask_why(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await ack()
     texts = desk.texts_for(person)
     view = forms.deny_form(request.id, blocks.escaped(headline(request, texts)), texts)
-    desk.after_ack(_open(desk, body["trigger_id"], view))
+    desk.after_ack(open_modal(desk, body["trigger_id"], view))
 
 
 async def deny(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -64,14 +67,3 @@ async def deny(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
 
 def _request_id(body: dict[str, Any]) -> str:
     return str(body["actions"][0].get("value") or "")
-
-
-def _redraw_clicked(desk: Desk, body: dict[str, Any]) -> None:
-    """The message that was clicked may be a second copy of the card, or one that missed a redraw."""
-    channel, ts = (body.get("channel") or {}).get("id"), (body.get("message") or {}).get("ts")
-    if channel and ts:
-        desk.after_ack(notices.redraw(desk, _request_id(body), channel=str(channel), ts=str(ts)))
-
-
-async def _open(desk: Desk, trigger: str, view: blocks.View) -> None:
-    await call(desk.client.views_open, trigger_id=trigger, view=view)

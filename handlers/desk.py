@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from bot.services import Backstop
 from bot.texts import Texts
 from handlers import slack
 from handlers.people import People
+from handlers.views.blocks import View
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ class Desk:
     channels: Channels
     language: str
     """Of channel posts; a person's own replies follow their Slack."""
+    drawing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By card: whoever draws it holds its lock."""
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -66,6 +70,11 @@ class Desk:
         """Let what was begun after an ack come to its end, within a limit."""
         if self._later:
             await asyncio.wait(self._later, timeout=DRAIN_SECONDS)
+
+
+async def open_modal(desk: Desk, trigger: str, view: View) -> None:
+    """The trigger of a click is good for three seconds. docs.slack.dev/surfaces/modals"""
+    await call(desk.client.views_open, trigger_id=trigger, view=view)
 
 
 async def call(method: Callable[..., Awaitable[T]], **arguments: Any) -> T:

@@ -9,10 +9,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.action import Reason
 from bot.domain.customer import SubscriptionStatus
-from bot.domain.drift import Drift
-from bot.domain.errors import Invalid, NotFound
-from handlers import ids
-from handlers.desk import Desk, call
+from bot.domain.errors import Invalid
+from handlers import cards, ids
+from handlers.cards import Drawing
+from handlers.desk import Desk, call, open_modal
 from handlers.filled import chosen, given
 from handlers.views import blocks
 from handlers.views import drift as views
@@ -32,10 +32,10 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, form: views.Fo
     try:
         drift = await desk.backstop.drifts.may_decide(clicked, by=person)
     finally:
-        _redraw_clicked(desk, body, clicked)
+        cards.redraw_clicked(desk, body, _key(clicked), partial(_drawn, desk, clicked))
     await ack()
     view = form(drift, desk.texts_for(person))
-    desk.after_ack(_open(desk, body["trigger_id"], view))
+    desk.after_ack(open_modal(desk, body["trigger_id"], view))
 
 
 async def adopt(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -60,31 +60,9 @@ async def explain(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
 
 async def show_drift(desk: Desk, drift_id: str) -> None:
     """Post the card, once, or redraw it until it shows the newest state; for a drift without one, nothing."""
-    channel, posts, drifts = desk.channels.approvals, desk.backstop.posts, desk.backstop.drifts
-    key, drift = f"drift:{drift_id}", await drifts.get(drift_id)
-    if channel is None or not await drifts.has_card(drift_id):
-        return
-    first, body = drift, await _card(desk, drift)
-
-    async def post() -> tuple[str, str]:
-        answer = await call(
-            desk.client.chat_postMessage,
-            channel=channel,
-            text=blocks.escaped(views.headline(first, desk.texts)),
-            blocks=body,
-            unfurl_links=False,
-        )
-        return str(answer["channel"]), str(answer["ts"])
-
-    if await posts.at_least_once(key, post, channel=channel):
-        await posts.drawn(key, version=first.version)
-    # Somebody may decide while we draw; draw until what is shown is what is.
-    while (posted := await posts.find(key)) and posted.ts:
-        drift = await drifts.get(drift_id)
-        if posted.drawn == drift.version:
-            return
-        await _draw(desk, drift, channel=posted.channel, ts=posted.ts)
-        await posts.drawn(key, version=drift.version)
+    channel = desk.channels.approvals
+    if channel is not None and await desk.backstop.drifts.has_card(drift_id):
+        await cards.show(desk, _key(drift_id), partial(_drawn, desk, drift_id), channel=channel)
 
 
 async def tell_more_drifts(desk: Desk, line: str) -> None:
@@ -104,40 +82,14 @@ async def tell_more_drifts(desk: Desk, line: str) -> None:
     await desk.backstop.posts.once(f"drifts:{line}", post, channel=channel)
 
 
-async def _card(desk: Desk, drift: Drift) -> list[blocks.Block]:
-    digests = desk.backstop.digests
+def _key(drift_id: str) -> str:
+    return f"drift:{drift_id}"
+
+
+async def _drawn(desk: Desk, drift_id: str) -> Drawing:
+    """Its card as it is now, or NotFound."""
+    drift, digests = await desk.backstop.drifts.get(drift_id), desk.backstop.digests
     counts = drift.became is SubscriptionStatus.SUSPENDED
     countdown = await digests.countdown_of(drift.subscription_id) if counts else None
-    return views.drift_card(drift, countdown, desk.texts, on=digests.today())
-
-
-async def _draw(desk: Desk, drift: Drift, *, channel: str, ts: str) -> None:
-    await call(
-        desk.client.chat_update,
-        channel=channel,
-        ts=ts,
-        text=blocks.escaped(views.headline(drift, desk.texts)),
-        blocks=await _card(desk, drift),
-    )
-
-
-def _redraw_clicked(desk: Desk, body: dict[str, Any], drift_id: str) -> None:
-    """The message that was clicked may be a second copy of the card, or one that missed a redraw."""
-    channel, ts = (body.get("channel") or {}).get("id"), (body.get("message") or {}).get("ts")
-    if channel and ts:
-        desk.after_ack(_redraw(desk, drift_id, channel=str(channel), ts=str(ts)))
-
-
-async def _redraw(desk: Desk, drift_id: str, *, channel: str, ts: str) -> None:
-    try:
-        drift = await desk.backstop.drifts.get(drift_id)
-    except NotFound:
-        return
-    posted = await desk.backstop.posts.find(f"drift:{drift_id}")
-    if posted and posted.ts == ts and posted.drawn == drift.version:
-        return
-    await _draw(desk, drift, channel=channel, ts=ts)
-
-
-async def _open(desk: Desk, trigger: str, view: blocks.View) -> None:
-    await call(desk.client.views_open, trigger_id=trigger, view=view)
+    said = blocks.escaped(views.headline(drift, desk.texts))
+    return Drawing(drift.version, said, views.drift_card(drift, countdown, desk.texts, on=digests.today()))

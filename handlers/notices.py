@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import defaultdict
 from datetime import date
 from functools import partial
 
 from bot.domain.customer import Countdown
-from bot.domain.errors import NotFound, Upstream
+from bot.domain.errors import Upstream
 from bot.domain.limit import DailyLimit
 from bot.domain.people import Right
 from bot.domain.request import ActionRequest, Reminder, Status
 from bot.texts import Texts, for_locale
+from handlers import cards
+from handlers.cards import Drawing
 from handlers.desk import Desk, call
 from handlers.views import blocks
 from handlers.views.countdown import deletion_words
@@ -31,47 +31,14 @@ class Notices:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._drawing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def show_request(self, request_id: str) -> None:
         """Post the card, or redraw it until it shows the request's newest state."""
-        lock = self._drawing[request_id]
-        async with lock:
-            await self._show(request_id)
-        if not lock.locked():
-            self._drawing.pop(request_id, None)
-
-    async def _show(self, request_id: str) -> None:
-        desk = self._desk
-        channel = desk.channels.approvals
-        if channel is None:
-            return
-        key = f"card:{request_id}"
-        request = await desk.backstop.requests.get(request_id)
-        first = request
-
-        async def post() -> tuple[str, str]:
-            answer = await call(
-                desk.client.chat_postMessage,
-                channel=channel,
-                text=blocks.escaped(headline(first, desk.texts)),
-                blocks=request_card(first, desk.texts),
-                unfurl_links=False,
+        channel = self._desk.channels.approvals
+        if channel is not None:
+            await cards.show(
+                self._desk, card_key(request_id), partial(drawn, self._desk, request_id), channel=channel
             )
-            return str(answer["channel"]), str(answer["ts"])
-
-        if await desk.backstop.posts.at_least_once(key, post, channel=channel):
-            await desk.backstop.posts.drawn(key, version=first.version)
-        posted = await desk.backstop.posts.find(key)
-        if posted is None or posted.ts is None:
-            return
-        # Somebody may change the request while we draw; draw until what is shown is what is.
-        while (request := await desk.backstop.requests.get(request_id)).version != posted.drawn:
-            await draw(desk, request, channel=posted.channel, ts=posted.ts)
-            await desk.backstop.posts.drawn(key, version=request.version)
-            posted = await desk.backstop.posts.find(key)
-            if posted is None or posted.ts is None:
-                return
 
     async def remind(self, request_id: str, reminder: str) -> None:
         """Message every approver whose word is still missing, once for each reminder."""
@@ -244,23 +211,12 @@ async def message(desk: Desk, user_id: str, said: str, body: list[blocks.Block])
     return await _post(desk, channel, said, body)
 
 
-async def draw(desk: Desk, request: ActionRequest, *, channel: str, ts: str) -> None:
-    await call(
-        desk.client.chat_update,
-        channel=channel,
-        ts=ts,
-        text=blocks.escaped(headline(request, desk.texts)),
-        blocks=request_card(request, desk.texts),
-    )
+def card_key(request_id: str) -> str:
+    return f"card:{request_id}"
 
 
-async def redraw(desk: Desk, request_id: str, *, channel: str, ts: str) -> None:
-    """Bring a clicked message up to date, unless it is the card the jobs draw anyway."""
-    try:
-        request = await desk.backstop.requests.get(request_id)
-    except NotFound:
-        return
-    posted = await desk.backstop.posts.find(f"card:{request_id}")
-    if posted and posted.ts == ts and posted.drawn == request.version:
-        return
-    await draw(desk, request, channel=channel, ts=ts)
+async def drawn(desk: Desk, request_id: str) -> Drawing:
+    """Its card as it is now, or NotFound."""
+    request = await desk.backstop.requests.get(request_id)
+    said = blocks.escaped(headline(request, desk.texts))
+    return Drawing(request.version, said, request_card(request, desk.texts))

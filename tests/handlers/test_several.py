@@ -71,6 +71,9 @@ async def test_what_failed_is_told_one_by_one_and_tried_again_alone(set_stage: S
     stage.partner_center.faults.add(status=400, method="PATCH", path_contains=e3, body=refusal)
     assert (await stage.ben.click(card, "Approve")).ok
 
+    def ends() -> list[str]:
+        return [m["text"].partition(":")[0] for m in stage.ana.dms() if request_id in m["text"]]
+
     failed = await shows(stage, card, "2 of 3 done, 1 failed")
     assert "✖ Microsoft 365 E3: Partner Center does not allow it" in story.lines(failed)
     assert sorted(statuses(stage)) == ["active", "suspended", "suspended"]
@@ -78,13 +81,11 @@ async def test_what_failed_is_told_one_by_one_and_tried_again_alone(set_stage: S
     await story.is_told(stage.eve, "approve", since=card["ts"])
     assert (await stage.app.core.backstop.requests.get(request_id)).status is Status.FAILED
 
+    await stage.ana.wait_for(lambda: len(ends()) == 1 or None)
     assert (await stage.ana.click(failed, "Retry failed")).ok
     await shows(stage, card, "3 of 3 done")
     assert statuses(stage) == ["suspended"] * 3
     assert len(stage.partner_center.writes) == 3, "what was done is not done again"
-
-    def ends() -> list[str]:
-        return [m["text"].partition(":")[0] for m in stage.ana.dms() if request_id in m["text"]]
 
     await stage.ana.wait_for(lambda: len(ends()) >= 2 or None)
     assert ends() == ["Failed", "Done"], "each end is told"

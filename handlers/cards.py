@@ -1,0 +1,83 @@
+"""A card: a message posted once, and redrawn until it shows the newest state of what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.errors import NotFound
+from handlers.desk import Desk, call
+from handlers.views import blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a card shows of one version of its thing."""
+
+    version: int
+    said: str
+    """The headline, escaped: for notifications, and where blocks are not shown."""
+    body: list[blocks.Block]
+
+
+Draw = Callable[[], Awaitable[Drawing]]
+"""Draws the thing as it is now; raises NotFound where there is none."""
+
+
+async def show(desk: Desk, key: str, draw: Draw, *, channel: str) -> None:
+    """Post the card, or redraw it; somebody may change the thing meanwhile, so until what is shown is what is.
+
+    Of one process only one draws it at a time: else an older drawing could arrive last.
+    """
+    lock = desk.drawing[key]
+    async with lock:
+        await _show(desk, key, draw, channel=channel)
+    if not lock.locked():
+        desk.drawing.pop(key, None)
+
+
+async def _show(desk: Desk, key: str, draw: Draw, *, channel: str) -> None:
+    posts, first = desk.backstop.posts, await draw()
+
+    async def post() -> tuple[str, str]:
+        answer = await call(
+            desk.client.chat_postMessage,
+            channel=channel,
+            text=first.said,
+            blocks=first.body,
+            unfurl_links=False,
+        )
+        return str(answer["channel"]), str(answer["ts"])
+
+    if await posts.at_least_once(key, post, channel=channel):
+        await posts.drawn(key, version=first.version)
+    while (posted := await posts.find(key)) and posted.ts:
+        drawing = await draw()
+        if posted.drawn == drawing.version:
+            return
+        await _update(desk, drawing, channel=posted.channel, ts=posted.ts)
+        await posts.drawn(key, version=drawing.version)
+
+
+def redraw_clicked(desk: Desk, body: dict[str, Any], key: str, draw: Draw) -> None:
+    """The message that was clicked may be a second copy of the card, or one that missed a redraw."""
+    channel, ts = (body.get("channel") or {}).get("id"), (body.get("message") or {}).get("ts")
+    if channel and ts:
+        desk.after_ack(_redraw(desk, key, draw, channel=str(channel), ts=str(ts)))
+
+
+async def _redraw(desk: Desk, key: str, draw: Draw, *, channel: str, ts: str) -> None:
+    """Bring a message up to date, unless it is the card and shows what is."""
+    try:
+        drawing = await draw()
+    except NotFound:
+        return
+    posted = await desk.backstop.posts.find(key)
+    if posted and posted.ts == ts and posted.drawn == drawing.version:
+        return
+    await _update(desk, drawing, channel=channel, ts=ts)
+
+
+async def _update(desk: Desk, drawing: Drawing, *, channel: str, ts: str) -> None:
+    await call(desk.client.chat_update, channel=channel, ts=ts, text=drawing.said, blocks=drawing.body)
