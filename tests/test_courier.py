@@ -29,7 +29,15 @@ class Work:
 
     def __init__(self) -> None:
         self.ran: list[str] = []
+        self.begun = asyncio.Event()
+        self.may_end = asyncio.Event()
         self._news = asyncio.Event()
+
+    async def long(self, word: str) -> None:
+        """Ran once it may end."""
+        self.begun.set()
+        await self.may_end.wait()
+        await self.note(word)
 
     async def note(self, word: str) -> None:
         self.ran.append(word)
@@ -129,42 +137,28 @@ async def test_a_failing_job_does_not_stop_the_others(
 
 async def test_closing_lets_a_running_job_end(open_courier: Open, work: Work):
     courier = await open_courier()
-    begun, may_end = asyncio.Event(), asyncio.Event()
-
-    async def long(word: str) -> None:
-        begun.set()
-        await may_end.wait()
-        await work.note(word)
-
-    await courier.start({"long": long}, executor="host-0")
+    await courier.start({"long": work.long}, executor="host-0")
     await courier.post(a_job("drained", name="long"))
     async with asyncio.timeout(PATIENCE):
-        await begun.wait()
+        await work.begun.wait()
         closing = asyncio.create_task(courier.close())
-        asyncio.get_running_loop().call_soon(may_end.set)
+        asyncio.get_running_loop().call_soon(work.may_end.set)
         await closing
     assert work.ran == ["drained"]
 
 
 async def test_nothing_is_begun_any_more_while_the_last_jobs_end(open_courier: Open, work: Work):
     courier = await open_courier()
-    begun, may_end = asyncio.Event(), asyncio.Event()
-
-    async def long(word: str) -> None:
-        begun.set()
-        await may_end.wait()
-        await work.note(word)
-
-    await courier.start({"long": long, "note": work.note}, executor="host-0")
+    await courier.start({"long": work.long, "note": work.note}, executor="host-0")
     await courier.post(a_job("drained", name="long"))
     async with asyncio.timeout(PATIENCE):
-        await begun.wait()
+        await work.begun.wait()
         (taking,) = [thread for thread in threading.enumerate() if thread.name == "queue-worker-jobs"]
         closing = asyncio.create_task(courier.close())
         await asyncio.to_thread(taking.join, PATIENCE / 2)
         has_ended = not taking.is_alive()
         await courier.post(a_job("for the next worker"))
-        may_end.set()
+        work.may_end.set()
         await closing
     assert has_ended
     assert work.ran == ["drained"]

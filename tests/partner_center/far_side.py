@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -43,6 +45,65 @@ class FarSide:
         if isinstance(said, Exception):
             raise said
         return said(request)
+
+
+Act = Callable[[Any, httpx.Request], httpx.Response]
+"""What a written thing makes of a write."""
+
+
+def say(said: Any) -> Act:
+    """Answer so, or raise it, whatever was written."""
+
+    def act(_thing: Any, request: httpx.Request) -> httpx.Response:
+        if isinstance(said, Exception):
+            raise said
+        response: httpx.Response = said(request)
+        return response
+
+    return act
+
+
+class Written:
+    """One thing at Microsoft. What becomes of each write is a script, whose last line repeats; looks are answered
+    by `looks` first, then by its body."""
+
+    writes_by: tuple[str, str]
+    """Method and path of a write."""
+    path: str
+    body: Any
+
+    def __init__(self, *acts: Act, looks: tuple[Any, ...] = ()) -> None:
+        self.acts = list(acts)
+        self.looks = list(looks)
+        self.requests: list[httpx.Request] = []
+
+    @property
+    def writes(self) -> list[httpx.Request]:
+        return [request for request in self.requests if request.method == self.writes_by[0]]
+
+    @property
+    def methods(self) -> str:
+        return " ".join(request.method for request in self.requests)
+
+    @property
+    def ids(self) -> list[UUID]:
+        """The request ids of the writes."""
+        return [UUID(request.headers["MS-RequestId"]) for request in self.writes]
+
+    def is_looked_at(self) -> None:
+        """Before its body is shown."""
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        method, path = self.writes_by
+        if request.method == method:
+            assert request.url.path == path
+            act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+            return act(self, request)
+        assert request.url.path == self.path
+        self.is_looked_at()
+        look = self.looks.pop(0) if self.looks else None
+        return say(look)(self, request) if look else httpx.Response(200, json=self.body)
 
 
 class Sleeps(list[float]):

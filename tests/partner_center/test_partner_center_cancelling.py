@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -25,14 +24,12 @@ from bot.domain.errors import (
 )
 from bot.partner_center.client import NOT_SENT
 
-from .far_side import refusal, reply
+from .far_side import Act, Written, refusal, reply, say
 
 CONTOSO = CustomerId("46a62ece-10ad-42e5-b3f1-b2ed53e6fc08")
 PLAN, CHILD = SubscriptionId("3f15978e-005c-b763-bb78-2a8fab289c58"), "899ae6f1-8a74-4d5e-b6c6-e6b5019bbff8"
 PATH = f"/v1/customers/{CONTOSO}/subscriptions/{PLAN}/azureEntitlements/{CHILD}"
 REQUEST_ID = UUID("5bd0a1de-6d92-4b79-a2b3-0f6f7a1d8f00")
-
-Act = Callable[["Child", httpx.Request], httpx.Response]
 
 
 def accept(child: Child, request: httpx.Request) -> httpx.Response:
@@ -62,46 +59,20 @@ def somebody_else_does_it(child: Child, _request: httpx.Request) -> httpx.Respon
     return httpx.Response(429)
 
 
-def say(said: Any) -> Act:
-    def act(_child: Child, request: httpx.Request) -> httpx.Response:
-        if isinstance(said, Exception):
-            raise said
-        response: httpx.Response = said(request)
-        return response
+class Child(Written):
+    """One Azure subscription at Microsoft."""
 
-    return act
-
-
-class Child:
-    """One Azure subscription at Microsoft. What becomes of each POST is a script, whose last line repeats."""
+    path = PATH
+    writes_by = ("POST", f"{PATH}/cancel")
 
     def __init__(self, *acts: Act, status: str = "active", looks: tuple[Any, ...] = ()) -> None:
+        super().__init__(*acts, looks=looks)
         self.status = status
-        self.acts = list(acts)
-        self.looks = list(looks)
         self.taken: set[str] = set()
-        self.requests: list[httpx.Request] = []
 
     @property
     def body(self) -> dict[str, str]:
         return {"id": CHILD.upper(), "friendlyName": "Web shop", "status": self.status}
-
-    @property
-    def posts(self) -> list[httpx.Request]:
-        return [request for request in self.requests if request.method == "POST"]
-
-    @property
-    def methods(self) -> str:
-        return " ".join(request.method for request in self.requests)
-
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        assert request.url.path == (f"{PATH}/cancel" if request.method == "POST" else PATH)
-        if request.method == "POST":
-            act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
-            return act(self, request)
-        look = self.looks.pop(0) if self.looks else None
-        return say(look)(self, request) if look else httpx.Response(200, json=self.body)
 
 
 @pytest.fixture
@@ -112,17 +83,13 @@ def cancel(connect):
     return run
 
 
-def ids(child: Child) -> set[UUID]:
-    return {UUID(request.headers["MS-RequestId"]) for request in child.posts}
-
-
 async def test_it_says_why_and_is_read_back_once_without_waiting(cancel, sleeps):
     child = Child(accept)
     cancelled = await cancel(child)
     assert (cancelled.sent, cancelled.took, cancelled.entitlement.is_active) == (True, False, True)
-    assert (child.methods, sleeps, ids(child)) == ("GET POST GET", [], {REQUEST_ID})
-    assert json.loads(child.posts[0].content) == {"cancellationReason": "compromise"}
-    assert child.posts[0].headers["Content-Type"] == "application/json"
+    assert (child.methods, sleeps, set(child.ids)) == ("GET POST GET", [], {REQUEST_ID})
+    assert json.loads(child.writes[0].content) == {"cancellationReason": "compromise"}
+    assert child.writes[0].headers["Content-Type"] == "application/json"
     assert {r.headers["MS-CorrelationId"] for r in child.requests} == {cancelled.correlation_id}
 
 
@@ -156,7 +123,7 @@ async def test_a_look_that_fails_does_not_undo_what_was_accepted(cancel):
 async def test_it_is_sent_again_with_one_request_id_and_only_after_a_look(cancel, first):
     child = Child(first, accept)
     cancelled = await cancel(child)
-    assert (cancelled.sent, ids(child), len(child.taken)) == (True, {REQUEST_ID}, 1)
+    assert (cancelled.sent, set(child.ids), len(child.taken)) == (True, {REQUEST_ID}, 1)
     assert child.methods == "GET POST GET POST GET"
 
 
@@ -169,7 +136,7 @@ async def test_a_lost_answer_is_settled_by_a_look_where_that_shows_it(cancel):
 async def test_what_somebody_else_stopped_meanwhile_was_not_sent(cancel):
     child = Child(somebody_else_does_it, accept)
     cancelled = await cancel(child)
-    assert (cancelled.sent, cancelled.took, len(child.posts)) == (False, True, 1)
+    assert (cancelled.sent, cancelled.took, len(child.writes)) == (False, True, 1)
 
 
 DEFINITE = [
@@ -192,7 +159,7 @@ async def test_a_definite_no_is_told_as_such(cancel, said, error, posts):
     child = Child(say(said))
     with pytest.raises(error) as raised:
         await cancel(child)
-    assert (type(raised.value), len(child.posts), ids(child)) == (error, posts, {REQUEST_ID})
+    assert (type(raised.value), len(child.writes), set(child.ids)) == (error, posts, {REQUEST_ID})
     if isinstance(raised.value, Upstream):
         assert raised.value.correlation_id == child.requests[0].headers["MS-CorrelationId"]
 
@@ -204,7 +171,7 @@ async def test_no_later_answer_hides_that_an_earlier_one_never_came(cancel, said
         await cancel(child)
     assert type(raised.value) is Unavailable
     assert raised.value.reason != NOT_SENT
-    assert ids(child) == {REQUEST_ID}
+    assert set(child.ids) == {REQUEST_ID}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +185,7 @@ async def test_a_lasting_trouble_leaves_the_outcome_open(cancel, sleeps, act):
     child = Child(act)
     with pytest.raises(Unavailable) as raised:
         await cancel(child)
-    assert (type(raised.value), len(child.posts), ids(child)) == (Unavailable, 4, {REQUEST_ID})
+    assert (type(raised.value), len(child.writes), set(child.ids)) == (Unavailable, 4, {REQUEST_ID})
     assert raised.value.reason != NOT_SENT
     assert (child.requests[-1].method, sleeps) == ("GET", [1.0, 2.0, 4.0])
 
@@ -245,7 +212,7 @@ async def test_nothing_is_sent_without_a_look(connect, look, error):
 
     with pytest.raises(error) as raised:
         await connect(far_side).cancel_azure(CONTOSO, PLAN, CHILD, ms_request_id=REQUEST_ID)
-    assert (type(raised.value), child.posts) == (error, [])
+    assert (type(raised.value), child.writes) == (error, [])
     if isinstance(raised.value, Unavailable):
         assert raised.value.reason == NOT_SENT
     if isinstance(raised.value, NotFound):

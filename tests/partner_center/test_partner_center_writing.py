@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -26,15 +25,13 @@ from bot.domain.errors import (
 )
 from bot.partner_center.client import NOT_SENT
 
-from .far_side import refusal, reply
+from .far_side import Act, Written, refusal, reply, say
 
 CONTOSO, SEAT = (
     CustomerId("46a62ece-10ad-42e5-b3f1-b2ed53e6fc08"),
     SubscriptionId("42226ed6-070a-4e0f-b80c-4cdfb3e97aa7"),
 )
 REQUEST_ID = UUID("5bd0a1de-6d92-4b79-a2b3-0f6f7a1d8f00")
-
-Act = Callable[["Seat", httpx.Request], httpx.Response]
 
 
 def take(seat: Seat, request: httpx.Request) -> httpx.Response:
@@ -71,20 +68,14 @@ def stale(**meanwhile: Any) -> Act:
     return act
 
 
-def say(said: Any) -> Act:
-    def act(_seat: Seat, request: httpx.Request) -> httpx.Response:
-        if isinstance(said, Exception):
-            raise said
-        response: httpx.Response = said(request)
-        return response
+class Seat(Written):
+    """One subscription at Microsoft."""
 
-    return act
-
-
-class Seat:
-    """One subscription at Microsoft. What becomes of each PATCH is a script, whose last line repeats."""
+    path = f"/v1/customers/{CONTOSO}/subscriptions/{SEAT}"
+    writes_by = ("PATCH", path)
 
     def __init__(self, *acts: Act, etag: str = "e", looks: tuple[Any, ...] = ()) -> None:
+        super().__init__(*acts, looks=looks)
         self.body: dict[str, Any] = {
             "id": SEAT.upper(),
             "friendlyName": "E3",
@@ -95,38 +86,20 @@ class Seat:
             "links": {"self": {"uri": "/x"}},
             "attributes": {"etag": etag, "objectType": "Subscription"},
         }
-        self.acts = list(acts)
-        self.looks = list(looks)
         self.later: tuple[int, str] | None = None
         self.version = 1
-        self.requests: list[httpx.Request] = []
-
-    @property
-    def patches(self) -> list[httpx.Request]:
-        return [request for request in self.requests if request.method == "PATCH"]
-
-    @property
-    def methods(self) -> str:
-        return " ".join(request.method for request in self.requests)
 
     def set(self, **fields: Any) -> None:
         self.version += 1
         etag = self.body["attributes"]["etag"] and f"e{self.version}"
         self.body |= fields | {"attributes": {"etag": etag, "objectType": "Subscription"}}
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        assert request.url.path == f"/v1/customers/{CONTOSO}/subscriptions/{SEAT}"
-        if request.method == "PATCH":
-            act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
-            return act(self, request)
+    def is_looked_at(self) -> None:
         if self.later:
             looks, status = self.later
             self.later = (looks - 1, status) if looks > 1 else None
             if self.later is None:
                 self.set(status=status)
-        look = self.looks.pop(0) if self.looks else None
-        return say(look)(self, request) if look else httpx.Response(200, json=self.body)
 
 
 @pytest.fixture
@@ -137,26 +110,22 @@ def suspend(connect):
     return run
 
 
-def ids(seat: Seat) -> list[UUID]:
-    return [UUID(request.headers["MS-RequestId"]) for request in seat.patches]
-
-
 async def test_the_whole_resource_goes_back_with_another_status(suspend):
     seat = Seat(take)
     before = dict(seat.body)
     await suspend(seat)
-    (patch,) = seat.patches
+    (patch,) = seat.writes
     assert json.loads(patch.content) == {k: v for k, v in before.items() if k != "links"} | {
         "status": "suspended"
     }
     assert (patch.headers["If-Match"], patch.headers["Content-Type"]) == ('"e"', "application/json")
-    assert ids(seat) == [REQUEST_ID]
+    assert seat.ids == [REQUEST_ID]
 
 
 async def test_without_an_etag_there_is_no_if_match(suspend):
     seat = Seat(take, etag="")
     await suspend(seat)
-    assert "If-Match" not in seat.patches[0].headers
+    assert "If-Match" not in seat.writes[0].headers
 
 
 async def test_a_suspension_is_read_back_at_once(suspend, sleeps):
@@ -214,7 +183,7 @@ async def test_a_lost_answer_is_settled_by_looking(suspend):
 async def test_a_write_is_sent_again_with_one_request_id_and_only_after_a_look(suspend, said):
     seat = Seat(say(said), take)
     assert (await suspend(seat)).confirmed
-    assert (ids(seat), seat.methods) == ([REQUEST_ID, REQUEST_ID], "GET PATCH GET PATCH GET")
+    assert (seat.ids, seat.methods) == ([REQUEST_ID, REQUEST_ID], "GET PATCH GET PATCH GET")
 
 
 async def test_it_is_not_sent_again_to_what_changed_meanwhile(suspend):
@@ -225,14 +194,14 @@ async def test_it_is_not_sent_again_to_what_changed_meanwhile(suspend):
     seat = Seat(change, take)
     with pytest.raises(Conflict):
         await suspend(seat)
-    assert len(seat.patches) == 1
+    assert len(seat.writes) == 1
 
 
 async def test_a_stale_etag_is_renewed_under_a_new_request_id(suspend, sleeps):
     seat = Seat(stale(), take)
     assert (await suspend(seat)).confirmed
-    assert [patch.headers["If-Match"] for patch in seat.patches] == ['"e"', '"e2"']
-    assert ids(seat)[0] == REQUEST_ID != ids(seat)[1]
+    assert [patch.headers["If-Match"] for patch in seat.writes] == ['"e"', '"e2"']
+    assert seat.ids[0] == REQUEST_ID != seat.ids[1]
     assert sleeps == []
 
 
@@ -240,21 +209,21 @@ async def test_the_new_request_id_is_the_same_after_a_crash(suspend):
     first, second = Seat(stale(), take), Seat(stale(), take)
     await suspend(first)
     await suspend(second)
-    assert ids(first) == ids(second)
+    assert first.ids == second.ids
 
 
 async def test_a_stale_etag_is_renewed_once(suspend):
     seat = Seat(stale())
     with pytest.raises(Conflict) as conflict:
         await suspend(seat)
-    assert (conflict.value.reason, len(seat.patches)) == ("2055", 2)
+    assert (conflict.value.reason, len(seat.writes)) == ("2055", 2)
 
 
 async def test_a_stale_etag_of_a_changed_subscription_is_a_conflict(suspend):
     seat = Seat(stale(quantity=49), take)
     with pytest.raises(Conflict):
         await suspend(seat)
-    assert len(seat.patches) == 1
+    assert len(seat.writes) == 1
 
 
 async def test_a_stale_etag_because_somebody_else_did_it_is_fine(suspend):
@@ -265,7 +234,7 @@ async def test_a_stale_etag_because_somebody_else_did_it_is_fine(suspend):
 async def test_what_is_being_processed_is_tried_again_under_new_request_ids(suspend, sleeps):
     seat = Seat(say(refusal(409, 800060)), say(refusal(400, 800082)), take)
     assert (await suspend(seat)).confirmed
-    assert len(set(ids(seat))) == 3
+    assert len(set(seat.ids)) == 3
     assert sleeps == [1.0, 2.0]
 
 
@@ -288,7 +257,7 @@ async def test_a_definite_no_is_told_as_such(suspend, said, error, patches):
     seat = Seat(say(said))
     with pytest.raises(error) as raised:
         await suspend(seat)
-    assert (type(raised.value), len(seat.patches)) == (error, patches)
+    assert (type(raised.value), len(seat.writes)) == (error, patches)
     if isinstance(raised.value, Upstream):
         assert raised.value.correlation_id == seat.requests[0].headers["MS-CorrelationId"]
 
@@ -306,7 +275,7 @@ async def test_a_write_whose_answer_never_comes_stays_open(suspend, sleeps):
     seat = Seat(say(httpx.ReadTimeout("late")))
     with pytest.raises(Unavailable) as raised:
         await suspend(seat)
-    assert (type(raised.value), raised.value.reason, len(seat.patches)) == (Unavailable, "timeout", 4)
+    assert (type(raised.value), raised.value.reason, len(seat.writes)) == (Unavailable, "timeout", 4)
     assert seat.requests[-1].method == "GET"
     assert sleeps == [1.0, 2.0, 4.0]
 
@@ -344,7 +313,7 @@ async def test_an_answer_about_another_subscription_is_not_written_back(suspend)
     seat = Seat(take, looks=(reply(body={"id": "another", "status": "active"}),))
     with pytest.raises(Unavailable):
         await suspend(seat)
-    assert seat.patches == []
+    assert seat.writes == []
 
 
 async def hang(*_: object) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.errors import BackstopError, Rejected, Throttled, Unavailable
 from bot.services.posts import GIVEN_UP_AFTER, Posts
+from tests.proxy import Proxy
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import Clock
 
@@ -40,6 +41,24 @@ async def test_it_is_posted_once_however_often_it_is_asked_for(workshop: OpenWor
     found = await two.posts.find(KEY)
     assert found is not None
     assert (found.channel, found.ts) == ("C0OVERDUE", "17.1")
+
+
+@pytest.mark.parametrize("method", ["once", "at_least_once"])
+async def test_what_is_posted_is_known_though_the_database_is_away_at_that_moment(
+    workshop: OpenWorkshop, postgres_url: str, method: str
+):
+    async with Proxy(postgres_url) as wire:
+        posts = (await workshop(database_url=wire.url)).posts
+
+        async def send() -> tuple[str, str]:
+            wire.cut()
+            asyncio.get_running_loop().call_later(0.5, wire.mend)
+            return "C0OVERDUE", "17.1"
+
+        assert await getattr(posts, method)(KEY, send, channel="C0")
+        found = await posts.find(KEY)
+        assert found is not None
+        assert found.ts == "17.1"
 
 
 @pytest.mark.parametrize("method", ["once", "at_least_once"])
