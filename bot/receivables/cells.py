@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 Cell = str | int | float | bool | date | datetime | time | timedelta
 """A text file has only `str`; a sheet has the others too."""
@@ -13,13 +13,11 @@ Cell = str | int | float | bool | date | datetime | time | timedelta
 LONGEST_CELL: Final = 10_000
 
 
-class Record(NamedTuple):
-    """One row and where an editor or a spreadsheet shows it, counted from 1."""
+Record = tuple[int, list[Cell]]
+"""One row: where an editor or a spreadsheet shows it, counted from 1, and its cells.
 
-    position: int
-    cells: list[Cell]
-    longest: int
-    """Characters of the longest cell."""
+A plain tuple, for there are hundreds of thousands of them.
+"""
 
 
 def clean(text: str) -> str:

@@ -42,28 +42,27 @@ def contradicts(sign: str, currency: str) -> bool:
     return currency not in _HINTS.get(sign, frozenset({named(sign)}))
 
 
-class CurrencyOf:
-    """Finds each row's currency: its own cell, the amount's sign, the heading, the setting, in this order.
+class CurrencyOf(dict[tuple[str, str], str]):
+    """Each row's currency by its cell and the amount's sign; else the heading and the setting name it.
 
+    A look-up raises `RowRejected` where none of them does, or where they contradict each other.
     There is no silent default: a debt in the wrong currency is a wrong debt.
     """
 
     def __init__(self, *, heading: str | None, default: str | None, chinese: bool) -> None:
+        super().__init__()
         self._default = heading or default
         self._chinese = chinese
-        self._seen: dict[tuple[str, str], str] = {}
 
-    def __call__(self, cell: str, sign: str) -> str:
-        known = self._seen.get((cell, sign))
-        if known:
-            return known
+    def __missing__(self, key: tuple[str, str]) -> str:
+        cell, sign = key
         currency = self._of_cell(clean(cell)) if cell and not cell.isspace() else self._without_cell(sign)
         if contradicts(sign, currency):
             raise RowRejected(
                 Code.BAD_CURRENCY,
                 f"The amount shows {shown(sign)} but the currency is {currency}; correct one.",
             )
-        self._seen[cell, sign] = currency
+        self[key] = currency
         return currency
 
     def knows(self, sign: str) -> bool:

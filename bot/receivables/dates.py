@@ -87,28 +87,45 @@ def has_two_digit_year(text: str) -> bool:
     return year is not None and len(year) == 2
 
 
-class DateReader:
-    """Reads the dates of one column; a text seen before costs nothing."""
+class DateReader(dict[Cell, date | None]):
+    """The dates of one column by their cells, None for an empty one; a cell seen before costs nothing.
 
-    def __init__(self, order: DateOrder | None, *, as_of: date, epoch_1904: bool = False) -> None:
+    A look-up raises `RowRejected` for what is no date, with the column's heading.
+    """
+
+    def __init__(
+        self,
+        order: DateOrder | None,
+        *,
+        as_of: date,
+        epoch_1904: bool = False,
+        heading: str = "",
+        seen: dict[Cell, None] | None = None,
+    ) -> None:
+        """`seen` learns of every cell, a date or not."""
+        super().__init__()
         self._order = order
+        self._heading = heading
+        self._seen = {} if seen is None else seen
         self._latest = date(as_of.year + YEARS_AHEAD, as_of.month, min(as_of.day, 28))
         # Excel takes 1900 for a leap year, so that serials count from 30 December 1899 for all later dates:
         # https://learn.microsoft.com/office/troubleshoot/excel/wrongly-assumes-1900-is-leap-year
         self._epoch = date(1904, 1, 1) if epoch_1904 else date(1899, 12, 30)
-        self._seen: dict[str, date] = {}
 
-    def __call__(self, cell: Cell) -> date | None:
-        """Read a cell; None when it is empty."""
-        if isinstance(cell, str):
-            known = self._seen.get(cell)
-            if known is None:
-                text = clean(cell)
-                if not text:
-                    return None
-                known = self._seen[cell] = self._in_range(self._parse(text), text)
-            return known
-        return self._in_range(self._of_sheet(cell), cell)
+    def __missing__(self, cell: Cell) -> date | None:
+        self._seen[cell] = None
+        try:
+            day = self[cell] = self._read(cell)
+        except RowRejected as error:
+            error.column = self._heading
+            raise
+        return day
+
+    def _read(self, cell: Cell) -> date | None:
+        if not isinstance(cell, str):
+            return self._in_range(self._of_sheet(cell), cell)
+        text = clean(cell)
+        return self._in_range(self._parse(text), text) if text else None
 
     def _in_range(self, day: date, shown_as: object) -> date:
         if not EARLIEST <= day <= self._latest:

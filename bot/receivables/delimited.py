@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from charset_normalizer import from_bytes
@@ -21,6 +21,7 @@ _MULTIBYTE: Final = ("gb18030", "big5", "shift_jis")
 _SINGLE_BYTE: Final = ("cp1252", "cp1250")
 _RUNS_OF_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]+")
 _SAMPLE: Final = 65_536
+_LONGEST_SEP_LINE: Final = len("sep=;\r\n")
 
 csv.field_size_limit(
     1 << 25
@@ -29,28 +30,28 @@ csv.field_size_limit(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A text table, its header found."""
+    """A text table, its header found. It is decoded as it is read: all of it as text would be held twice."""
 
-    text: str
+    data: bytes
+    encoding: str
     delimiter: str
     found: Found
-    skip_lines: int
-    encoding: str
+    skip_lines: int = 0
     encoding_assumed: bool = False
 
     def records(self) -> Iterator[Record]:
-        return _records(self.text, self.delimiter, self.skip_lines)
+        return _records(self.data, self.encoding, self.delimiter, self.skip_lines)
 
 
-def _records(text: str, delimiter: str, skip_lines: int = 0) -> Iterator[Record]:
-    lines = io.StringIO(text, newline="")
+def _records(data: bytes, encoding: str, delimiter: str, skip_lines: int = 0) -> Iterator[Record]:
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
     for _ in range(skip_lines):
         lines.readline()
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     line = skip_lines + 1
     try:
         for cells in reader:
-            yield Record(line, cells, max(map(len, cells), default=0))  # type: ignore[arg-type]  # a list of str is not mutated
+            yield line, cells  # type: ignore[misc]  # a list of str is not mutated
             line = skip_lines + reader.line_num + 1
     except csv.Error as error:
         raise FileRefused(
@@ -77,7 +78,7 @@ def read_table(data: bytes) -> Table:
 
 def _certain(data: bytes, encoding: str) -> Table:
     try:
-        text = data.decode(encoding)
+        data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding == "utf-8":
             raise
@@ -85,7 +86,7 @@ def _certain(data: bytes, encoding: str) -> Table:
             Code.UNSUPPORTED_FILE,
             "The file breaks off or is not in the encoding it declares; save it as UTF-8.",
         ) from error
-    table = _best_delimiter(text, encoding)
+    table = _best_delimiter(data, encoding)
     if table.found.header is None:
         raise no_header(table.found.nearest)
     return table
@@ -96,7 +97,8 @@ def _likeliest(data: bytes) -> Table:
     refusal: FileRefused | None = None
     for encoding in (*_MULTIBYTE, *_SINGLE_BYTE):
         try:
-            tables.append(_best_delimiter(data.decode(encoding), encoding))
+            data.decode(encoding)
+            tables.append(_best_delimiter(data, encoding))
         except UnicodeDecodeError:
             continue
         except FileRefused as error:
@@ -112,12 +114,10 @@ def _likeliest(data: bytes) -> Table:
             default=None,
         )
         raise no_header(nearest)
-    if len({table.text for table in likely.values()}) == 1:
+    if len({data.decode(encoding) for encoding in likely}) == 1:
         return next(iter(likely.values()))
     chosen = likely[_tie_break(data, list(likely))]
-    return Table(
-        chosen.text, chosen.delimiter, chosen.found, chosen.skip_lines, chosen.encoding, _is_plain(chosen)
-    )
+    return replace(chosen, encoding_assumed=_is_plain(chosen))
 
 
 def _is_plain(table: Table) -> bool:
@@ -145,15 +145,17 @@ def _tie_break(data: bytes, encodings: list[str]) -> str:
     return guess.encoding if guess and guess.encoding in many else many[0]
 
 
-def _best_delimiter(text: str, encoding: str) -> Table:
+def _best_delimiter(data: bytes, encoding: str) -> Table:
     """Obey `sep=X` in the first line, else take the delimiter that gives a row the most known headings."""
-    if told := re.match(r"sep=(.)\r?\n", text, re.IGNORECASE):
-        return Table(text, told[1], find_header(_records(text, told[1], 1)), 1, encoding)
+    first_line = io.TextIOWrapper(io.BytesIO(data), encoding, newline="").readline(_LONGEST_SEP_LINE)
+    if told := re.fullmatch(r"sep=(.)\r?\n", first_line, re.IGNORECASE):
+        return Table(data, encoding, told[1], find_header(_records(data, encoding, told[1], 1)), 1)
     candidates: list[Table] = []
     refusal: FileRefused | None = None
     for delimiter in _DELIMITERS:
         try:
-            candidates.append(Table(text, delimiter, find_header(_records(text, delimiter)), 0, encoding))
+            found = find_header(_records(data, encoding, delimiter))
+            candidates.append(Table(data, encoding, delimiter, found))
         except FileRefused as error:
             refusal = refusal or error
     with_header = [table for table in candidates if table.found.header]

@@ -29,6 +29,12 @@ def too_large(what: str) -> FileRefused:
     return FileRefused(Code.TOO_LARGE, f"The file has more than {what}; export a smaller part.")
 
 
+def damaged() -> FileRefused:
+    return FileRefused(
+        Code.UNSUPPORTED_FILE, "The workbook is damaged or protected; open it in Excel and save it again."
+    )
+
+
 def detect_kind(data: bytes) -> FileKind:
     """Tell a text table from a workbook; refuse everything else with a word on what it seems to be."""
     if len(data) > LARGEST_FILE:
@@ -58,21 +64,12 @@ def detect_kind(data: bytes) -> FileKind:
 
 
 def _check_workbook(data: bytes) -> None:
-    """Unpack it once, counting: sizes a ZIP file declares are only claims."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if "xl/workbook.xml" not in archive.namelist():
-                raise FileRefused(
-                    Code.UNSUPPORTED_FILE, "This archive holds no Excel workbook; save the list as .xlsx."
-                )
-            left = LARGEST_UNPACKED
-            for entry in archive.infolist():
-                with archive.open(entry) as part:
-                    while block := part.read(1 << 20):
-                        left -= len(block)
-                        if left < 0:
-                            raise too_large("200 MB unpacked")
+            is_workbook = "xl/workbook.xml" in archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise damaged() from error
+    if not is_workbook:
         raise FileRefused(
-            Code.UNSUPPORTED_FILE, "The workbook is damaged or protected; open it in Excel and save it again."
-        ) from error
+            Code.UNSUPPORTED_FILE, "This archive holds no Excel workbook; save the list as .xlsx."
+        )

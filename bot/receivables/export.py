@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
+from typing import Final
 
-from bot.domain.receivables import UNKNOWN_PARTY, ItemKey, OpenItem
+from bot.domain.receivables import ItemKey, OpenItem
 from bot.receivables import settle
-from bot.receivables.cells import Cell, text_of
+from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import DateOrder
 from bot.receivables.header import Field
-from bot.receivables.lines import LineReader
+from bot.receivables.lines import Line, LineReader
 from bot.receivables.notes import Code, FileRefused, Refusal, RowNote, RowRejected
-from bot.receivables.parties import Party, with_known_tenants
+from bot.receivables.parties import Party
 from bot.receivables.rows import Reading, RowReader
 from bot.receivables.source import Source, open_source
+from bot.receivables.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,74 +54,6 @@ class Export:
         return len(self.items)
 
 
-class _Rows:
-    """Collects what the rows of one file say, and settles which of them contradict each other."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._first: dict[ItemKey, Reading] = {}
-        self._again: dict[ItemKey, list[Reading]] = {}
-        self._keys: dict[Party, str] = {}
-        self._rejected: dict[int, RowNote] = {}
-        self._warnings: list[tuple[int, RowNote]] = []
-        self.incomplete: set[str] = set()
-
-    def take(self, reading: Reading) -> None:
-        party = reading.party
-        customer = self._keys.get(party)
-        if customer is None:
-            customer = self._keys[party] = party.key
-        key = (customer, reading.line.number, reading.instalment)
-        if self._first.setdefault(key, reading) is not reading:
-            self._again.setdefault(key, []).append(reading)
-
-    def reject(self, position: int, cells: list[Cell], party: Party | None, error: RowRejected) -> None:
-        self.incomplete.add(party.key if party and party.name else UNKNOWN_PARTY)
-        self._rejected[position] = self._note(position, cells, error.code, error.message, error.column)
-
-    def warn(self, position: int, cells: list[Cell], code: Code, message: str) -> None:
-        self._warnings.append((position, self._note(position, cells, code, message)))
-
-    def _note(self, position: int, cells: list[Cell], code: Code, message: str, column: str = "") -> RowNote:
-        return RowNote(self._source.at(position), code, message, tuple(map(text_of, cells)), column)
-
-    def settle(self) -> tuple[list[OpenItem], set[ItemKey], int]:
-        """Give the items, the keys of what is not open, and the number of exact repetitions."""
-        items: list[OpenItem] = []
-        settled: set[ItemKey] = set()
-        duplicates = 0
-        for key, first in self._first.items():
-            if again := self._again.get(key):
-                if any(reading.item != first.item for reading in again):
-                    self._reject_all([first, *again])
-                    continue
-                duplicates += len(again)
-            for code, message in first.warnings:
-                self.warn(first.line.position, first.line.cells, code, message)
-            if first.item is None:
-                settled.add(key)
-            else:
-                items.append(first.item)
-        return items, settled, duplicates
-
-    def _reject_all(self, readings: list[Reading]) -> None:
-        where = ", ".join(self._source.at(reading.line.position) for reading in readings[:5])
-        for line, party, *_ in readings:
-            error = RowRejected(
-                Code.CONFLICTING_DUPLICATE,
-                f"Document {line.number} is in the file with different contents ({where}); keep one.",
-            )
-            self.reject(line.position, line.cells, party, error)
-
-    @property
-    def rejected(self) -> tuple[RowNote, ...]:
-        return tuple(note for _, note in sorted(self._rejected.items()))
-
-    @property
-    def warnings(self) -> tuple[RowNote, ...]:
-        return tuple(note for _, note in sorted(self._warnings, key=lambda warning: warning[0]))
-
-
 def read_export(
     data: bytes,
     *,
@@ -131,9 +69,23 @@ def read_export(
     """
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return _read(data, sha256, file_name, as_of, default_currency, date_order)
+        with _uncollected():
+            return _read(data, sha256, file_name, as_of, default_currency, date_order)
     except FileRefused as error:
         return Export(sha256, file_name, as_of, refused=error.refusal)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Put the garbage collector off: it would go through all items again and again and find no cycle to break."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _read(
@@ -146,63 +98,131 @@ def _read(
 ) -> Export:
     source = open_source(data)
     header = source.header
-    below = LineReader(header, all_text=source.noun == "line").read(source.records)
-    on_file: settle.Warnings = []
-    if source.encoding_assumed:
-        message = f"The encoding was taken for {source.encoding}; check names with accents or save as UTF-8."
-        on_file.append((Code.ENCODING_ASSUMED, message))
-    if Field.OPEN_AMOUNT not in header.columns and Field.PAID not in header.columns:
-        message = (
-            f"There is no open amount; “{header.heading(Field.TOTAL)}” was taken for it. Check the totals."
-        )
-        on_file.append((Code.OPEN_FROM_TOTAL, message))
-    style = settle.number_style(below.lines, header, on_file)
-    reader = RowReader(
-        header,
-        style=style,
-        dates=settle.date_readers(
-            below.lines, header, on_file, as_of=as_of, setting=date_order, epoch_1904=source.epoch_1904
-        ),
-        currency_of=settle.currency_finder(below.lines, header, default=default_currency, style=style),
-    )
+    file = _File(source, settle.currency_finder(header, default=default_currency), as_of, date_order)
+    read = file.read(file.expected())
+    if read.settled != read.expected:
+        read = file.read(read.settled)
+    settle.check_currency(header, file.currency_of, file.lines, style=read.settled.style)
+    read.tally.settle(read.again)
 
-    rows = _Rows(source)
-    for code, message in on_file:
-        rows.warn(header.position, list(header.headings), code, message)
-    for remark in below.warnings:
-        rows.warn(remark.record.position, remark.record.cells, remark.code, remark.message)
-    for remark in below.rejected:
-        rows.reject(
-            remark.record.position, remark.record.cells, None, RowRejected(remark.code, remark.message)
-        )
-
-    parties = with_known_tenants({line.party for line in below.lines})
-    filled_in = {party for party, known in parties.items() if party != known}
-    for line in below.lines:
-        party = parties[line.party]
-        if line.party in filled_in:
-            filled_in.discard(line.party)
-            message = (
-                f"Other rows of {party.name} name the tenant {party.tenant}; it was taken for all of them."
-            )
-            rows.warn(line.position, line.cells, Code.TENANT_FILLED_IN, message)
-        try:
-            rows.take(reader.read(line, party))
-        except RowRejected as error:
-            rows.reject(line.position, line.cells, party, error)
-
-    items, settled, duplicates = rows.settle()
+    tally, lines = read.tally, read.lines
+    for code, message in (*file.remarks(), *read.remarks):
+        tally.warn(header.position, list(header.headings), code, message)
+    for position, cells, code, message in lines.warnings:
+        tally.warn(position, cells, code, message)
+    for position, cells, code, message in lines.rejected:
+        tally.reject(position, cells, None, RowRejected(code, message))
     return Export(
         sha256=sha256,
         file_name=file_name,
         as_of=as_of,
-        items=tuple(items),
-        rejected=rows.rejected,
-        warnings=rows.warnings,
-        skipped=below.skipped,
-        duplicates=duplicates,
-        not_open=len(settled),
-        settled=frozenset(settled),
-        incomplete_parties=frozenset(rows.incomplete),
+        items=tuple(tally.items),
+        rejected=tally.rejected,
+        warnings=tally.warnings,
+        skipped=lines.skipped,
+        duplicates=tally.duplicates,
+        not_open=len(tally.settled),
+        settled=tally.settled,
+        incomplete_parties=frozenset(tally.incomplete),
         encoding=source.encoding,
     )
+
+
+_FIRST_LINES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A table with all that is known before its rows are read."""
+
+    source: Source
+    currency_of: CurrencyOf
+    as_of: date
+    date_order: DateOrder | None
+
+    def lines(self) -> Iterator[Line]:
+        return self._line_reader().read(self.source.records())
+
+    def _line_reader(self) -> LineReader:
+        return LineReader(self.source.header, all_text=self.source.noun == "line")
+
+    def remarks(self) -> settle.Warnings:
+        header, found = self.source.header, settle.Warnings()
+        if self.source.encoding_assumed:
+            message = f"The encoding was taken for {self.source.encoding}; check names with accents or save as UTF-8."
+            found.append((Code.ENCODING_ASSUMED, message))
+        if Field.OPEN_AMOUNT not in header.columns and Field.PAID not in header.columns:
+            message = f"There is no open amount; “{header.heading(Field.TOTAL)}” was taken for it. Check the totals."
+            found.append((Code.OPEN_FROM_TOTAL, message))
+        return found
+
+    def expected(self) -> settle.Settled:
+        """What the first lines make likely for all: then one reading is mostly enough."""
+        survey = settle.Survey(self.source.header)
+        for _, cells, party, _ in islice(self.lines(), _FIRST_LINES):
+            survey.parties.add(party)
+            survey.see(cells)
+        return survey.settled([], setting=self.date_order, expected=True)
+
+    def read(self, expected: settle.Settled) -> _Read:
+        """Read all lines by what is expected, and settle what should have been."""
+        source = self.source
+        lines, survey, tally = self._line_reader(), settle.Survey(source.header), Tally(source)
+        reader = RowReader(
+            source.header,
+            settled=expected,
+            survey=survey,
+            currency_of=self.currency_of,
+            as_of=self.as_of,
+            epoch_1904=source.epoch_1904,
+        )
+        tenants, told = expected.tenants, set[Party]()
+        for line in lines.read(source.records()):
+            position, cells, party, number = line
+            survey.parties.add(party)
+            if tenants and party in tenants:
+                known = tenants[party]
+                if party not in told:
+                    told.add(party)
+                    message = (
+                        f"Other rows of {known.name} name the tenant {known.tenant}; "
+                        "it was taken for all of them."
+                    )
+                    tally.warn(position, cells, Code.TENANT_FILLED_IN, message)
+                party = known
+                line = position, cells, party, number
+            try:
+                reading = reader.read(cells, party, number)
+            except RowRejected as error:
+                survey.see(cells)
+                tally.reject(position, cells, party, error)
+            else:
+                tally.take(line, reading)
+        remarks = settle.Warnings()
+        settled = survey.settled(remarks, setting=self.date_order)
+        return _Read(self, expected, settled, remarks, lines, reader, tally)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one reading of all lines has given; it counts if what it went by is what they settle."""
+
+    file: _File
+    expected: settle.Settled
+    settled: settle.Settled
+    remarks: settle.Warnings
+    lines: LineReader
+    reader: RowReader
+    tally: Tally
+
+    def again(self, numbers: Container[str]) -> Iterator[tuple[Line, Reading]]:
+        """Read the lines with these document numbers once more; those rejected then are left out."""
+        for position, cells, named, number in self.file.lines():
+            if number not in numbers:
+                continue
+            party = self.settled.tenants.get(named, named)
+            try:
+                reading = self.reader.read(cells, party, number)
+            except RowRejected:
+                continue
+            yield (position, cells, party, number), reading

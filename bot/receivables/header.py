@@ -264,10 +264,11 @@ class Header:
 
 def read_header(record: Record, index: int) -> Header:
     """Read a row as if it were the header. Raises `FileRefused` when two columns claim one field alike."""
-    headings = tuple(clean(text_of(cell)) for cell in record.cells)
+    position, cells = record
+    headings = tuple(clean(text_of(cell)) for cell in cells)
     claims: dict[Field, list[tuple[int, int]]] = {}
     languages: Counter[Language] = Counter()
-    for place, cell in enumerate(record.cells):
+    for place, cell in enumerate(cells):
         if isinstance(cell, str) and cell and (claim := _claim(cell)):
             claims.setdefault(claim.field, []).append((claim.rank, place))
             languages[claim.language] += 1
@@ -283,12 +284,12 @@ def read_header(record: Record, index: int) -> Header:
             rivals = rivals or (headings[ranked[0][1]], headings[ranked[1][1]])
     amount = columns.get(Field.OPEN_AMOUNT) or columns.get(Field.TOTAL)
     header = Header(
-        position=record.position,
+        position=position,
         index=index,
         headings=headings,
         columns=columns,
         language=languages.most_common(1)[0][0] if languages else "en",
-        currency=_currency_in(str(record.cells[amount[0]])) if amount else None,
+        currency=_currency_in(str(cells[amount[0]])) if amount else None,
     )
     if rivals and header.lacks is None:
         raise FileRefused(
@@ -322,7 +323,7 @@ def find_header(records: Iterable[Record]) -> Found:
     nearest: Header | None = None
     looked_at = 0
     for index, record in enumerate(records):
-        if not any(isinstance(cell, str) and cell.strip() for cell in record.cells):
+        if not any(isinstance(cell, str) and cell.strip() for cell in record[1]):
             continue
         header = read_header(record, index)
         if header.lacks is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from bot.receivables.cells import LONGEST_CELL, Cell, Record, clean, is_blank, text_of
@@ -16,31 +16,20 @@ from bot.receivables.words import is_total
 NOBODY: Final = Party("")
 
 
-class Line(NamedTuple):
-    """A row about a document, or about to be rejected for naming none."""
+Line = tuple[int, list[Cell], Party, str]
+"""A row about a document, or about to be rejected for naming none: its place, cells, customer and number.
 
-    position: int
-    cells: list[Cell]
-    party: Party
-    number: str
+A plain tuple, as `Record` is.
+"""
 
 
 class Remark(NamedTuple):
     """Something to say about a row before its amounts and dates are looked at."""
 
-    record: Record
+    position: int
+    cells: list[Cell]
     code: Code
     message: str
-
-
-@dataclass(slots=True)
-class Lines:
-    """What a table holds below its header."""
-
-    lines: list[Line] = field(default_factory=list)
-    skipped: int = 0
-    rejected: list[Remark] = field(default_factory=list)
-    warnings: list[Remark] = field(default_factory=list)
 
 
 class LineReader:
@@ -51,59 +40,78 @@ class LineReader:
     """
 
     def __init__(self, header: Header, *, all_text: bool) -> None:
+        """Raises `FileRefused` when the header is too wide."""
         self._header = header
         self._all_text = all_text
         self._width = len(header.headings)
+        if self._width > MOST_COLUMNS:
+            raise too_large(f"{MOST_COLUMNS} columns")
         self._number = header.columns[Field.DOCUMENT_NUMBER][0]
         self._who = tuple(map(header.column, (Field.CUSTOMER, Field.CUSTOMER_CODE, Field.TENANT)))
         self._dates = [at for at in map(header.column, (Field.ISSUE_DATE, Field.DUE_DATE)) if at is not None]
         self._amounts = [at for at in map(header.column, (Field.OPEN_AMOUNT, Field.TOTAL)) if at is not None]
         self._references = header.columns.get(Field.REFERENCE, ())
-        self._parties: dict[tuple[Cell, Cell, Cell], Party] = {}
+        self._who_of = itemgetter(*(at for at in self._who if at is not None))
+        self._parties: dict[object, Party] = {}
         self._above = NOBODY
         self._told_of_groups = False
-        self._out = Lines()
+        self.skipped = 0
+        self.rejected: list[Remark] = []
+        self.warnings: list[Remark] = []
 
-    def read(self, records: Iterable[Record]) -> Lines:
-        """Sort all records below the header. Raises `FileRefused` when there are too many."""
-        for record in records:
-            self._take(record)
-            if len(self._out.lines) > MOST_ROWS:
+    def read(self, records: Iterable[Record]) -> Iterator[Line]:
+        """Sort all records below the header and give the lines. Raises `FileRefused` when there are too many."""
+        width, count = self._width, 0
+        for position, cells in records:
+            if len(cells) != width:
+                cells = self._in_width(cells)
+            number = self._number_of(position, cells)
+            if number is None:
+                continue
+            count += 1
+            if count > MOST_ROWS:
                 raise too_large(f"{MOST_ROWS:,} rows")
-        return self._out
+            yield position, cells, self._party(position, cells), number
 
-    def _take(self, record: Record) -> None:
-        cells = record.cells
+    def _in_width(self, cells: list[Cell]) -> list[Cell]:
+        """Fill a short row up; what a row has beyond the header stays, to be looked at."""
         if len(cells) > MOST_COLUMNS:
             raise too_large(f"{MOST_COLUMNS} columns")
-        if len(cells) < self._width:
-            cells = cells + [""] * (self._width - len(cells))
-        elif len(cells) > self._width and self._all_text and not is_blank(cells[self._width :]):
+        return cells + [""] * (self._width - len(cells))
+
+    def _number_of(self, position: int, cells: list[Cell]) -> str | None:
+        """The document number of a line, empty where it lacks one; None for every other row."""
+        if len(cells) > self._width and self._all_text and not is_blank(cells[self._width :]):
             self._reject(
-                record,
+                position,
+                cells,
                 Code.AMBIGUOUS_COLUMNS,
                 "The row has more cells than the header; put quotation marks around text with delimiters.",
             )
-            return
-        if record.longest > LONGEST_CELL:
+            return None
+        if (not self._all_text or len("".join(cells)) > LONGEST_CELL) and _has_too_long(cells):  # type: ignore[arg-type]
             self._reject(
-                record, Code.CELL_TOO_LONG, f"A cell has more than {LONGEST_CELL:,} characters; shorten it."
+                position,
+                cells,
+                Code.CELL_TOO_LONG,
+                f"A cell has more than {LONGEST_CELL:,} characters; shorten it.",
             )
-            return
-        number = clean(text_of(cells[self._number]))
+            return None
+        cell = cells[self._number]
+        number = clean(cell if isinstance(cell, str) else text_of(cell))
         if number and not number[-1].isdigit() and self._is_no_number(number, cells):
             number = ""
-        if number or self._should_name_a_document(record, cells):
-            self._out.lines.append(Line(record.position, cells, self._party(record, cells), number))
-        else:
-            self._out.skipped += 1
+        if number or self._should_name_a_document(position, cells):
+            return number
+        self.skipped += 1
+        return None
 
     def _is_no_number(self, number: str, cells: list[Cell]) -> bool:
         return is_total(number) or (
             number == self._header.headings[self._number] and self._header.is_repeated_by(cells)
         )
 
-    def _should_name_a_document(self, record: Record, cells: list[Cell]) -> bool:
+    def _should_name_a_document(self, position: int, cells: list[Cell]) -> bool:
         """Tell a row that lacks its number from one that needs none: blank, total, heading, footer."""
         if self._header.is_repeated_by(cells):
             return False
@@ -115,61 +123,68 @@ class LineReader:
             return True
         who = {at for at in self._who if at is not None}
         names_only_customer = all(at in who for at, text in enumerate(texts) if text.strip())
-        self._above = self._party(record, cells) if names_only_customer else NOBODY
+        self._above = self._party(position, cells) if names_only_customer else NOBODY
         if any(texts[at].strip() for at in self._amounts) and any(texts[at].strip() for at in who):
-            self._out.warnings.append(
+            self.warnings.append(
                 Remark(
-                    record,
+                    position,
+                    cells,
                     Code.ROW_WITHOUT_NUMBER,
                     "The row has an amount but neither number nor date; it was skipped as a footer.",
                 )
             )
         return False
 
-    def _reject(self, record: Record, code: Code, message: str) -> None:
+    def _reject(self, position: int, cells: list[Cell], code: Code, message: str) -> None:
         self._above = NOBODY
-        self._out.rejected.append(Remark(record, code, message))
+        self.rejected.append(Remark(position, cells, code, message))
 
-    def _party(self, record: Record, cells: list[Cell]) -> Party:
-        name, code, tenant = self._who
-        who = (
-            "" if name is None else cells[name],
-            "" if code is None else cells[code],
-            "" if tenant is None else cells[tenant],
-        )
+    def _party(self, position: int, cells: list[Cell]) -> Party:
+        who = self._who_of(cells)
         party = self._parties.get(who)
         if party is None:
-            party = self._parties[who] = self._new_party(record, *(clean(text_of(cell)) for cell in who))
+            party = self._parties[who] = self._new_party(
+                position, cells, *("" if at is None else clean(text_of(cells[at])) for at in self._who)
+            )
         if party is NOBODY and self._above is not NOBODY:
             party = self._above
-            self._tell_once_that_customers_repeat(record)
+            self._tell_once_that_customers_repeat(position, cells)
         for at in self._references:
             if not party.tenant and (tagged := tagged_tenant(text_of(cells[at]))):
                 party = party._replace(tenant=tagged)
         self._above = party
         return party
 
-    def _tell_once_that_customers_repeat(self, record: Record) -> None:
+    def _tell_once_that_customers_repeat(self, position: int, cells: list[Cell]) -> None:
         if not self._told_of_groups:
             self._told_of_groups = True
-            self._out.warnings.append(
+            self.warnings.append(
                 Remark(
-                    record,
+                    position,
+                    cells,
                     Code.CUSTOMER_FROM_ABOVE,
                     "From this row on, rows without a customer took the one above; check that this is meant.",
                 )
             )
 
-    def _new_party(self, record: Record, name: str, code: str, tenant: str) -> Party:
+    def _new_party(self, position: int, cells: list[Cell], name: str, code: str, tenant: str) -> Party:
         if not (name or code or tenant):
             return NOBODY
         known = as_tenant(tenant) if tenant else named_by_tenant(name)
         if tenant and not known:
-            self._out.warnings.append(
+            self.warnings.append(
                 Remark(
-                    record,
+                    position,
+                    cells,
                     Code.BAD_TENANT,
                     f"{shown(tenant)} is no tenant id and no domain of a customer's own; it was left out.",
                 )
             )
         return Party(name or code or tenant, code, known or "")
+
+
+def _has_too_long(cells: list[Cell]) -> bool:
+    for cell in cells:  # noqa: SIM110 - any() with a generator takes three times as long
+        if isinstance(cell, str) and len(cell) > LONGEST_CELL:
+            return True
+    return False

@@ -6,12 +6,10 @@ taken by its shortest decimal form and must be a whole count of the currency's s
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
-from collections.abc import Iterable
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -20,7 +18,7 @@ from bot.receivables.currencies import SIGN_OR_CODE
 from bot.receivables.notes import Code, FileRefused, RowRejected, shown
 
 
-class DecimalStyle(Enum):
+class DecimalStyle(StrEnum):
     """Which mark separates the decimals; the other one groups thousands."""
 
     DOT = "."
@@ -31,7 +29,7 @@ class Amount(NamedTuple):
     """A number and the currency sign or code written beside it, if any."""
 
     value: Decimal
-    sign: str = ""
+    sign: str
 
 
 class _Split(NamedTuple):
@@ -48,7 +46,7 @@ def _form(style: DecimalStyle, group: str) -> re.Pattern[str]:
     """Build the pattern of one style; a group never begins with a zero: `0.500` is a half."""
     grouped = "|".join(rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+" for mark in (group, " ", "'"))
     lakh_and_crore = rf"[1-9][0-9]?(?:{group}[0-9]{{2}})+{group}[0-9]{{3}}"
-    return re.compile(rf"(?:[0-9]+|{grouped}|{lakh_and_crore})?(?:{re.escape(style.value)}[0-9]+)?")
+    return re.compile(rf"(?:[0-9]+|{grouped}|{lakh_and_crore})?(?:{re.escape(style)}[0-9]+)?")
 
 
 _FORMS: Final = {
@@ -68,35 +66,56 @@ def not_an_amount(text: object) -> RowRejected:
     return RowRejected(Code.BAD_AMOUNT, f"{shown(text)} is not an amount; write digits, such as 1234.56.")
 
 
-def settle_style(texts: Iterable[str], *, assume: DecimalStyle) -> tuple[DecimalStyle, bool]:
-    """Find the one style all amounts of a file agree on; the second value says it had to be assumed.
+class StyleProof:
+    """Which decimal mark the amounts of a file prove; `1.234` alone proves nothing."""
 
-    `1.234` alone proves nothing. Raises `FileRefused` when two amounts prove the contrary of each other.
-    """
-    proofs: dict[DecimalStyle, str] = {}
-    undecided = False
-    for text in texts:
-        if DecimalStyle.DOT in proofs and _is_plain(text):
-            continue
+    def __init__(self) -> None:
+        self.proven: DecimalStyle | None = None
+        self._proofs: dict[DecimalStyle, str] = {}
+        self._undecided = False
+
+    def see(self, text: str) -> None:
+        if self.proven and unsigned(text, self.proven) is not None:
+            return  # it can be read in the proven style, so it cannot prove the other one
         styles = _possible_styles(text)
         if len(styles) == 1:
-            proofs.setdefault(styles[0], text)
-        undecided = undecided or len(styles) == 2
-    if len(proofs) == 2:
-        raise FileRefused(
-            Code.MIXED_NUMBER_FORMAT,
-            f"The decimal marks in {shown(proofs[DecimalStyle.DOT])} and {shown(proofs[DecimalStyle.COMMA])} "
-            "differ; export again with one number format.",
-        )
-    if proofs:
-        return next(iter(proofs)), False
-    return assume, undecided
+            self.proven = styles[0]
+            self._proofs.setdefault(self.proven, text)
+        self._undecided = self._undecided or len(styles) == 2
+
+    def settled(self, *, assume: DecimalStyle) -> tuple[DecimalStyle, bool]:
+        """The one style all amounts agree on; the second value says it had to be assumed.
+
+        Raises `FileRefused` when two amounts prove the contrary of each other.
+        """
+        if len(self._proofs) == 2:
+            dot, comma = self._proofs[DecimalStyle.DOT], self._proofs[DecimalStyle.COMMA]
+            raise FileRefused(
+                Code.MIXED_NUMBER_FORMAT,
+                f"The decimal marks in {shown(dot)} and {shown(comma)} differ; "
+                "export again with one number format.",
+            )
+        return (self.proven, False) if self.proven else (assume, self._undecided)
 
 
-def _is_plain(text: str) -> bool:
-    """Tell quickly whether the text is nothing but digits, with two decimals or none, as most exports are."""
-    whole = text[:-3] if text[-3:-2] == "." else text
-    return text.isascii() and whole.isdigit() and text[-2:].isdigit() and len(text) <= _MOST_DIGITS
+def unsigned(text: str, style: DecimalStyle) -> str | None:
+    """Give the digits of an amount with nothing beside them, as most exports have them; None for all others.
+
+    It is quick, and finds nothing that the long way would not find: one decimal mark at most is looked for first,
+    then groups.
+    """
+    if len(text) > _MOST_DIGITS or not text.isascii():
+        return None
+    if text.replace(style, "", 1).isdigit():
+        return None if text[-1] == style else text if style == "." else text.replace(style, ".")
+    if not text or not text[-1].isdigit() or not _FORMS[style].fullmatch(text):
+        return None
+    return _without_groups(text, style)
+
+
+def _without_groups(digits: str, style: DecimalStyle) -> str:
+    group = "," if style is DecimalStyle.DOT else "."
+    return digits.replace(group, "").replace(" ", "").replace("'", "").replace(style, ".")
 
 
 def _possible_styles(text: str) -> list[DecimalStyle]:
@@ -110,17 +129,19 @@ def _possible_styles(text: str) -> list[DecimalStyle]:
     return [style for style, form in _FORMS.items() if form.fullmatch(digits)]
 
 
-def parse_amount(text: str, style: DecimalStyle) -> Amount:
-    """Read an amount in the file's style; a lone dash is the spreadsheet's zero."""
-    if style is DecimalStyle.DOT and _is_plain(text):
-        return Amount(Decimal(text))
+def parse_amount(text: str, style: DecimalStyle) -> Decimal | Amount:
+    """Read an amount in the file's style, as `Amount` where a currency stands beside it.
+
+    A lone dash is the spreadsheet's zero.
+    """
+    if (plain := unsigned(text, style)) is not None:
+        return Decimal(plain)
     negative, digits, sign = _split(text)
     if not _FORMS[style].fullmatch(digits):
         raise not_an_amount(text)
-    group = "," if style is DecimalStyle.DOT else "."
-    plain = digits.replace(group, "").replace(" ", "").replace("'", "").replace(style.value, ".")
-    value = Decimal(plain)
-    return Amount(-value if negative else value, sign)
+    value = Decimal(_without_groups(digits, style))
+    value = -value if negative else value
+    return Amount(value, sign) if sign else value
 
 
 @lru_cache(maxsize=4096)
@@ -159,17 +180,20 @@ def from_sheet_number(number: float, currency: str) -> Decimal:
     A sum of cells may be 12600.499999999998 where the accountant sees 12,600.50: anything closer to a whole
     smallest unit than a ten-thousandth of it is that unit. Numbers too large to hold it exactly are refused.
     """
-    digits = MINOR_UNITS[currency]
-    if not math.isfinite(number) or abs(number) * 10**digits >= 2**53:
+    largest = _LARGEST[currency]
+    if not -largest < number < largest:
         raise not_an_amount(number)
     exact = Decimal(repr(number))
-    rounded = exact.quantize(_UNIT[digits])
-    return rounded if abs(exact - rounded) < _UNIT[digits].scaleb(-4) else exact
+    unit = _UNIT_OF[currency]
+    rounded = exact.quantize(unit)
+    if rounded == exact:
+        return rounded
+    return rounded if abs(exact - rounded) < unit.scaleb(-4) else exact
 
 
 def in_currency(value: Decimal, currency: str) -> Decimal:
     """Give the amount the currency's own number of decimals; refuse to round money."""
-    quantised = value.quantize(_UNIT[MINOR_UNITS[currency]])
+    quantised = value.quantize(_UNIT_OF[currency])
     if quantised != value:
         raise RowRejected(
             Code.TOO_MANY_DECIMALS,
@@ -178,4 +202,5 @@ def in_currency(value: Decimal, currency: str) -> Decimal:
     return quantised
 
 
-_UNIT: Final = {digits: Decimal(1).scaleb(-digits) for digits in range(4)}
+_UNIT_OF: Final = {currency: Decimal(1).scaleb(-digits) for currency, digits in MINOR_UNITS.items()}
+_LARGEST: Final = {currency: 2.0**53 / 10**digits for currency, digits in MINOR_UNITS.items()}

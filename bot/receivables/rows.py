@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, cast
 
-from bot.domain.receivables import ItemKind, OpenItem
+from bot.domain.receivables import ZERO, ItemKind, OpenItem
 from bot.receivables.cells import Cell, clean, text_of
 from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import DateReader, due_by_terms
 from bot.receivables.header import Field, Header
-from bot.receivables.lines import Line
 from bot.receivables.notes import Code, RowRejected, shown
 from bot.receivables.numbers import (
     Amount,
-    DecimalStyle,
     from_sheet_number,
     in_currency,
     not_an_amount,
     parse_amount,
+    unsigned,
 )
 from bot.receivables.parties import Party
-from bot.receivables.words import is_not_open, is_paid, is_yes, kind_of, speaks_of_dispute, speaks_of_hold
+from bot.receivables.settle import Settled, Survey
+from bot.receivables.words import is_yes, kind_of, speaks_of_dispute, status_of
 
 _INSTALMENT: Final = re.compile(r"(\d{1,3})(?:\s*(?:/|of|von)\s*\d{1,3})?", re.ASCII)
 _CREDIT_SIDE: Final = frozenset({"H", "HABEN", "CR", "C", "CREDIT", "贷", "贷方"})
@@ -31,39 +33,73 @@ _DEBIT_SIDE: Final = frozenset({"S", "SOLL", "DR", "D", "DEBIT", "借", "借方"
 _MADE_NEGATIVE: Final = frozenset({ItemKind.CREDIT_NOTE, ItemKind.PAYMENT_ON_ACCOUNT})
 
 
-class Reading(NamedTuple):
-    """What a row says: an item, or that the document is not open."""
+Remarks = list[tuple[Code, str]]
+Reading = tuple[int, OpenItem | None, Remarks]
+"""What a row says: which instalment, its item or that the document is not open, and what is to be remarked."""
 
-    line: Line
-    party: Party
+_Raw = Decimal | Amount | float | None
+"""An amount before its currency is known: text, text with a sign, a number of a sheet, nothing."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An `OpenItem` in the making, field for field.
+
+    The frozen class goes round its own freezing once for every field, which takes longer than all the rest of a
+    row. This one has the same slots, so it can become the other.
+    """
+
+    customer: str
+    tenant: str | None
+    customer_code: str | None
+    document_number: str
     instalment: int
-    item: OpenItem | None
-    warnings: tuple[tuple[Code, str], ...] = ()
-
-
-class _Amounts(NamedTuple):
-    open: Decimal
-    total: Decimal | None
+    kind: ItemKind
+    issue_date: date | None
+    due_date: date
     currency: str
+    total: Decimal | None
+    open_amount: Decimal
+    disputed: bool
+    promise_to_pay: date | None
+    dunning_blocked: bool
 
 
 class RowReader:
-    """Reads rows once the file's number style, date orders and currency are settled."""
+    """Reads rows by what is settled for all of them: number style, date orders, currency."""
 
     def __init__(
         self,
         header: Header,
         *,
-        style: DecimalStyle,
-        dates: dict[Field, DateReader],
+        settled: Settled,
+        survey: Survey,
         currency_of: CurrencyOf,
+        as_of: date,
+        epoch_1904: bool,
     ) -> None:
+        """`survey` learns of amounts and dates as they are read, and of all of a line that is not open."""
         column = header.column
         self._header = header
-        self._style = style
-        self._dates = dates
+        self._style = settled.style
+        self._survey = survey
+        self._proof = survey.proof
+        dates: dict[Field, Mapping[Cell, date | None]] = {
+            field: DateReader(
+                order,
+                as_of=as_of,
+                epoch_1904=epoch_1904,
+                heading=header.heading(field),
+                seen=survey.dates[field],
+            )
+            for field, order in settled.orders.items()
+        }
+        self._issue_dates, self._due_dates, self._promises = (
+            dates.get(field, {}) for field in (Field.ISSUE_DATE, Field.DUE_DATE, Field.PROMISE)
+        )
         self._currency_of = currency_of
         self._open, self._total, self._paid = map(column, (Field.OPEN_AMOUNT, Field.TOTAL, Field.PAID))
+        self._shows_both = self._open is not None and self._total is not None
         self._currency, self._side = column(Field.CURRENCY), column(Field.DEBIT_CREDIT)
         self._status, self._type = column(Field.STATUS), column(Field.TYPE)
         self._issued, self._due = column(Field.ISSUE_DATE), column(Field.DUE_DATE)
@@ -71,11 +107,11 @@ class RowReader:
         self._dispute, self._block = column(Field.DISPUTE), column(Field.BLOCK)
         self._instalment = column(Field.INSTALMENT)
         self._remarks = header.columns.get(Field.REMARK, ())
+        self._has_marks = bool(self._remarks) or self._dispute is not None
 
-    def read(self, line: Line, party: Party) -> Reading:
+    def read(self, cells: list[Cell], party: Party, number: str) -> Reading:
         """Read one row. Raises `RowRejected` with the column at fault."""
-        cells = line.cells
-        if not line.number:
+        if not number:
             raise self._at(
                 Field.DOCUMENT_NUMBER,
                 RowRejected(Code.MISSING_NUMBER, "The row has no document number; add it."),
@@ -85,59 +121,57 @@ class RowReader:
                 Field.CUSTOMER,
                 RowRejected(Code.MISSING_CUSTOMER, "The row names no customer; add the name or code."),
             )
-        warnings: list[tuple[Code, str]] = []
-        instalment = self._instalment_of(cells)
-        status = _text(cells, self._status)
-        if status and is_not_open(status):
-            if is_paid(status) and self._says_open(cells):
+        warnings: Remarks = []
+        instalment = 1 if self._instalment is None else self._instalment_of(cells, self._instalment)
+        status_text = _text(cells, self._status)
+        status = status_of(status_text) if status_text else None
+        if status and status.is_not_open:
+            self._survey.see(cells)
+            if status.is_paid and self._says_open(cells):
                 warnings.append(
                     (
                         Code.STATUS_CONTRADICTS_AMOUNT,
-                        f"The status is {shown(status)} but an amount is open; check the document.",
+                        f"The status is {shown(status_text)} but an amount is open; check the document.",
                     )
                 )
-            return Reading(line, party, instalment, None, tuple(warnings))
-        kind = kind_of(kind_text) if (kind_text := _text(cells, self._type)) else None
-        amounts = self._amounts(cells, kind)
-        if not amounts.open:
-            return Reading(line, party, instalment, None)
-        kind = kind or (ItemKind.CREDIT_NOTE if amounts.open < 0 else ItemKind.INVOICE)
-        issued = self._date(cells, Field.ISSUE_DATE, self._issued)
-        due = self._date(cells, Field.DUE_DATE, self._due)
+            return instalment, None, warnings
+        kind = None if self._type is None else kind_of(_text(cells, self._type))
+        open_amount, total, currency = self._amounts(cells, kind)
+        if not open_amount:
+            self._survey.see(cells)
+            return instalment, None, warnings
+        kind = kind or (ItemKind.CREDIT_NOTE if open_amount < 0 else ItemKind.INVOICE)
+        issued = None if self._issued is None else self._issue_dates[cells[self._issued]]
+        due = None if self._due is None else self._due_dates[cells[self._due]]
         if due is None:
-            due = self._derived_due_date(cells, issued, amounts.open < 0, warnings)
-        return Reading(
-            line,
-            party,
+            due = self._derived_due_date(cells, issued, open_amount < 0, warnings)
+        item = _Draft(
+            party.name,
+            party.tenant or None,
+            party.code or None,
+            number,
             instalment,
-            OpenItem(
-                customer=party.name,
-                tenant=party.tenant or None,
-                customer_code=party.code or None,
-                document_number=line.number,
-                instalment=instalment,
-                kind=kind,
-                issue_date=issued,
-                due_date=due,
-                currency=amounts.currency,
-                total=amounts.total,
-                open_amount=amounts.open,
-                disputed=self._is_disputed(cells, status, warnings),
-                promise_to_pay=self._date(cells, Field.PROMISE, self._promise),
-                dunning_blocked=(self._block is not None and is_yes(text_of(cells[self._block])))
-                or (bool(status) and speaks_of_hold(status)),
-            ),
-            tuple(warnings),
+            kind,
+            issued,
+            due,
+            currency,
+            total,
+            open_amount,
+            (status is not None and status.is_disputed)
+            or (self._has_marks and self._is_disputed(cells, warnings)),
+            None if self._promise is None else self._promises[cells[self._promise]],
+            (status is not None and status.is_held)
+            or (self._block is not None and is_yes(text_of(cells[self._block]))),
         )
+        item.__class__ = OpenItem  # type: ignore[assignment]
+        return instalment, cast(OpenItem, item), warnings
 
     def _at(self, field: Field, error: RowRejected) -> RowRejected:
         error.column = self._header.heading(field)
         return error
 
-    def _instalment_of(self, cells: list[Cell]) -> int:
-        if self._instalment is None:
-            return 1
-        text = clean(text_of(cells[self._instalment]))
+    def _instalment_of(self, cells: list[Cell], column: int) -> int:
+        text = clean(text_of(cells[column]))
         if not text:
             return 1
         match = _INSTALMENT.fullmatch(text)
@@ -155,23 +189,25 @@ class RowReader:
             raw = self._amount(cells, Field.OPEN_AMOUNT, self._open)
         except RowRejected:
             return False
-        return raw is not None and not _is_zero(raw)
+        return bool(raw.value if isinstance(raw, Amount) else raw)
 
-    def _amounts(self, cells: list[Cell], kind: ItemKind | None) -> _Amounts:
-        """Read open amount and total in the row's currency, signed, after checking that they agree."""
+    def _amounts(self, cells: list[Cell], kind: ItemKind | None) -> tuple[Decimal, Decimal | None, str]:
+        """Read open amount, total and their currency, signed, after checking that they agree."""
         raw_open = self._amount(cells, Field.OPEN_AMOUNT, self._open)
-        raw_total = self._amount(cells, Field.TOTAL, self._total)
-        raw_paid = self._amount(cells, Field.PAID, self._paid)
-        sign = _sign(raw_open) or _sign(raw_total) or _sign(raw_paid)
-        if _is_zero(raw_open):
-            return _Amounts(Decimal(0), None, "")
+        same = self._shows_both and cells[self._open] == cells[self._total]  # type: ignore[index]
+        raw_total = raw_open if same else self._amount(cells, Field.TOTAL, self._total)
+        raw_paid = None if self._paid is None else self._amount(cells, Field.PAID, self._paid)
+        has_signs = not same or raw_paid is not None or type(raw_open) is Amount
+        sign = _sign(raw_open, raw_total, raw_paid) if has_signs else ""
+        if raw_open is not None and not (raw_open.value if isinstance(raw_open, Amount) else raw_open):
+            return ZERO, None, ""
         try:
-            currency = self._currency_of(_text(cells, self._currency), sign)
+            currency = self._currency_of[_text(cells, self._currency), sign]
         except RowRejected as error:
             raise self._at(Field.CURRENCY, error) from None
         total = self._money(raw_total, currency, Field.TOTAL)
-        paid = self._money(raw_paid, currency, Field.PAID)
-        stated = self._money(raw_open, currency, Field.OPEN_AMOUNT)
+        paid = None if raw_paid is None else self._money(raw_paid, currency, Field.PAID)
+        stated = total if same else self._money(raw_open, currency, Field.OPEN_AMOUNT)
         if stated is None:
             if total is None or (self._open is not None and paid is None):
                 field = Field.TOTAL if self._open is None else Field.OPEN_AMOUNT
@@ -187,8 +223,8 @@ class RowReader:
                 ),
             )
         if self._is_credit(cells, kind):
-            return _Amounts(-abs(stated), None if total is None else -abs(total), currency)
-        return _Amounts(stated, total, currency)
+            return -abs(stated), None if total is None else -abs(total), currency
+        return stated, total, currency
 
     def _is_credit(self, cells: list[Cell], kind: ItemKind | None) -> bool:
         if self._side is None:
@@ -203,13 +239,16 @@ class RowReader:
             )
         return side in _CREDIT_SIDE or kind in _MADE_NEGATIVE
 
-    def _amount(self, cells: list[Cell], field: Field, column: int | None) -> Amount | float | None:
+    def _amount(self, cells: list[Cell], field: Field, column: int | None) -> _Raw:
         if column is None:
             return None
         cell = cells[column]
         if isinstance(cell, str):
+            if self._proof.proven is self._style and (plain := unsigned(cell, self._style)):
+                return Decimal(plain)
             if not cell or cell.isspace():
                 return None
+            self._proof.see(cell)
             try:
                 return parse_amount(cell, self._style)
             except RowRejected as error:
@@ -218,25 +257,18 @@ class RowReader:
             return float(cell)
         raise self._at(field, not_an_amount(cell))
 
-    def _money(self, raw: Amount | float | None, currency: str, field: Field) -> Decimal | None:
+    def _money(self, raw: _Raw, currency: str, field: Field) -> Decimal | None:
         if raw is None:
             return None
         try:
-            value = from_sheet_number(raw, currency) if isinstance(raw, float) else raw.value
-            return in_currency(value, currency)
-        except RowRejected as error:
-            raise self._at(field, error) from None
-
-    def _date(self, cells: list[Cell], field: Field, column: int | None) -> date | None:
-        if column is None:
-            return None
-        try:
-            return self._dates[field](cells[column])
+            if isinstance(raw, float):
+                raw = from_sheet_number(raw, currency)
+            return in_currency(raw.value if isinstance(raw, Amount) else raw, currency)
         except RowRejected as error:
             raise self._at(field, error) from None
 
     def _derived_due_date(
-        self, cells: list[Cell], issued: date | None, is_credit: bool, warnings: list[tuple[Code, str]]
+        self, cells: list[Cell], issued: date | None, is_credit: bool, warnings: Remarks
     ) -> date:
         """Find a due date where none is given: a credit's issue date, an invoice's terms."""
         if issued and is_credit:
@@ -257,11 +289,9 @@ class RowReader:
         )
         return due
 
-    def _is_disputed(self, cells: list[Cell], status: str, warnings: list[tuple[Code, str]]) -> bool:
-        """Say whether the item is disputed; a remark that speaks of it counts until a person clears it."""
+    def _is_disputed(self, cells: list[Cell], warnings: Remarks) -> bool:
+        """Say whether a mark disputes the item; a remark that speaks of it counts until a person clears it."""
         if self._dispute is not None and is_yes(text_of(cells[self._dispute])):
-            return True
-        if status and speaks_of_dispute(status):
             return True
         for column in self._remarks:
             remark = _text(cells, column)
@@ -283,12 +313,8 @@ def _text(cells: list[Cell], column: int | None) -> str:
     return cell if isinstance(cell, str) else text_of(cell)
 
 
-def _is_zero(raw: Amount | float | None) -> bool:
-    return raw is not None and not (raw.value if isinstance(raw, Amount) else raw)
-
-
-def _sign(raw: Amount | float | None) -> str:
-    return raw.sign if isinstance(raw, Amount) else ""
+def _sign(*amounts: _Raw) -> str:
+    return next((amount.sign for amount in amounts if isinstance(amount, Amount)), "")
 
 
 def _agree(total: Decimal, paid: Decimal, open_amount: Decimal) -> bool:

@@ -5,17 +5,19 @@ Decided by row, the same text would mean one thing here and another there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.receivables import MINOR_UNITS
+from bot.receivables.cells import Cell
 from bot.receivables.currencies import CurrencyOf
-from bot.receivables.dates import ContradictoryOrder, DateOrder, DateReader, has_two_digit_year, proven_order
+from bot.receivables.dates import ContradictoryOrder, DateOrder, has_two_digit_year, proven_order
 from bot.receivables.header import Field, Header
 from bot.receivables.lines import Line
 from bot.receivables.notes import Code, FileRefused, RowRejected, shown
-from bot.receivables.numbers import DecimalStyle, parse_amount, settle_style
+from bot.receivables.numbers import Amount, DecimalStyle, StyleProof, parse_amount
+from bot.receivables.parties import Party, with_known_tenants
 
 Warnings = list[tuple[Code, str]]
 
@@ -23,109 +25,144 @@ _AMOUNTS: Final = (Field.OPEN_AMOUNT, Field.TOTAL, Field.PAID)
 _DATES: Final = (Field.DUE_DATE, Field.ISSUE_DATE, Field.PROMISE)
 
 
-def _texts(lines: list[Line], column: int) -> Iterable[str]:
-    """List the different texts of a column in the order they appear."""
-    return dict.fromkeys(cell for line in lines if isinstance(cell := line.cells[column], str) and cell)
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What holds for all rows."""
+
+    style: DecimalStyle
+    orders: Mapping[Field, DateOrder | None]
+    tenants: Mapping[Party, Party]
+    """The parties that get their tenant from other rows."""
 
 
-def _columns(header: Header, fields: Iterable[Field]) -> Iterator[tuple[Field, int]]:
-    for field in fields:
-        if (column := header.column(field)) is not None:
-            yield field, column
+class Survey:
+    """What all lines together show; the lines themselves are not kept.
 
+    What is read shows itself while it is read: amounts to `proof`, a date at its first sight to `dates`, the
+    customers to `parties`. What is not read of a line is to be shown by `see`: it has a say too.
+    """
 
-def number_style(lines: list[Line], header: Header, warnings: Warnings) -> DecimalStyle:
-    """Settle the decimal mark; where nothing proves it, the language of the headings decides."""
-    assume = DecimalStyle.COMMA if header.language == "de" else DecimalStyle.DOT
-    texts = (text for _, column in _columns(header, _AMOUNTS) for text in _texts(lines, column))
-    style, assumed = settle_style(texts, assume=assume)
-    if assumed:
-        warnings.append(
-            (
-                Code.NUMBER_FORMAT_ASSUMED,
-                f"No amount shows the decimal mark; {shown(style.value)} was assumed. Check the totals.",
-            )
+    def __init__(self, header: Header) -> None:
+        self.proof = StyleProof()
+        self._header = header
+        self.parties: set[Party] = set()
+        self.dates: dict[Field, dict[Cell, None]] = {field: {} for field, _ in _columns(header, _DATES)}
+        """The different cells of each column in the order they appear."""
+        self._date_columns = [(column, self.dates[field]) for field, column in _columns(header, _DATES)]
+        self._amount_columns = [column for _, column in _columns(header, _AMOUNTS)]
+
+    def see(self, cells: list[Cell]) -> None:
+        for column, seen in self._date_columns:
+            seen[cells[column]] = None
+        for column in self._amount_columns:
+            if isinstance(cell := cells[column], str):
+                self.proof.see(cell)
+
+    def settled(self, warnings: Warnings, *, setting: DateOrder | None, expected: bool = False) -> Settled:
+        """Settle it. Raises `FileRefused` for a contradiction, and, unless more is `expected`, for a doubt."""
+        known = with_known_tenants(self.parties)
+        return Settled(
+            self._style(warnings),
+            self._orders(warnings, setting, doubt_is_fine=expected),
+            {party: party_known for party, party_known in known.items() if party != party_known},
         )
-    return style
 
-
-def date_readers(
-    lines: list[Line],
-    header: Header,
-    warnings: Warnings,
-    *,
-    as_of: date,
-    setting: DateOrder | None,
-    epoch_1904: bool,
-) -> dict[Field, DateReader]:
-    """Settle the order of day and month: each column by its own proof, else the others', else the setting."""
-    proofs: dict[Field, DateOrder] = {}
-    questions: dict[Field, str] = {}
-    columns = dict(_columns(header, _DATES))
-    for field, column in columns.items():
-        texts = _texts(lines, column)
-        try:
-            proof, question = proven_order(texts)
-        except ContradictoryOrder as both:
-            raise FileRefused(
-                Code.AMBIGUOUS_DATE_ORDER,
-                f"{shown(both.day_first)} begins with the day, {shown(both.month_first)} with the month; "
-                "export the file again with one date format.",
-            ) from both
-        if proof:
-            proofs[field] = proof
-        elif question:
-            questions[field] = question
-        if any(map(has_two_digit_year, texts)):
+    def _style(self, warnings: Warnings) -> DecimalStyle:
+        """Settle the decimal mark; where nothing proves it, the language of the headings decides."""
+        assume = DecimalStyle.COMMA if self._header.language == "de" else DecimalStyle.DOT
+        style, assumed = self.proof.settled(assume=assume)
+        if assumed:
             warnings.append(
                 (
-                    Code.TWO_DIGIT_YEAR,
-                    f"Years in “{header.heading(field)}” have two digits and were read as 20YY; export four.",
+                    Code.NUMBER_FORMAT_ASSUMED,
+                    f"No amount shows the decimal mark; {shown(style)} was assumed. Check the totals.",
                 )
             )
-    if setting and any(proof != setting for proof in proofs.values()):
-        warnings.append(
-            (
-                Code.DATE_ORDER_OVERRIDDEN,
-                f"The dates prove another order than {setting}; the file was believed.",
+        return style
+
+    def _orders(
+        self, warnings: Warnings, setting: DateOrder | None, *, doubt_is_fine: bool
+    ) -> dict[Field, DateOrder | None]:
+        """Settle the order of day and month: each column by its own proof, else the others', else the setting."""
+        proofs: dict[Field, DateOrder] = {}
+        questions: dict[Field, str] = {}
+        for field, cells in self.dates.items():
+            texts = [cell for cell in cells if isinstance(cell, str) and cell]
+            try:
+                proof, question = proven_order(texts)
+            except ContradictoryOrder as both:
+                raise FileRefused(
+                    Code.AMBIGUOUS_DATE_ORDER,
+                    f"{shown(both.day_first)} begins with the day, {shown(both.month_first)} with the month; "
+                    "export the file again with one date format.",
+                ) from both
+            if proof:
+                proofs[field] = proof
+            elif question:
+                questions[field] = question
+            if any(map(has_two_digit_year, texts)):
+                heading = self._header.heading(field)
+                warnings.append(
+                    (
+                        Code.TWO_DIGIT_YEAR,
+                        f"Years in “{heading}” have two digits and were read as 20YY; export four.",
+                    )
+                )
+        if setting and any(proof != setting for proof in proofs.values()):
+            warnings.append(
+                (
+                    Code.DATE_ORDER_OVERRIDDEN,
+                    f"The dates prove another order than {setting}; the file was believed.",
+                )
             )
-        )
-    general = proofs[next(iter(proofs))] if len(set(proofs.values())) == 1 else setting
-    if questions and general is None:
-        raise FileRefused(
-            Code.AMBIGUOUS_DATE_ORDER,
-            f"{shown(next(iter(questions.values())))} can be read in two ways; "
-            "say whether the day (DMY) or the month (MDY) comes first.",
-        )
-    return {
-        field: DateReader(proofs.get(field, general), as_of=as_of, epoch_1904=epoch_1904) for field in columns
-    }
+        general = proofs[next(iter(proofs))] if len(set(proofs.values())) == 1 else setting
+        if questions and general is None and not doubt_is_fine:
+            raise FileRefused(
+                Code.AMBIGUOUS_DATE_ORDER,
+                f"{shown(next(iter(questions.values())))} can be read in two ways; "
+                "say whether the day (DMY) or the month (MDY) comes first.",
+            )
+        return {field: proofs.get(field, general) for field in self.dates}
 
 
-def currency_finder(
-    lines: list[Line], header: Header, *, default: str | None, style: DecimalStyle
-) -> CurrencyOf:
-    """Settle where currencies come from. Raises `FileRefused` when no row could have one."""
+def _columns(header: Header, fields: Iterable[Field]) -> list[tuple[Field, int]]:
+    return [(field, header.columns[field][0]) for field in fields if field in header.columns]
+
+
+def currency_finder(header: Header, *, default: str | None) -> CurrencyOf:
+    """Settle where currencies come from. Raises `FileRefused` for a default that is none."""
     code = default.strip().upper() if default else None
     if code and code not in MINOR_UNITS:
         raise FileRefused(
             Code.BAD_CURRENCY,
             f"{shown(code)} is no currency code; use three letters of ISO 4217, such as EUR.",
         )
-    finder = CurrencyOf(heading=header.currency, default=code, chinese=header.language == "zh")
-    if Field.CURRENCY in header.columns or not lines or finder.knows(""):
-        return finder
-    texts = (text for _, column in _columns(header, _AMOUNTS) for text in _texts(lines, column))
-    if not any(finder.knows(_sign(text, style)) for text in texts):
+    return CurrencyOf(heading=header.currency, default=code, chinese=header.language == "zh")
+
+
+def check_currency(
+    header: Header, finder: CurrencyOf, lines: Callable[[], Iterable[Line]], *, style: DecimalStyle
+) -> None:
+    """Raise `FileRefused` when no row can have a currency.
+
+    `lines` gives all lines once more: only where nothing but the amounts' signs can name one.
+    """
+    if Field.CURRENCY in header.columns or finder.knows(""):
+        return
+    columns = [column for _, column in _columns(header, _AMOUNTS)]
+    signs = {_sign(cells[at], style) for _, cells, _, _ in lines() for at in columns}
+    if signs and not any(map(finder.knows, signs)):
         raise FileRefused(
             Code.MISSING_CURRENCY,
             "The file names no currency; add a currency column or say which one it is in.",
         )
-    return finder
 
 
-def _sign(text: str, style: DecimalStyle) -> str:
+def _sign(cell: Cell, style: DecimalStyle) -> str:
+    if not isinstance(cell, str):
+        return ""
     try:
-        return parse_amount(text, style).sign
+        amount = parse_amount(cell, style)
     except RowRejected:
         return ""
+    return amount.sign if isinstance(amount, Amount) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -21,12 +21,15 @@ class Source:
     noun: Literal["line", "row"]
     """What a position counts."""
     header: Header
-    records: Iterable[Record]
-    """Below the header; can be gone through once."""
+    _all_records: Callable[[], Iterator[Record]]
     encoding: str | None = None
     """None for a workbook."""
     encoding_assumed: bool = False
     epoch_1904: bool = False
+
+    def records(self) -> Iterator[Record]:
+        """What is below the header, from its beginning at every call."""
+        return islice(self._all_records(), self.header.index + 1, None)
 
     def at(self, position: int) -> str:
         return f"{self.noun} {position}"
@@ -37,13 +40,13 @@ def open_source(data: bytes) -> Source:
     if detect_kind(data) is FileKind.WORKBOOK:
         sheet = read_workbook(data)
         header = sheet.found.header or _none()
-        return Source("row", header, sheet.rows[header.index + 1 :], epoch_1904=sheet.epoch_1904)
+        return Source("row", header, sheet.records, epoch_1904=sheet.epoch_1904)
     table = read_table(data)
     header = table.found.header or _none()
     return Source(
         "line",
         header,
-        islice(table.records(), header.index + 1, None),
+        table.records,
         encoding=table.encoding,
         encoding_assumed=table.encoding_assumed,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain.receivables import ItemKind
 from bot.receivables.cells import clean
@@ -61,15 +61,25 @@ def is_total(text: str) -> bool:
     return folded(text) in _TOTALS or bool(_TOTAL_OF.search(clean(text)))
 
 
-@lru_cache(maxsize=1024)
-def is_not_open(status: str) -> bool:
-    """Tell whether the status ends the debt or says it never began: paid, void, draft, written off."""
-    return folded(status) in _NOT_OPEN
+class Status(NamedTuple):
+    """What the words of a status say."""
+
+    is_not_open: bool
+    """It ends the debt or says that it never began: paid, void, draft, written off."""
+    is_paid: bool
+    is_disputed: bool
+    is_held: bool
 
 
 @lru_cache(maxsize=1024)
-def is_paid(status: str) -> bool:
-    return folded(status) in _PAID
+def status_of(text: str) -> Status:
+    word = folded(text)
+    return Status(
+        is_not_open=word in _NOT_OPEN,
+        is_paid=word in _PAID,
+        is_disputed=speaks_of_dispute(text),
+        is_held=bool(_HELD.search(clean(text))),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -96,8 +106,3 @@ def is_yes(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def speaks_of_dispute(text: str) -> bool:
     return bool(_DISPUTED.search(clean(text)))
-
-
-@lru_cache(maxsize=1024)
-def speaks_of_hold(text: str) -> bool:
-    return bool(_HELD.search(clean(text)))

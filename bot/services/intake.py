@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,8 +51,14 @@ class Receivables:
         Applying the same export twice changes nothing. Held without `even_if_it_shrinks`: a snapshot that would
         close more than 30 % of the open items, for a file cut off in the middle looks just like that.
         """
-        export = read_export(
-            data, file_name=file_name, as_of=as_of, default_currency=currency, date_order=date_order
+        # A large file takes a second: nobody's click waits for it.
+        export = await asyncio.to_thread(
+            read_export,
+            data,
+            file_name=file_name,
+            as_of=as_of,
+            default_currency=currency,
+            date_order=date_order,
         )
         if export.refused:
             return Intake(export, None, applied=False)

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.receivables import ItemKind, OpenItem
 from bot.store.tables import imports, open_items
+
+_AT_ONCE: Final = 1000
+"""Databases limit the values of one statement; SQLite's limit was 999 once and is 32,766 now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +68,19 @@ class Books:
 
     async def end(self, items: Iterable[OpenItem], *, on: date) -> None:
         """From that day on these are no longer as they were; what began that very day was never so."""
-        keys = [
-            {"k": item.customer_key, "n": item.document_number, "i": item.instalment, "d": on}
-            for item in items
-        ]
+        keys = {(item.customer_key, item.document_number, item.instalment) for item in items}
         if not keys:
             return
-        same = (
-            (open_items.c.party_key == bindparam("k"))
-            & (open_items.c.document_number == bindparam("n"))
-            & (open_items.c.instalment == bindparam("i"))
-            & open_items.c.valid_to.is_(None)
-        )
-        await self._connection.execute(
-            delete(open_items).where(same, open_items.c.valid_from >= bindparam("d")), keys
-        )
-        await self._connection.execute(update(open_items).where(same).values(valid_to=bindparam("d")), keys)
+        query = select(
+            open_items.c.id, open_items.c.party_key, open_items.c.document_number, open_items.c.instalment
+        ).where(open_items.c.valid_to.is_(None))
+        # By id and many at once: a database that has not counted its rows lately finds each by its key so slowly
+        # that fifty thousand take minutes.
+        ids = [id_ for id_, *key in await self._connection.execute(query) if tuple(key) in keys]
+        for start in range(0, len(ids), _AT_ONCE):
+            some = open_items.c.id.in_(ids[start : start + _AT_ONCE])
+            await self._connection.execute(delete(open_items).where(some, open_items.c.valid_from >= on))
+            await self._connection.execute(update(open_items).where(some).values(valid_to=on))
 
     async def record(self, applied: Import) -> None:
         await self._connection.execute(

@@ -17,7 +17,7 @@ AS_OF = date(2026, 11, 22)
 
 
 def read(cell: Cell, order: DateOrder | None = None, **given: Any) -> date | None:
-    return DateReader(order, as_of=AS_OF, **given)(cell)
+    return DateReader(order, as_of=AS_OF, **given)[cell]
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,27 @@ class TestLimits:
             archive.writestr("xl/media/image.png", bytes(201 * 1024 * 1024))
         assert refusal(out.getvalue()) == "too_large"
 
-    @pytest.mark.parametrize("corner", [b"XFD2", b"GR1048576"], ids=["last column", "last row"])
+    @pytest.mark.parametrize(
+        "corner",
+        [
+            pytest.param(b"XFD2", id="last column"),
+            pytest.param(b"GR1048576", id="last row"),
+            pytest.param(b"gr1048576", id="in small letters"),
+        ],
+    )
     def test_a_cell_far_out_does_not_fill_the_memory(self, corner):
         data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b'r="E2"', b'r="' + corner + b'"')
         assert refusal(data) == "too_large"
+
+    def test_a_row_far_out_whose_cells_name_no_place_does_not_fill_the_memory(self):
+        far = b'</row><row r="9999999"><c><v>1</v></c></row></sheetData>'
+        data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</row></sheetData>", far)
+        assert refusal(data) == "too_large"
+
+    def test_the_widest_sheet_may_have_a_hundred_thousand_rows(self):
+        data = workbook([*TABLE, [""] * 199 + ["x"]])
+        data = repacked(data, "xl/worksheets/sheet1.xml", b'r="GR3"', b'r="GR99999"')
+        assert read(data).accepted == 1
 
     def test_the_declared_dimension_is_ignored(self):
         data = repacked(

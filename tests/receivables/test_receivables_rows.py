@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import FrozenInstanceError, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -397,3 +398,61 @@ class TestRejectReport:
 
     def test_control_and_bidi_characters_are_dropped(self):
         assert "\u202e" not in reject_report([RowNote("line 2", Code.BAD_DATE, "…", ("a\u202eb\x00c",))])
+
+
+class TestWhatTheFirstLinesDoNotShow:
+    """A large file is read by what its first lines make likely; the rest may say otherwise."""
+
+    MANY = 1200
+
+    def export(self, *last: str, amount: str = "5", day: str = "2026-10-31") -> Export:
+        lines = [f"Contoso,,INV-{n},{day},EUR,{amount}" for n in range(self.MANY)]
+        header = "Customer,Tenant ID,Invoice No,Due Date,Currency,Balance"
+        return read("\n".join([header, *lines, *last]))
+
+    def test_the_decimal_mark(self):
+        export = self.export('Fabrikam,,X,2026-10-31,EUR,"7,50"', amount="1.234")
+        assert {item.open_amount for item in export.items} == {Decimal("1234.00"), Decimal("7.50")}
+        assert export.warnings == ()
+
+    def test_a_contradicting_mark(self):
+        refused = self.export('Fabrikam,,X,2026-10-31,EUR,"7,50"', amount="5.25").refused
+        assert refused is not None
+        assert refused.code == "mixed_number_format"
+
+    def test_the_order_of_day_and_month(self):
+        export = self.export("Fabrikam,,X,10/31/2026,EUR,5", day="02/01/2026")
+        assert {item.due_date for item in export.items} == {date(2026, 2, 1), date(2026, 10, 31)}
+
+    def test_the_tenant(self):
+        export = self.export("Contoso,contoso.com,X,2026-10-31,EUR,5")
+        assert {item.tenant for item in export.items} == {"contoso.com"}
+        assert [(note.at, note.code) for note in export.warnings] == [("line 2", "tenant_filled_in")]
+
+    def test_a_repetition(self):
+        export = self.export("Contoso,,INV-0,2026-10-31,EUR,5")
+        assert (export.accepted, export.duplicates) == (self.MANY, 1)
+
+    def test_a_contradiction(self):
+        export = self.export("Contoso,,INV-0,2026-10-31,EUR,6")
+        assert [note.at for note in export.rejected] == ["line 2", f"line {self.MANY + 2}"]
+        assert export.accepted == self.MANY - 1
+
+
+def test_a_document_that_is_not_open_still_proves_the_decimal_mark():
+    export = read(a_file({"Balance": "1.234"}, {"Invoice No": "2", "Status": "void", "Balance": "2,50"}))
+    assert [item.open_amount for item in export.items] == [Decimal("1234.00")]
+
+
+def test_a_sign_beside_what_was_paid_contradicts_the_currency_too():
+    export = read(a_file({"Total": "9.00", "Paid": "$0.00", "Balance": "9.00"}))
+    assert codes(export.rejected) == ["bad_currency"]
+
+
+def test_an_item_read_is_like_any_other():
+    item = the_item()
+    again = replace(item)
+    assert type(item) is OpenItem
+    assert (item, hash(item)) == (again, hash(again))
+    with pytest.raises(FrozenInstanceError):
+        item.customer = "Fabrikam"  # type: ignore[misc]
