@@ -9,18 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from charset_normalizer import from_bytes
-
 from bot.receivables.cells import Record
 from bot.receivables.detect import UTF16_MARKS
+from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, is_torn_utf8, likeliest
 from bot.receivables.header import Found, find_header, no_header
 from bot.receivables.notes import Code, FileRefused
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_MULTIBYTE: Final = ("gb18030", "big5", "shift_jis")
-_SINGLE_BYTE: Final = ("cp1252", "cp1250")
-_RUNS_OF_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]+")
-_SAMPLE: Final = 65_536
 _LONGEST_SEP_LINE: Final = len("sep=;\r\n")
 
 csv.field_size_limit(
@@ -95,7 +90,7 @@ def _certain(data: bytes, encoding: str) -> Table:
 def _likeliest(data: bytes) -> Table:
     tables: list[Table] = []
     refusal: FileRefused | None = None
-    for encoding in (*_MULTIBYTE, *_SINGLE_BYTE):
+    for encoding in (*MULTIBYTE, *SINGLE_BYTE):
         try:
             data.decode(encoding)
             tables.append(_best_delimiter(data, encoding))
@@ -114,35 +109,13 @@ def _likeliest(data: bytes) -> Table:
             default=None,
         )
         raise no_header(nearest)
-    if len({data.decode(encoding) for encoding in likely}) == 1:
-        return next(iter(likely.values()))
-    chosen = likely[_tie_break(data, list(likely))]
-    return replace(chosen, encoding_assumed=_is_plain(chosen))
-
-
-def _is_plain(table: Table) -> bool:
-    """Tell whether the header, being ASCII, left the encoding of the names open."""
-    return table.found.header is not None and all(
-        heading.isascii() for heading in table.found.header.headings
-    )
-
-
-def _tie_break(data: bytes, encodings: list[str]) -> str:
-    """Choose among encodings that all give a header we know.
-
-    In western text a letter beyond ASCII stands alone; in Chinese and Japanese such bytes come in long runs.
-    """
-    lines = [line for line in data.splitlines() if not line.isascii()]
-    sample = b"\n".join(lines)[:_SAMPLE]
-    runs = [len(run) for run in _RUNS_OF_HIGH_BYTES.findall(sample)]
-    many = [encoding for encoding in encodings if encoding in _MULTIBYTE]
-    single = [encoding for encoding in encodings if encoding in _SINGLE_BYTE]
-    if single and (not many or sum(runs) < 2.5 * len(runs)):
-        return single[0]
-    if not many:
-        return encodings[0]
-    guess = from_bytes(sample, cp_isolation=many, threshold=1.0).best()
-    return guess.encoding if guess and guess.encoding in many else many[0]
+    chosen = likeliest(data, list(likely))
+    if chosen is None or is_torn_utf8(data, chosen):
+        raise FileRefused(
+            Code.UNSUPPORTED_FILE, "The encoding of the file cannot be told for sure; save it as UTF-8."
+        )
+    same = len({data.decode(encoding) for encoding in likely}) == 1
+    return replace(likely[chosen], encoding_assumed=not same)
 
 
 def _best_delimiter(data: bytes, encoding: str) -> Table:
