@@ -53,5 +53,10 @@ def text_of(cell: Cell) -> str:
     return str(cell)
 
 
+def says_something(cell: Cell) -> bool:
+    """Tell a value from an empty cell and from one with nothing but a ruled line."""
+    return any(map(str.isalnum, cell)) if isinstance(cell, str) else True
+
+
 def is_blank(cells: list[Cell]) -> bool:
     return not any(cell if not isinstance(cell, str) else cell.strip() for cell in cells)

@@ -24,6 +24,7 @@ _HINTS: Final = {
 }
 """Signs that several currencies share: they can contradict a currency, but not name one."""
 
+_PARTS: Final = re.compile(r"[\s()/|,;:\[\]-]+")
 _BY_LENGTH: Final = sorted([*_EXACT, *_HINTS], key=len, reverse=True)
 SIGN_OR_CODE: Final = "|".join([*map(re.escape, _BY_LENGTH), *MINOR_UNITS])
 """A regular expression for what may stand beside an amount."""
@@ -33,6 +34,12 @@ def named(text: str) -> str | None:
     """Name the currency a code, sign or word stands for without doubt; None for every other text."""
     word = clean(text).upper()
     return word if word in MINOR_UNITS else _EXACT.get(word)
+
+
+def named_in_parts(text: str) -> str | None:
+    """Name the currency that every part of a text names, as in `人民币 (CNY)`."""
+    names = {named(part) for part in _PARTS.split(text) if part}
+    return names.pop() if len(names) == 1 else None
 
 
 def contradicts(sign: str, currency: str) -> bool:
@@ -70,8 +77,8 @@ class CurrencyOf(dict[tuple[str, str], str]):
         return self._guess(sign) is not None
 
     def _of_cell(self, text: str) -> str:
-        currency = named(text) or (self._guess(text) if text in _HINTS else None)
-        if currency is None:
+        currency = named(text) or named_in_parts(text) or (self._guess(text) if text in _HINTS else None)
+        if currency is None or contradicts(text if text in _HINTS else "", currency):
             raise RowRejected(
                 Code.BAD_CURRENCY,
                 f"{shown(text)} is no currency code; use three letters of ISO 4217, such as EUR.",

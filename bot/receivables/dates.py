@@ -33,17 +33,31 @@ _YEAR_FIRST: Final = re.compile(
     rf"(\d{{4}})(?:-(\d{{1,2}})-|/(\d{{1,2}})/|\.(\d{{1,2}})\.)(\d{{1,2}}){_TIME}", re.ASCII | re.IGNORECASE
 )
 _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
-_CHINESE: Final = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?日?", re.ASCII)
+_CHINESE: Final = re.compile(rf"(\d{{4}}) ?年 ?(\d{{1,2}}) ?月 ?(\d{{1,2}}) ?[日号]?{_TIME}", re.ASCII)
 _DOTTED: Final = re.compile(
     rf"(\d{{1,2}})\. ?(\d{{1,2}})\. ?(\d{{4}}|\d{{2}}){_TIME}", re.ASCII | re.IGNORECASE
 )
 _EITHER: Final = re.compile(
     rf"(\d{{1,2}})([/-])(\d{{1,2}})\2(\d{{4}}|\d{{2}}){_TIME}", re.ASCII | re.IGNORECASE
 )
+_NAME: Final = r"([^\W\d_]+)\.?"
 _DAY_MONTH_NAME: Final = re.compile(
-    r"(\d{1,2})(?:st|nd|rd|th)?[. -]+([^\W\d_]+)\.?[, -]+(\d{4}|\d{2})", re.IGNORECASE
+    rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[ /-]?{_NAME},?[ /-]?(\d{{4}}|\d{{2}})", re.IGNORECASE
 )
-_MONTH_NAME_DAY: Final = re.compile(r"([^\W\d_]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE)
+_MONTH_NAME_DAY: Final = re.compile(
+    rf"{_NAME}[ /-]?(\d{{1,2}})(?:st|nd|rd|th)?(?:, ?|[ /-])(\d{{4}})", re.IGNORECASE
+)
+_YEAR_MONTH_NAME: Final = re.compile(rf"(\d{{4}})[ ./-]{_NAME}[ /-]?(\d{{1,2}})", re.IGNORECASE)
+_FORMS: Final = (
+    _YEAR_FIRST,
+    _COMPACT,
+    _CHINESE,
+    _DOTTED,
+    _EITHER,
+    _DAY_MONTH_NAME,
+    _MONTH_NAME_DAY,
+    _YEAR_MONTH_NAME,
+)
 
 
 class ContradictoryOrder(Exception):
@@ -87,6 +101,14 @@ def has_two_digit_year(text: str) -> bool:
     return year is not None and len(year) == 2
 
 
+def looks_like_date(cell: Cell) -> bool:
+    """Tell whether a date was meant, be there such a day or not; a number of a sheet may be one."""
+    if not isinstance(cell, str):
+        return True
+    text = clean(cell)
+    return any(form.fullmatch(text) for form in _FORMS)
+
+
 class DateReader(dict[Cell, date | None]):
     """The dates of one column by their cells, None for an empty one; a cell seen before costs nothing.
 
@@ -107,7 +129,8 @@ class DateReader(dict[Cell, date | None]):
         self._order = order
         self._heading = heading
         self._seen = {} if seen is None else seen
-        self._latest = date(as_of.year + YEARS_AHEAD, as_of.month, min(as_of.day, 28))
+        day = 28 if (as_of.month, as_of.day) == (2, 29) else as_of.day
+        self._latest = date(as_of.year + YEARS_AHEAD, as_of.month, day)
         # Excel takes 1900 for a leap year, so that serials count from 30 December 1899 for all later dates:
         # https://learn.microsoft.com/office/troubleshoot/excel/wrongly-assumes-1900-is-leap-year
         self._epoch = date(1904, 1, 1) if epoch_1904 else date(1899, 12, 30)
@@ -169,6 +192,8 @@ class DateReader(dict[Cell, date | None]):
             return match[3], _month(match[2], text), match[1]
         if match := _MONTH_NAME_DAY.fullmatch(text):
             return match[3], _month(match[1], text), match[2]
+        if match := _YEAR_MONTH_NAME.fullmatch(text):
+            return match[1], _month(match[2], text), match[3]
         raise _no_date(text)
 
 
@@ -183,21 +208,36 @@ def _no_date(text: object) -> RowRejected:
     return RowRejected(Code.BAD_DATE, f"{shown(text)} is no date; write it as 2026-11-30.")
 
 
+_DISCOUNT: Final = re.compile(
+    r"\d{1,3}(?:[.,]\d+)? ?% ?(?:skonto|discount)?[ /]*(?:\d{1,3}(?: ?(?:days?|tagen?|天))?)?"
+    r"|\d{1,3}(?: ?(?:days?|tagen?|天))? ?(?:mit )?\d{1,3}(?:[.,]\d+)? ?%(?: ?(?:skonto|discount))?"
+    r"|\b\d{1,2}/\d{1,3}\b",
+    re.IGNORECASE | re.ASCII,
+)
 _DAYS: Final = re.compile(
-    r"(?:net|netto|n) ?/? ?(\d{1,3})|(\d{1,3}) ?(?:days?|d|tagen?|tg|天|日)|^(\d{1,3})$",
+    r"\b(?:net|netto|n)[ /-]?(\d{1,3})(?: ?(?:days?|d|tagen?|tg)\b)?(?![\w.]| ?(?:month|monat|week|woche|year|jahr))"
+    r"|(\d{1,3}) ?(?:(?:days?|d|tagen?|tg)\b|[天日])|^(\d{1,3})$",
     re.IGNORECASE | re.ASCII,
 )
 _AT_ONCE: Final = re.compile(r"receipt|immediate|prompt|sofort|erhalt|即期|见票|货到付款", re.IGNORECASE)
 _MONTH_END: Final = re.compile(r"\beom\b|end of month|monatsende|月结|月末|月底", re.IGNORECASE)
+_DAY_OF_MONTH: Final = re.compile(
+    r"每月|次月|下月|folgemonat|following month|next month|\bprox", re.IGNORECASE
+)
 
 
 def due_by_terms(issued: date, terms: str) -> date | None:
-    """Add payment terms to the issue date; None when the terms are not understood.
+    """Add payment terms to the issue date; None when the terms, or any number in them, are not understood.
 
-    Of two periods (`2 % 10 days, net 30`) the longer is meant: the shorter one is for a discount.
+    A discount for paying early is passed over; of two periods the longer is meant.
     """
     terms = clean(terms)
+    if _DAY_OF_MONTH.search(terms):
+        return None
+    terms = _DISCOUNT.sub(" ", terms).strip()
     periods = [int(next(filter(None, found))) for found in _DAYS.findall(terms)]
+    if any(char.isdigit() for char in _DAYS.sub("", terms)):
+        return None
     start = issued
     if _MONTH_END.search(terms):
         start = issued.replace(day=monthrange(issued.year, issued.month)[1])

@@ -11,12 +11,15 @@ from typing import Final
 
 from bot.receivables.cells import Record
 from bot.receivables.detect import UTF16_MARKS
-from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, is_torn_utf8, likeliest
+from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, likeliest, share_of_utf8
 from bot.receivables.header import Found, find_header, no_header
 from bot.receivables.notes import Code, FileRefused
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_LONGEST_SEP_LINE: Final = len("sep=;\r\n")
+_SEP_LINE: Final = re.compile(r"\"?sep ?= ?([^\r\n\"])\"?\1*(?:\r\n?|\n)", re.IGNORECASE)
+_LONGEST_SEP_LINE: Final = 300
+"""A program may have filled it up with the delimiter itself."""
+_MOST: Final = 0.5
 
 csv.field_size_limit(
     1 << 25
@@ -88,6 +91,9 @@ def _certain(data: bytes, encoding: str) -> Table:
 
 
 def _likeliest(data: bytes) -> Table:
+    torn = share_of_utf8(data)
+    if torn > _MOST:
+        raise _in_no_encoding()
     tables: list[Table] = []
     refusal: FileRefused | None = None
     for encoding in (*MULTIBYTE, *SINGLE_BYTE):
@@ -110,18 +116,22 @@ def _likeliest(data: bytes) -> Table:
         )
         raise no_header(nearest)
     chosen = likeliest(data, list(likely))
-    if chosen is None or is_torn_utf8(data, chosen):
-        raise FileRefused(
-            Code.UNSUPPORTED_FILE, "The encoding of the file cannot be told for sure; save it as UTF-8."
-        )
+    if chosen is None or (chosen in SINGLE_BYTE and torn):
+        raise _in_no_encoding()
     same = len({data.decode(encoding) for encoding in likely}) == 1
     return replace(likely[chosen], encoding_assumed=not same)
+
+
+def _in_no_encoding() -> FileRefused:
+    return FileRefused(
+        Code.UNSUPPORTED_FILE, "The encoding of the file cannot be told for sure; save it as UTF-8."
+    )
 
 
 def _best_delimiter(data: bytes, encoding: str) -> Table:
     """Obey `sep=X` in the first line, else take the delimiter that gives a row the most known headings."""
     first_line = io.TextIOWrapper(io.BytesIO(data), encoding, newline="").readline(_LONGEST_SEP_LINE)
-    if told := re.fullmatch(r"sep=(.)\r?\n", first_line, re.IGNORECASE):
+    if told := _SEP_LINE.fullmatch(first_line):
         return Table(data, encoding, told[1], find_header(_records(data, encoding, told[1], 1)), 1)
     candidates: list[Table] = []
     refusal: FileRefused | None = None

@@ -16,6 +16,7 @@ MOST_COLUMNS: Final = 200
 
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_UTF32_MARK: Final = b"\xff\xfe\0\0"
 
 
 class FileKind(Enum):
@@ -51,7 +52,7 @@ def detect_kind(data: bytes) -> FileKind:
         return FileKind.WORKBOOK
     if data.startswith(b"%PDF"):
         raise FileRefused(Code.UNSUPPORTED_FILE, "This is a PDF; export the list as CSV or XLSX.")
-    if data.startswith(UTF16_MARKS):
+    if data.startswith(UTF16_MARKS) and not data.startswith(_UTF32_MARK):
         return FileKind.TEXT
     if data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         raise FileRefused(

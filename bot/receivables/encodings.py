@@ -23,7 +23,9 @@ _COMMON: Final = {
     "big5": ("big5", 0xA440, 0xC67E),
     "shift_jis": ("shift_jis", 0x889F, 0x9872),
 }
-_FULL_WIDTH: Final = frozenset("　、。，．・：；？！（）「」『』【】《》〈〉“”‘’…—～￥－０１２３４５６７８９＆／")
+_FULL_WIDTH: Final = frozenset(
+    "　、。，．・：；？！（）「」『』【】《》〈〉“”‘’…—～￥－０１２３４５６７８９＆／"
+)
 _TYPOGRAPHY: Final = frozenset("’‘“”„‚‹›«»–—…•·€£§°®©™´\xa0")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MANY_IN_A_ROW: Final = re.compile(r"[^\x00-\x7f]{5}")
@@ -59,14 +61,14 @@ def _second_opinion(sample: bytes, encodings: Sequence[str]) -> str | None:
     return first if least < next_least else None
 
 
-def is_torn_utf8(data: bytes, encoding: str) -> bool:
-    """Tell whether a file that is not UTF-8 as a whole is so in most lines: then it is damaged, or two were joined.
+def share_of_utf8(data: bytes) -> float:
+    """How many of the lines beyond ASCII are UTF-8 in a file that is not as a whole.
 
-    UTF-8 is no accident in western text; two bytes of a Chinese character may be one.
+    Most of them: it is damaged, or two were joined. Any in a western text: the same, for there it is no accident;
+    two bytes of a Chinese character may be one.
     """
     lines = [line for line in data.splitlines() if not line.isascii()]
-    utf8 = sum(map(_is_utf8, lines))
-    return utf8 > 0 if encoding in SINGLE_BYTE else utf8 * 2 > len(lines)
+    return sum(map(_is_utf8, lines)) / len(lines)
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -98,7 +100,9 @@ def _looks_right(sample: bytes, encoding: str) -> float:
         return 0.0
     if encoding in MULTIBYTE:
         return sum(_is_common(char, encoding) for char in beyond) / len(beyond)
-    odd = sum(_is_odd_sign(text, at) for at, char in enumerate(text) if not (char.isascii() or char.isalpha()))
+    odd = sum(
+        _is_odd_sign(text, at) for at, char in enumerate(text) if not (char.isascii() or char.isalpha())
+    )
     odd += sum(_odd_letters(word[0], encoding) for word in _WORD.finditer(text) if not word[0].isascii())
     return 1 - odd / len(beyond)
 

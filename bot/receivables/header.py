@@ -50,59 +50,66 @@ _ALIASES: Final[Mapping[Field, tuple[tuple[Language, str], ...]]] = {
     Field.CUSTOMER: (
         (
             "en",
-            "customer|customer name|client|client name|contact name|account name|debtor"
-            "|<company|<company name|<bill to",
+            "customer|customer name|client|client name|contact name|account name|debtor|debtor name"
+            "|<company|<company name|<bill to|<bill to name|<sold to",
         ),
-        ("zh", "客户|客户名称|购方名称|<往来单位|<公司名称"),
-        ("de", "Kunde|Kundenname|Debitor|Kontobezeichnung|<Firma|<Firmenname"),
+        ("zh", "客户|客户名称|购方名称|<往来单位|<公司名称|客戶|客戶名稱|購方名稱|<往來單位|<公司名稱"),
+        ("de", "Kunde|Kundenname|Debitor|Debitorname|Kontobezeichnung|<Firma|<Firmenname"),
     ),
     Field.CUSTOMER_CODE: (
         ("en", "customer no|customer number|customer code|customer id|account no|account number"),
-        ("zh", "客户编码|客户编号|客户代码"),
+        ("zh", "客户编码|客户编号|客户代码|客戶編碼|客戶編號|客戶代碼"),
         ("de", "Kundennr|Kundennummer|Debitorennr|Debitorennummer|Kontonummer|<Konto"),
     ),
     Field.TENANT: (
         ("en", "tenant id|tenant|microsoft id|csp tenant id|<domain|<primary domain"),
-        ("zh", "租户ID|租户|<域名"),
+        ("zh", "租户ID|租户|<域名|租戶ID|租戶|<網域"),
         ("de", "Mandanten-ID|<Domäne"),
     ),
     Field.DOCUMENT_NUMBER: (
         (
             "en",
             "invoice no|invoice number|invoice id|inv no|inv number|<document no|<document number"
-            "|<<invoice|<<num|<<reference no",
+            "|<doc no|<doc number|<<invoice|<<num|<<reference no",
         ),
-        ("zh", "发票号|发票号码|<单据编号|<单据号|<账单编号"),
+        (
+            "zh",
+            "发票号|发票号码|发票编号|<单据编号|<单据号|<账单编号|發票號|發票號碼|發票編號|<單據編號|<單據號|<帳單編號|<賬單編號",
+        ),
         ("de", "Rechnungsnr|Rechnungsnummer|<Belegnr|<Belegnummer|<<Rechnung|<<Belegfeld 1"),
     ),
     Field.INSTALMENT: (
         ("en", "instalment|installment|instalment no|installment no"),
-        ("zh", "期次|分期"),
+        ("zh", "期次|分期|期数|期數"),
         ("de", "Rate|Ratennr|Ratennummer"),
     ),
     Field.ISSUE_DATE: (
         ("en", "invoice date|issue date|<document date|<<date"),
-        ("zh", "开票日期|<单据日期|<业务日期"),
+        ("zh", "开票日期|发票日期|<单据日期|<业务日期|開票日期|發票日期|<單據日期|<業務日期"),
         ("de", "Rechnungsdatum|<Belegdatum|<<Datum"),
     ),
     Field.DUE_DATE: (
-        ("en", "due date|payment due date|<payment due|<due|<due on"),
-        ("zh", "到期日|到期日期|付款到期日|<应收日期"),
-        ("de", "Fälligkeitsdatum|Fällig am|Fälligkeit|<Fällig|<Zahlbar bis"),
+        ("en", "due date|payment due date|<net due date|<payment due|<due|<due on"),
+        ("zh", "到期日|到期日期|付款到期日|<应收日期|<應收日期"),
+        (
+            "de",
+            "Fälligkeitsdatum|Fällig am|Fälligkeit|Fälligkeitstermin|Nettofälligkeit|<Fällig|<Zahlbar bis"
+            "|Faelligkeitsdatum|Faellig am|Faelligkeit|<Faellig",
+        ),
     ),
     Field.CURRENCY: (
         ("en", "currency|currency code|<curr|<ccy"),
-        ("zh", "币种|币别"),
-        ("de", "Währung|WKZ|Whg"),
+        ("zh", "币种|币别|幣種|幣別"),
+        ("de", "Währung|Währungscode|WKZ|Whg|Waehrung"),
     ),
     Field.TOTAL: (
         ("en", "invoice total|invoice amount|total amount|gross|gross amount|<total|<<amount"),
-        ("zh", "价税合计|<应收金额|<<金额"),
+        ("zh", "价税合计|<应收金额|<<金额|價稅合計|<應收金額|<<金額"),
         ("de", "Rechnungsbetrag|Bruttobetrag|Gesamtbetrag|<<Betrag"),
     ),
     Field.PAID: (
         ("en", "paid|amount paid|paid amount|invoice amount paid"),
-        ("zh", "已收金额|已核销金额"),
+        ("zh", "已收金额|已核销金额|已收金額|已核銷金額"),
         ("de", "Bezahlt|Zahlbetrag|Bezahlter Betrag"),
     ),
     Field.OPEN_AMOUNT: (
@@ -110,42 +117,47 @@ _ALIASES: Final[Mapping[Field, tuple[tuple[Language, str], ...]]] = {
             "en",
             "balance|open balance|balance due|amount due|invoice amount due"
             "|outstanding|outstanding amount|outstanding balance|amount outstanding|remaining"
-            "|remaining amount|open amount",
+            "|remaining amount|remaining amt|remaining balance|open amount|unpaid amount|unpaid balance"
+            "|<total due|<<unpaid|<<open",
         ),
-        ("zh", "未收金额|余额|未核销金额|欠款金额"),
-        ("de", "Offen|Offener Betrag|Saldo|Restbetrag"),
+        ("zh", "未收金额|余额|未核销金额|欠款金额|未收金額|餘額|未核銷金額|欠款金額|<未付金额|<未付金額"),
+        ("de", "Offen|Offener Betrag|Saldo|Restbetrag|Offener Saldo|Offene Summe"),
     ),
     Field.DEBIT_CREDIT: (
         ("en", "dr/cr|debit/credit"),
-        ("zh", "借贷方向|借贷"),
+        ("zh", "借贷方向|借贷|借貸方向|借貸"),
         ("de", "S/H|Soll/Haben|Soll-/Haben-Kennzeichen"),
     ),
-    Field.STATUS: (("en", "status|invoice status"), ("zh", "状态"), ("de", "Rechnungsstatus")),
+    Field.STATUS: (("en", "status|invoice status"), ("zh", "状态|狀態"), ("de", "Rechnungsstatus")),
     Field.TYPE: (
         ("en", "type|transaction type|document type"),
-        ("zh", "单据类型|票据类型"),
+        ("zh", "单据类型|票据类型|單據類型|票據類型"),
         ("de", "Belegart|Dokumentart"),
     ),
     Field.TERMS: (
         ("en", "terms|payment terms"),
-        ("zh", "付款条件|账期"),
+        ("zh", "付款条件|账期|付款條件|帳期|賬期"),
         ("de", "Zahlungsbedingung|Zahlungsbedingungen|Zahlungsziel"),
     ),
     Field.DISPUTE: (
         ("en", "disputed|dispute|in dispute"),
-        ("zh", "争议|是否争议"),
+        ("zh", "争议|是否争议|爭議|是否爭議"),
         ("de", "Reklamation|strittig"),
     ),
     Field.PROMISE: (
         ("en", "promise to pay|expected payment date"),
-        ("zh", "承诺付款日|承诺付款日期"),
+        ("zh", "承诺付款日|承诺付款日期|承諾付款日|承諾付款日期"),
         ("de", "Zahlungszusage"),
     ),
-    Field.BLOCK: (("en", "on hold|dunning block|dunning blocked"), ("zh", "催款冻结"), ("de", "Mahnsperre")),
+    Field.BLOCK: (
+        ("en", "on hold|dunning block|dunning blocked"),
+        ("zh", "催款冻结|暂停催款|暫停催款"),
+        ("de", "Mahnsperre"),
+    ),
     Field.REFERENCE: (("en", "reference|ref|your reference"), ("zh", "参考"), ("de", "Referenz")),
     Field.REMARK: (
         ("en", "remark|remarks|note|notes|memo|comment|comments"),
-        ("zh", "备注|摘要|说明"),
+        ("zh", "备注|摘要|说明|備註|說明"),
         ("de", "Bemerkung|Bemerkungen|Notiz|Kommentar"),
     ),
 }
@@ -197,13 +209,20 @@ _KNOWN: Final[Mapping[str, _Claim]] = {
     for alias in aliases.split("|")
 }
 _BRACKETED: Final = re.compile(r"\([^)]*\)|\[[^\]]*\]|【[^】]*】")
-_TRANSACTION: Final = re.compile(r"原币")
-_FUNCTIONAL: Final = re.compile(
-    r"本位币|本币|\blcy\b|(?:home|base|functional|local) currency|hauswährung|leitwährung", re.IGNORECASE
+_TRANSACTION: Final = re.compile(
+    r"原[币幣]|\bfcy\b|\b(?:in )?(?:transaction|document|doc\.?|foreign|original|invoice) (?:currency|curr\.?)"
+    r"|\b(?:in )?(?:belegwährung|transaktionswährung|fremdwährung)",
+    re.IGNORECASE,
 )
+_FUNCTIONAL: Final = re.compile(
+    r"本位[币幣]|本[币幣]|\blcy\b|\b(?:in )?(?:home|base|functional|local|company|reporting) (?:currency|curr\.?)"
+    r"|\b(?:in )?(?:hauswährung|leitwährung)",
+    re.IGNORECASE,
+)
+_CURRENCY: Final = re.compile(r"curr|währung", re.IGNORECASE)
 _HAN: Final = r"[\u3400-\u9fff]"
 _PARTS: Final = re.compile(
-    rf"[/|\n\\()\[\]【】,;]+|(?<={_HAN})\s*(?=[A-Za-z])|(?<=[A-Za-z])\s*(?={_HAN})|(?<={_HAN})\s+|\s+(?={_HAN})"
+    rf"[/|\n\\()\[\]【】,;]+|(?<={_HAN})\s*(?=[A-Za-z])|(?<=[A-Za-z])\s*(?={_HAN})|(?<={_HAN})\s+|\s+(?={_HAN})|\s[-–—:]\s"
 )
 """Where one language of a bilingual heading ends and the other begins."""
 _PART_OF_HEADING: Final = 4
@@ -214,7 +233,10 @@ def _claim(heading: str) -> _Claim | None:
     """Say what a heading claims to hold."""
     text = unicodedata.normalize("NFKC", heading)
     shift = -1 if _TRANSACTION.search(text) else _FUNCTIONAL_CURRENCY if _FUNCTIONAL.search(text) else 0
-    text = _FUNCTIONAL.sub("", _TRANSACTION.sub("", text))
+    rest = _FUNCTIONAL.sub("", _TRANSACTION.sub("", text))
+    if not folded(rest) and _CURRENCY.search(text):
+        return _Claim(Field.CURRENCY, shift, "de" if "währung" in text.casefold() else "en")
+    text = rest
     if whole := _KNOWN.get(folded(_BRACKETED.sub("", text))) or _KNOWN.get(folded(text)):
         return whole._replace(rank=whole.rank + shift)
     for part in _PARTS.split(text):
@@ -235,6 +257,8 @@ class Header:
     language: Language
     currency: str | None
     """Named in the amount's heading, as in `Amount due (EUR)`."""
+    in_home_currency: bool = False
+    """The amounts are in the partner's own currency, whatever the documents are in."""
 
     def column(self, field: Field) -> int | None:
         return self.columns[field][0] if field in self.columns else None
@@ -259,7 +283,7 @@ class Header:
     def is_repeated_by(self, cells: list[Cell]) -> bool:
         """Tell whether a row is this header printed again, as at the top of every page."""
         columns = [places[0] for places in self.columns.values()]
-        return all(clean(text_of(cells[place])) == self.headings[place] for place in columns)
+        return all(folded(text_of(cells[place])) == folded(self.headings[place]) for place in columns)
 
 
 def read_header(record: Record, index: int) -> Header:
@@ -282,6 +306,8 @@ def read_header(record: Record, index: int) -> Header:
         columns[field] = (ranked[0][1],)
         if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
             rivals = rivals or (headings[ranked[0][1]], headings[ranked[1][1]])
+    home = {field for field, ranked in claims.items() if ranked[0][0] >= _FUNCTIONAL_CURRENCY}
+    in_home_currency = _keep_one_currency(columns, home)
     amount = columns.get(Field.OPEN_AMOUNT) or columns.get(Field.TOTAL)
     header = Header(
         position=position,
@@ -290,6 +316,7 @@ def read_header(record: Record, index: int) -> Header:
         columns=columns,
         language=languages.most_common(1)[0][0] if languages else "en",
         currency=_currency_in(str(cells[amount[0]])) if amount else None,
+        in_home_currency=in_home_currency,
     )
     if rivals and header.lacks is None:
         raise FileRefused(
@@ -297,6 +324,27 @@ def read_header(record: Record, index: int) -> Header:
             f"The columns “{rivals[0]}” and “{rivals[1]}” could both be meant; rename or remove one of them.",
         )
     return header
+
+
+def _keep_one_currency(columns: dict[Field, tuple[int, ...]], home: set[Field]) -> bool:
+    """Drop the columns that are in another currency than the amount that counts; tell whether that is the home one.
+
+    What is open counts, unless it is only there in the home currency and the other one has total and paid. A column
+    of currencies says what the documents are in, so it says nothing of amounts in the home currency.
+    """
+    amounts = {Field.OPEN_AMOUNT, Field.TOTAL, Field.PAID} & columns.keys()
+    foreign, at_home = amounts - home, amounts & home
+    if foreign and at_home:
+        if Field.OPEN_AMOUNT in foreign or foreign == {Field.TOTAL, Field.PAID}:
+            dropped = at_home
+        else:
+            dropped = foreign if Field.OPEN_AMOUNT in at_home else amounts
+        for field in dropped:
+            del columns[field]
+        at_home -= dropped
+    if at_home and Field.CURRENCY not in home:
+        columns.pop(Field.CURRENCY, None)
+    return bool(at_home)
 
 
 def _currency_in(heading: str) -> str | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from bot.receivables.cells import LONGEST_CELL, Cell, Record, clean, is_blank, text_of
+from bot.receivables.cells import LONGEST_CELL, Cell, Record, clean, is_blank, says_something, text_of
+from bot.receivables.dates import looks_like_date
 from bot.receivables.detect import MOST_COLUMNS, MOST_ROWS, too_large
 from bot.receivables.header import Field, Header
 from bot.receivables.notes import Code, shown
 from bot.receivables.parties import Party, as_tenant, named_by_tenant, tagged_tenant
-from bot.receivables.words import is_total
+from bot.receivables.words import is_of_page, is_sheet_error, is_total
 
 NOBODY: Final = Party("")
+_NUMBER: Final = re.compile(r"[^\s:]*\d[^\s:\u3400-\u9fff]*")
+"""What can only be the number of a document, where a row says nothing else; `Page 1 of 2` and `共12条` are not."""
 
 
 Line = tuple[int, list[Cell], Party, str]
@@ -36,7 +40,8 @@ class LineReader:
     """Sorts rows into documents, totals, headings and footers; remembers the customer of a group.
 
     In a grouped report an empty customer cell means the one above. A blank row or a total ends the group:
-    to lose a row is better than to book it to somebody else.
+    to lose a row is better than to book it to somebody else. The end of a page, with its sum and the header printed
+    again, does not.
     """
 
     def __init__(self, header: Header, *, all_text: bool) -> None:
@@ -47,12 +52,17 @@ class LineReader:
         if self._width > MOST_COLUMNS:
             raise too_large(f"{MOST_COLUMNS} columns")
         self._number = header.columns[Field.DOCUMENT_NUMBER][0]
+        self._headings_of_number = frozenset(
+            change(header.headings[self._number]) for change in (str, str.upper, str.lower)
+        )
         self._who = tuple(map(header.column, (Field.CUSTOMER, Field.CUSTOMER_CODE, Field.TENANT)))
         self._dates = [at for at in map(header.column, (Field.ISSUE_DATE, Field.DUE_DATE)) if at is not None]
         self._amounts = [at for at in map(header.column, (Field.OPEN_AMOUNT, Field.TOTAL)) if at is not None]
+        self._amount = self._amounts[0]
         self._references = header.columns.get(Field.REFERENCE, ())
         self._who_of = itemgetter(*(at for at in self._who if at is not None))
         self._parties: dict[object, Party] = {}
+        self._names: dict[str, str] = {}
         self._above = NOBODY
         self._told_of_groups = False
         self.skipped = 0
@@ -99,32 +109,47 @@ class LineReader:
             return None
         cell = cells[self._number]
         number = clean(cell if isinstance(cell, str) else text_of(cell))
-        if number and not number[-1].isdigit() and self._is_no_number(number, cells):
-            number = ""
+        if number and (
+            not number[-1].isdigit() or not cells[self._amount] or number in self._headings_of_number
+        ):
+            number = self._unless_it_is_none(number, cells)
         if number or self._should_name_a_document(position, cells):
             return number
         self.skipped += 1
         return None
 
-    def _is_no_number(self, number: str, cells: list[Cell]) -> bool:
-        return is_total(number) or (
-            number == self._header.headings[self._number] and self._header.is_repeated_by(cells)
-        )
+    def _unless_it_is_none(self, number: str, cells: list[Cell]) -> str:
+        """Give the number back, empty for what stands in its column in a total, a header, a footer or a ruled line."""
+        if is_total(number) or is_sheet_error(number) or not any(map(str.isalnum, number)):
+            return ""
+        if self._header.is_repeated_by(cells):
+            return ""
+        is_alone = not any(map(says_something, self._at(self._dates + self._amounts, cells)))
+        return "" if is_alone and not _NUMBER.fullmatch(number) else number
+
+    def _at(self, columns: Iterable[int], cells: list[Cell]) -> list[Cell]:
+        return [cells[at] for at in columns]
 
     def _should_name_a_document(self, position: int, cells: list[Cell]) -> bool:
         """Tell a row that lacks its number from one that needs none: blank, total, heading, footer."""
         if self._header.is_repeated_by(cells):
             return False
-        texts = [text_of(cell) for cell in cells]
-        if is_blank(cells) or any(is_total(text) for text in texts if text):
+        said = {at: text_of(cell) for at, cell in enumerate(cells) if says_something(cell)}
+        dates = said.keys() & self._dates
+        is_dated = any(looks_like_date(cells[at]) for at in dates)
+        is_sum = any(map(is_total, said.values()))
+        if (is_sum or not is_dated) and any(map(is_of_page, said.values())):
+            return False
+        if is_sum or not said:
             self._above = NOBODY
             return False
-        if any(texts[at].strip() for at in self._dates):
-            return True
         who = {at for at in self._who if at is not None}
-        names_only_customer = all(at in who for at, text in enumerate(texts) if text.strip())
-        self._above = self._party(position, cells) if names_only_customer else NOBODY
-        if any(texts[at].strip() for at in self._amounts) and any(texts[at].strip() for at in who):
+        has_amount = not said.keys().isdisjoint(self._amounts)
+        names_customer = not said.keys().isdisjoint(who)
+        if is_dated or (dates and has_amount and names_customer):
+            return True
+        self._above = self._party(position, cells) if said.keys() <= who else NOBODY
+        if has_amount and names_customer:
             self.warnings.append(
                 Remark(
                     position,
@@ -149,6 +174,8 @@ class LineReader:
         if party is NOBODY and self._above is not NOBODY:
             party = self._above
             self._tell_once_that_customers_repeat(position, cells)
+        elif self._above.code and not party.code and party.name == self._above.name:
+            party = party._replace(code=self._above.code)
         for at in self._references:
             if not party.tenant and (tagged := tagged_tenant(text_of(cells[at]))):
                 party = party._replace(tenant=tagged)
@@ -170,6 +197,8 @@ class LineReader:
     def _new_party(self, position: int, cells: list[Cell], name: str, code: str, tenant: str) -> Party:
         if not (name or code or tenant):
             return NOBODY
+        if is_sheet_error(name or code or tenant):
+            return Party("")  # like nobody, but not to be filled in from above
         known = as_tenant(tenant) if tenant else named_by_tenant(name)
         if tenant and not known:
             self.warnings.append(
@@ -180,7 +209,9 @@ class LineReader:
                     f"{shown(tenant)} is no tenant id and no domain of a customer's own; it was left out.",
                 )
             )
-        return Party(name or code or tenant, code, known or "")
+        if code and name:
+            self._names.setdefault(code, name)
+        return Party(name or self._names.get(code, "") or code or tenant, code, known or "")
 
 
 def _has_too_long(cells: list[Cell]) -> bool:

@@ -59,6 +59,7 @@ _PREFIX: Final = re.compile(rf"{_AFFIX}\s*", re.IGNORECASE)
 _SUFFIX: Final = re.compile(rf"\s*{_AFFIX}$", re.IGNORECASE)
 _SAME: Final = str.maketrans(
     {"−": "-", "’": "'", "‘": "'", "ʼ": "'", "\u2009": " ", "\u202f": " ", "\xa0": " "}
+    | dict.fromkeys("\u200b\u200e\u200f\u2060\ufeff", "")  # unseen, and they move no digit
 )
 
 

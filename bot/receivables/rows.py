@@ -27,7 +27,9 @@ from bot.receivables.parties import Party
 from bot.receivables.settle import Settled, Survey
 from bot.receivables.words import is_yes, kind_of, speaks_of_dispute, status_of
 
-_INSTALMENT: Final = re.compile(r"(\d{1,3})(?:\s*(?:/|of|von)\s*\d{1,3})?", re.ASCII)
+_INSTALMENT: Final = re.compile(
+    r"(?:rate |第 ?)?(\d{1,3})(?:\.0|\.? ?rate| ?期|\s*(?:/|of|von)\s*\d{1,3})?", re.ASCII | re.IGNORECASE
+)
 _CREDIT_SIDE: Final = frozenset({"H", "HABEN", "CR", "C", "CREDIT", "贷", "贷方"})
 _DEBIT_SIDE: Final = frozenset({"S", "SOLL", "DR", "D", "DEBIT", "借", "借方", ""})
 _MADE_NEGATIVE: Final = frozenset({ItemKind.CREDIT_NOTE, ItemKind.PAYMENT_ON_ACCOUNT})
@@ -189,7 +191,7 @@ class RowReader:
             raw = self._amount(cells, Field.OPEN_AMOUNT, self._open)
         except RowRejected:
             return False
-        return bool(raw.value if isinstance(raw, Amount) else raw)
+        return bool(_value(raw))
 
     def _amounts(self, cells: list[Cell], kind: ItemKind | None) -> tuple[Decimal, Decimal | None, str]:
         """Read open amount, total and their currency, signed, after checking that they agree."""
@@ -199,7 +201,9 @@ class RowReader:
         raw_paid = None if self._paid is None else self._amount(cells, Field.PAID, self._paid)
         has_signs = not same or raw_paid is not None or type(raw_open) is Amount
         sign = _sign(raw_open, raw_total, raw_paid) if has_signs else ""
-        if raw_open is not None and not (raw_open.value if isinstance(raw_open, Amount) else raw_open):
+        if raw_open is None:
+            self._check_that_it_can_be_computed(raw_total, raw_paid)
+        elif not _value(raw_open) and (same or raw_total is None or raw_paid is None):
             return ZERO, None, ""
         try:
             currency = self._currency_of[_text(cells, self._currency), sign]
@@ -209,22 +213,26 @@ class RowReader:
         paid = None if raw_paid is None else self._money(raw_paid, currency, Field.PAID)
         stated = total if same else self._money(raw_open, currency, Field.OPEN_AMOUNT)
         if stated is None:
-            if total is None or (self._open is not None and paid is None):
-                field = Field.TOTAL if self._open is None else Field.OPEN_AMOUNT
-                message = "The row has no open amount; add it, 0 if it is paid."
-                raise self._at(field, RowRejected(Code.BAD_AMOUNT, message))
-            stated = total - (paid or 0)
+            stated = self._computed(cast(Decimal, total), paid or ZERO)
         elif total is not None and paid is not None and not _agree(total, paid, stated):
-            raise self._at(
-                Field.OPEN_AMOUNT,
-                RowRejected(
-                    Code.INCONSISTENT_AMOUNTS,
-                    f"{total} less {paid} paid is not {stated} open; correct the amounts.",
-                ),
-            )
+            message = f"{total} less {paid} paid is not {stated} open; correct the amounts."
+            raise self._at(Field.OPEN_AMOUNT, RowRejected(Code.INCONSISTENT_AMOUNTS, message))
         if self._is_credit(cells, kind):
             return -abs(stated), None if total is None else -abs(total), currency
         return stated, total, currency
+
+    def _check_that_it_can_be_computed(self, total: _Raw, paid: _Raw) -> None:
+        if total is None or (self._open is not None and paid is None):
+            field = Field.TOTAL if self._open is None else Field.OPEN_AMOUNT
+            message = "The row has no open amount; add it, 0 if it is paid."
+            raise self._at(field, RowRejected(Code.BAD_AMOUNT, message))
+
+    def _computed(self, total: Decimal, paid: Decimal) -> Decimal:
+        """Take what was paid off the total; of another sign it may mean a payment or its return."""
+        if total * paid < 0:
+            message = f"It is not clear what {paid} paid of {total} means; write both with the same sign."
+            raise self._at(Field.PAID, RowRejected(Code.INCONSISTENT_AMOUNTS, message))
+        return total - paid
 
     def _is_credit(self, cells: list[Cell], kind: ItemKind | None) -> bool:
         if self._side is None:
@@ -313,10 +321,16 @@ def _text(cells: list[Cell], column: int | None) -> str:
     return cell if isinstance(cell, str) else text_of(cell)
 
 
+def _value(raw: _Raw) -> Decimal | float | None:
+    return raw.value if isinstance(raw, Amount) else raw
+
+
 def _sign(*amounts: _Raw) -> str:
     return next((amount.sign for amount in amounts if isinstance(amount, Amount)), "")
 
 
 def _agree(total: Decimal, paid: Decimal, open_amount: Decimal) -> bool:
-    """Check total less paid; some programs show credits and what was used of them with opposite signs."""
-    return total - paid == open_amount or abs(total) - abs(paid) == abs(open_amount)
+    """Check total less paid; some programs show what was paid of an invoice, or used of a credit, below zero."""
+    if total - paid == open_amount:
+        return True
+    return total * open_amount >= 0 and abs(total) - abs(paid) == abs(open_amount)

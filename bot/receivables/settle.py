@@ -152,10 +152,12 @@ def check_currency(
     columns = [column for _, column in _columns(header, _AMOUNTS)]
     signs = {_sign(cells[at], style) for _, cells, _, _ in lines() for at in columns}
     if signs and not any(map(finder.knows, signs)):
-        raise FileRefused(
-            Code.MISSING_CURRENCY,
-            "The file names no currency; add a currency column or say which one it is in.",
-        )
+        message = "The file names no currency; add a currency column or say which one it is in."
+        if header.in_home_currency:
+            message = (
+                "The amounts are in your own currency, which the file does not name; say which one it is."
+            )
+        raise FileRefused(Code.MISSING_CURRENCY, message)
 
 
 def _sign(cell: Cell, style: DecimalStyle) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from bot.domain.receivables import UNKNOWN_PARTY, ItemKey, OpenItem
 from bot.receivables.cells import Cell, text_of
@@ -73,7 +74,7 @@ class Tally:
         kept: dict[ItemKey, OpenItem | None] = {}
         for key, (first, *again) in groups.items():
             silent.update(line[0] for line, _ in again)
-            if all(reading[1] == first[1][1] for _, reading in again):
+            if all(_is_same(reading[1], first[1][1]) for _, reading in again):
                 self.duplicates += len(again)
                 kept[key] = first[1][1]
             else:
@@ -111,3 +112,10 @@ class Tally:
     def warnings(self) -> tuple[RowNote, ...]:
         both = (*self._warnings, *self._remarks)
         return tuple(note for _, note in sorted(both, key=lambda warning: warning[0]))
+
+
+def _is_same(one: OpenItem | None, other: OpenItem | None) -> bool:
+    """The key says whose both are; how the name is written makes no difference."""
+    if one is None or other is None:
+        return one is other
+    return replace(one, customer=other.customer) == other

@@ -9,6 +9,16 @@ from typing import Final, NamedTuple
 from bot.domain.receivables import ItemKind
 from bot.receivables.cells import clean
 
+_SHEET_ERROR: Final = re.compile(
+    r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|ERROR!|NV|BEZUG!|WERT!|ZAHL!)",
+    re.IGNORECASE,
+)
+
+
+def is_sheet_error(text: str) -> bool:
+    """Tell whether a formula of a sheet failed there: the cell is neither empty nor does it say anything."""
+    return bool(_SHEET_ERROR.fullmatch(text))
+
 
 def folded(text: str) -> str:
     """Reduce a word to its letters and digits, without case."""
@@ -21,10 +31,16 @@ def _words(text: str) -> frozenset[str]:
 
 _TOTALS: Final = _words(
     "total|totals|subtotal|grand total|sum|Summe|Zwischensumme|Gesamt|Gesamtsumme|Endsumme"
-    "|合计|小计|总计|本页合计|累计|共计"
+    "|合计|小计|总计|本页合计|累计|共计|合計|小計|總計|累計|共計"
 )
 _TOTAL_OF: Final = re.compile(
-    r"\stotal:?$|^(?:sub)?total (?:for|of)\s|^summe\s|(?:合计|小计|总计)[:：]?$", re.IGNORECASE
+    r"\stotal:?$|^(?:sub)?total (?:for|of)\s|^summe\s|(?:合[计計]|小[计計]|[总總][计計])[:：]?$",
+    re.IGNORECASE,
+)
+_OF_PAGE: Final = re.compile(
+    r"^(?:page|seite) (?:\d|total)|^seiten(?:summe|übertrag)"
+    r"|^本[页頁]|^第 ?\d+ ?[页頁]|^承前[页頁]|^[过過转轉]次[页頁]",
+    re.IGNORECASE,
 )
 
 _PAID: Final = _words(
@@ -45,12 +61,26 @@ _ADJUSTMENTS: Final = _words(
     "adjustment|journal|journal entry|general journal|Korrektur|Umbuchung|调整|其他应收"
 )
 _INVOICES: Final = _words("invoice|sales invoice|Rechnung|Ausgangsrechnung|发票|销售发票|应收单|蓝字发票")
-_CREDIT: Final = re.compile(r"credit ?(?:note|memo)|\brefund|gutschrift|红字|退款|贷项|销售退", re.IGNORECASE)
+_CREDIT: Final = re.compile(
+    r"\b(?:credit|cr\.?) ?(?:note|memo|invoice|adj)|\brefund|gutschrift|rechnungskorrektur|storno"
+    r"|[红紅]字|[红紅][冲沖]|[冲沖][红紅]|退款|[贷貸][项項]|[销銷]售退|[负負][数數][发發]票|折[让讓]",
+    re.IGNORECASE,
+)
+_CREDITS: Final = _words("credit|credits|sales credit|customer credit|credit balance|CN|C/N|CRN|ACCRECCREDIT")
 _DEBIT: Final = re.compile(r"debit ?(?:note|memo)|lastschrift|belastung|借项", re.IGNORECASE)
 
-_NO: Final = _words("|no|n|nein|false|f|0|none|nicht|否|无|未|没有|不")
+_NO: Final = _words(
+    "|no|n|nein|false|f|0|none|n/a|nil|nicht|kein|keine|keiner|not disputed|undisputed|unstrittig"
+    "|否|无|未|没有|不|不是|無|沒有|无争议|無爭議"
+)
+_UNDISPUTED: Final = re.compile(
+    r"\bundisputed|\b(?:no|not|not in|without|never) disput\w*|\b(?:no|not) contested|\bun(?:be)?strittig"
+    r"|\bnicht strittig|\bkeine? (?:reklam|beanstand)\w*|\bohne (?:reklam|beanstand)\w*"
+    r"|[无無没沒](?:有|存在)?(?:争议|爭議|异议|異議|纠纷|糾紛)",
+    re.IGNORECASE,
+)
 _DISPUTED: Final = re.compile(
-    r"(?<!un)disput|contested|争议|异议|纠纷|strittig|reklam|beanstand", re.IGNORECASE
+    r"disput|contested|争议|爭議|异议|異議|纠纷|糾紛|strittig|reklam|beanstand", re.IGNORECASE
 )
 _HELD: Final = re.compile(r"\bon hold\b|gesperrt|mahnsperre|冻结|暂停催", re.IGNORECASE)
 
@@ -59,6 +89,12 @@ _HELD: Final = re.compile(r"\bon hold\b|gesperrt|mahnsperre|冻结|暂停催", r
 def is_total(text: str) -> bool:
     """Tell whether the text labels a sum: `Total`, `Relecloud Ltd total`, `本页合计`."""
     return folded(text) in _TOTALS or bool(_TOTAL_OF.search(clean(text)))
+
+
+@lru_cache(maxsize=4096)
+def is_of_page(text: str) -> bool:
+    """Tell whether the text belongs to a page of print: its number, its sum, what is carried over."""
+    return bool(_OF_PAGE.search(clean(text)))
 
 
 class Status(NamedTuple):
@@ -86,7 +122,7 @@ def status_of(text: str) -> Status:
 def kind_of(text: str) -> ItemKind | None:
     """Name the kind a type says; None when it says none we know."""
     word = folded(text)
-    if _CREDIT.search(clean(text)):
+    if word in _CREDITS or _CREDIT.search(clean(text)):
         return ItemKind.CREDIT_NOTE
     if word in _PAYMENTS:
         return ItemKind.PAYMENT_ON_ACCOUNT
@@ -105,4 +141,5 @@ def is_yes(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def speaks_of_dispute(text: str) -> bool:
-    return bool(_DISPUTED.search(clean(text)))
+    """A text that only denies a dispute speaks of none."""
+    return bool(_DISPUTED.search(_UNDISPUTED.sub(" ", clean(text))))

@@ -1,0 +1,176 @@
+"""The archive an Excel workbook is: unpacked once before it is read, within bounds."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from xml.etree import ElementTree
+
+from bot.receivables.detect import LARGEST_UNPACKED, MOST_COLUMNS, damaged, too_large
+
+Place = tuple[int, int]
+"""Row and column, counted from 1."""
+
+_MOST_CELLS: Final = 20_000_000
+_BLOCK: Final = 1 << 20
+_LONGEST_TAG: Final = 1 << 16
+_ATTRIBUTES: Final = rb"""(?:[^>"']|"[^"]*"|'[^']*')*"""
+_WHOLE_TAG: Final = re.compile(rb"<" + _ATTRIBUTES + rb">")
+_TAG: Final = re.compile(rb"<(?:\w+:)?(c|row)(?=[\s/>])(" + _ATTRIBUTES + rb")>(</)?")
+_PLACE: Final = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,3})([0-9]{1,9})""")
+_PREFIXED: Final = re.compile(rb":c[\s/>]")
+_FAILED_CELL: Final = re.compile(
+    rb"""<(?:\w+:)?c\s(?=[^>]*?\bt=["']e["'])(?=[^>]*?\br=["']([A-Za-z]{1,3})([0-9]{1,9})["'])[^>]*>"""
+    rb"""(?:<(?:\w+:)?f\b[^>]*>[^<]*(?:</(?:\w+:)?f>)?)?(?:<(?:\w+:)?v>([^<]*))?"""
+)
+_ID: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_STRICT_ID: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a workbook's archive tells and its reader does not."""
+
+    epoch_1904: bool
+    """Serial numbers of dates count from 1904."""
+    _sheets: tuple[str, ...]
+    """The parts of the archive that hold the sheets, in the order of the workbook."""
+    _errors: Mapping[str, Mapping[Place, str]]
+
+    def errors_of_sheet(self, number: int) -> Mapping[Place, str]:
+        """The cells whose formula failed, and with what."""
+        return self._errors.get(self._sheets[number], {}) if number < len(self._sheets) else {}
+
+
+def inspect(data: bytes) -> Contents:
+    """Unpack it once, looking at its size and the extent of its sheets. Raises `FileRefused` beyond bounds.
+
+    Sizes that a ZIP file declares are only claims. And the reader holds the rectangle from the first to the last
+    used cell: two cells in opposite corners of a sheet of a few kilobytes would be seventeen thousand million.
+    """
+    left = LARGEST_UNPACKED
+    errors: dict[str, Mapping[Place, str]] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.infolist():
+                name = entry.filename
+                is_sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
+                sheet = _SheetOnTheFly() if is_sheet else None
+                with archive.open(entry) as part:
+                    while block := part.read(_BLOCK):
+                        left -= len(block)
+                        if left < 0:
+                            raise too_large("200 MB unpacked")
+                        if sheet is not None:
+                            sheet.look_at(block)
+                if sheet is not None and sheet.errors:
+                    errors[name] = sheet.errors
+            workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314 - its size is bounded
+            return Contents(_counts_from_1904(workbook), _parts(workbook, archive) if errors else (), errors)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, KeyError) as error:
+        raise damaged() from error
+    except ElementTree.ParseError as error:
+        raise damaged() from error
+
+
+def _counts_from_1904(workbook: ElementTree.Element) -> bool:
+    properties = workbook.find("{*}workbookPr")
+    return properties is not None and properties.get("date1904") in {"1", "true"}
+
+
+def _parts(workbook: ElementTree.Element, archive: zipfile.ZipFile) -> tuple[str, ...]:
+    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314 - as above
+    targets = {each.get("Id"): each.get("Target", "") for each in relations}
+    return tuple(
+        posixpath.normpath(posixpath.join("/xl", targets.get(sheet.get(_ID) or sheet.get(_STRICT_ID), "")))[
+            1:
+        ]
+        for sheet in workbook.iterfind("{*}sheets/{*}sheet")
+    )
+
+
+class _SheetOnTheFly:
+    """The extent of a sheet and its failed formulas, while it is unpacked. Raises `FileRefused` for too many cells.
+
+    To read every place takes as long as to read the sheet. So it is only searched for a cell that is not as plain as
+    `<c r="B12"`, or is farther to the right than all before, or so far down that there may be too many; where there
+    is one, all places are read.
+    """
+
+    def __init__(self) -> None:
+        self._place = self._farthest = (1, 1)
+        self._torn = b""
+        self._not_plain = _all_but_plain(1)
+        self.errors: dict[Place, str] = {}
+
+    def look_at(self, block: bytes) -> None:
+        block = self._torn + block
+        last_tag = block.rfind(b"<")
+        is_torn = last_tag >= 0 and not _WHOLE_TAG.match(block, last_tag)
+        block, self._torn = (block[:last_tag], block[last_tag:]) if is_torn else (block, b"")
+        if len(self._torn) > _LONGEST_TAG:
+            raise damaged()
+        if self._not_plain.search(block) or (b":" in block and _PREFIXED.search(block)):
+            self._measure(block)
+        else:
+            # Should cells without a place come after these, the last row is not known but by its digits.
+            self._place = (max(self._farthest[0], _last_plain_row(self._farthest[1])), 1)
+        if b"#" in block:  # as every error has it
+            for letters, row, error in _FAILED_CELL.findall(block):
+                self.errors[int(row), _column_number(letters)] = error.decode("ascii", "replace") or "#ERROR!"
+
+    def _measure(self, block: bytes) -> None:
+        """Read all places; a cell or a row that names none is the next one."""
+        row, column = self._place
+        last_row, last_column = self._farthest
+        for tag, attributes, ends_at_once in _TAG.findall(block):
+            named = _PLACE.search(attributes)
+            if tag == b"row":
+                row, column = int(named[2]) if named else row + 1, 0
+                continue
+            column = _column_number(named[1]) if named else column + 1
+            row = int(named[2]) if named else row
+            if not ends_at_once and not attributes.endswith(b"/"):  # an empty cell takes no room
+                last_row, last_column = max(last_row, row), max(last_column, column)
+        if last_column > MOST_COLUMNS:
+            raise too_large(f"{MOST_COLUMNS} columns")
+        if last_row * last_column > _MOST_CELLS:
+            raise too_large(f"{_MOST_CELLS:,} cells")
+        if last_column > self._farthest[1]:
+            self._not_plain = _all_but_plain(last_column)
+        self._place, self._farthest = (row, column), (last_row, last_column)
+
+
+def _last_plain_row(columns: int) -> int:
+    """The last one of as many digits as can never be too many cells."""
+    return int("9" * (len(str(_MOST_CELLS // columns)) - 1))
+
+
+def _all_but_plain(columns: int) -> re.Pattern[bytes]:
+    """Find a cell that is not plainly in one of so many columns and not too far down."""
+    letters = _column_letters(columns)
+    if len(letters) == 1:
+        column = f"[A-{letters}]"
+    else:
+        first, second = letters[0], letters[1]
+        before = f"[A-{chr(ord(first) - 1)}][A-Z]|" if first > "A" else ""
+        column = f"(?:[A-Z]|{before}{first}[A-{second}])"
+    digits = len(str(_last_plain_row(columns)))
+    return re.compile(f"""<c(?! r="{column}[0-9]{{1,{digits}}}"|ols?[ >])""".encode())
+
+
+def _column_letters(number: int) -> str:
+    more, letter = divmod(number - 1, 26)
+    return (chr(ord("A") + more - 1) if more else "") + chr(ord("A") + letter)
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - ord("A") + 1
+    return number
