@@ -19,7 +19,7 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _SEP_LINE: Final = re.compile(r"\"?sep ?= ?([^\r\n\"])\"?\1*(?:\r\n?|\n)", re.IGNORECASE)
 _LONGEST_SEP_LINE: Final = 300
 """A program may have filled it up with the delimiter itself."""
-_MOST: Final = 0.5
+_HALF: Final = 0.5
 
 csv.field_size_limit(
     1 << 25
@@ -92,7 +92,7 @@ def _certain(data: bytes, encoding: str) -> Table:
 
 def _likeliest(data: bytes) -> Table:
     torn = share_of_utf8(data)
-    if torn > _MOST:
+    if torn >= _HALF:
         raise _in_no_encoding()
     tables: list[Table] = []
     refusal: FileRefused | None = None

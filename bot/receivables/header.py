@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
@@ -239,10 +239,18 @@ def _claim(heading: str) -> _Claim | None:
     text = rest
     if whole := _KNOWN.get(folded(_BRACKETED.sub("", text))) or _KNOWN.get(folded(text)):
         return whole._replace(rank=whole.rank + shift)
-    for part in _PARTS.split(text):
+    for part in _parts(text):
         if claim := _KNOWN.get(folded(part)):
             return claim._replace(rank=claim.rank + shift + _PART_OF_HEADING)
     return None
+
+
+def _parts(heading: str) -> Iterator[str]:
+    """Split it where one language may end; `借贷方向 S/H` has a part that could be split again."""
+    yield from _PARTS.split(heading)
+    for end in _PARTS.finditer(heading):
+        yield heading[: end.start()]
+        yield heading[end.end() :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +294,15 @@ class Header:
         return all(folded(text_of(cells[place])) == folded(self.headings[place]) for place in columns)
 
 
+_Claims = dict[Field, list[tuple[int, int]]]
+"""What claims a field: rank and column, the best first."""
+
+
 def read_header(record: Record, index: int) -> Header:
     """Read a row as if it were the header. Raises `FileRefused` when two columns claim one field alike."""
     position, cells = record
     headings = tuple(clean(text_of(cell)) for cell in cells)
-    claims: dict[Field, list[tuple[int, int]]] = {}
+    claims: _Claims = {}
     languages: Counter[Language] = Counter()
     for place, cell in enumerate(cells):
         if isinstance(cell, str) and cell and (claim := _claim(cell)):
@@ -306,8 +318,7 @@ def read_header(record: Record, index: int) -> Header:
         columns[field] = (ranked[0][1],)
         if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
             rivals = rivals or (headings[ranked[0][1]], headings[ranked[1][1]])
-    home = {field for field, ranked in claims.items() if ranked[0][0] >= _FUNCTIONAL_CURRENCY}
-    in_home_currency = _keep_one_currency(columns, home)
+    in_home_currency = _keep_one_currency(columns, claims)
     amount = columns.get(Field.OPEN_AMOUNT) or columns.get(Field.TOTAL)
     header = Header(
         position=position,
@@ -326,14 +337,15 @@ def read_header(record: Record, index: int) -> Header:
     return header
 
 
-def _keep_one_currency(columns: dict[Field, tuple[int, ...]], home: set[Field]) -> bool:
+def _keep_one_currency(columns: dict[Field, tuple[int, ...]], claims: _Claims) -> bool:
     """Drop the columns that are in another currency than the amount that counts; tell whether that is the home one.
 
-    What is open counts, unless it is only there in the home currency and the other one has total and paid. A column
-    of currencies says what the documents are in, so it says nothing of amounts in the home currency.
+    What is open counts, unless it is only there in the home currency and the other one has total and paid. Of
+    amounts in the home currency only a column of that currency tells what they are in.
     """
     amounts = {Field.OPEN_AMOUNT, Field.TOTAL, Field.PAID} & columns.keys()
-    foreign, at_home = amounts - home, amounts & home
+    at_home = {field for field in amounts if claims[field][0][0] >= _FUNCTIONAL_CURRENCY}
+    foreign = amounts - at_home
     if foreign and at_home:
         if Field.OPEN_AMOUNT in foreign or foreign == {Field.TOTAL, Field.PAID}:
             dropped = at_home
@@ -342,8 +354,10 @@ def _keep_one_currency(columns: dict[Field, tuple[int, ...]], home: set[Field]) 
         for field in dropped:
             del columns[field]
         at_home -= dropped
-    if at_home and Field.CURRENCY not in home:
+    if at_home:
         columns.pop(Field.CURRENCY, None)
+        if named := [place for rank, place in claims.get(Field.CURRENCY, ()) if rank >= _FUNCTIONAL_CURRENCY]:
+            columns[Field.CURRENCY] = (named[0],)
     return bool(at_home)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,6 +38,15 @@ def read(cell: Cell, order: DateOrder | None = None, **given: Any) -> date | Non
         pytest.param("Aug 14, 2026", date(2026, 8, 14), id="American month name"),
         pytest.param("1st September 2026", date(2026, 9, 1), id="ordinal"),
         pytest.param("3. März 2026", date(2026, 3, 3), id="German month name"),
+        pytest.param("2026年 8月 5号", date(2026, 8, 5), id="Chinese, spoken"),
+        pytest.param("2026年8月5日 10:30", date(2026, 8, 5), id="Chinese with time"),
+        pytest.param("5.Aug.2026", date(2026, 8, 5), id="month name between dots"),
+        pytest.param("05/Aug/2026", date(2026, 8, 5), id="month name between slashes"),
+        pytest.param("05AUG2026", date(2026, 8, 5), id="month name without anything"),
+        pytest.param("31. Mrz. 2026", date(2026, 3, 31), id="German month, abbreviated"),
+        pytest.param("5 Dez 26", date(2026, 12, 5), id="German month, short year"),
+        pytest.param("Aug-05-2026", date(2026, 8, 5), id="American month name with dashes"),
+        pytest.param("2026-Aug-05", date(2026, 8, 5), id="year and month name"),
         pytest.param("", None, id="empty"),
         pytest.param("  ", None, id="blank"),
         pytest.param(date(2026, 1, 2), date(2026, 1, 2), id="sheet date"),
@@ -70,6 +79,13 @@ def test_the_order_decides_between_day_and_month(order, day):
         "2026-13-01",
         "1.1.1",
         "12 Foo 2026",
+        "2026年8月",
+        "08.2026",
+        "Nov 2026",
+        "2026-W45",
+        "2026-001",
+        "00.00.0000",
+        "5 Aug 226",
         True,
     ],
 )
@@ -84,6 +100,15 @@ def test_dates_far_away_are_refused(cell):
     with pytest.raises(RowRejected) as refused:
         read(cell)
     assert refused.value.code == "date_out_of_range"
+
+
+@pytest.mark.parametrize(
+    ("as_of", "last"), [(date(2026, 3, 31), date(2036, 3, 31)), (date(2028, 2, 29), date(2038, 2, 28))]
+)
+def test_ten_years_ahead_is_the_last_day(as_of, last):
+    assert DateReader(None, as_of=as_of)[last] == last
+    with pytest.raises(RowRejected):
+        DateReader(None, as_of=as_of)[last + timedelta(days=1)]
 
 
 @pytest.mark.parametrize("cell", ["1990-01-01", "2036-11-22"])
@@ -125,7 +150,20 @@ def test_a_column_that_proves_both_orders_is_contradictory():
         pytest.param("Due on receipt", date(2026, 10, 15), id="at once"),
         pytest.param("30 days EOM", date(2026, 11, 30), id="from the end of the month"),
         pytest.param("月结30天", date(2026, 11, 30), id="Chinese monthly settlement"),
+        pytest.param("30 Tage netto", date(2026, 11, 14), id="German"),
+        pytest.param("zahlbar innerhalb von 30 Tagen ohne Abzug", date(2026, 11, 14), id="German, at length"),
+        pytest.param("2% 10, n/30", date(2026, 11, 14), id="discount in per cent"),
+        pytest.param("NET30", date(2026, 11, 14), id="without a blank"),
+        pytest.param("见票即付", date(2026, 10, 15), id="Chinese, at once"),
+        pytest.param("月结", date(2026, 10, 31), id="the end of the month"),
         pytest.param("as agreed", None, id="not understood"),
+        pytest.param("Net 2 months", None, id="months"),
+        pytest.param("net 10th prox", None, id="a day of the next month"),
+        pytest.param("10 EOM", None, id="ten of what"),
+        pytest.param("30. des Folgemonats", None, id="a day of the next month, German"),
+        pytest.param("次月15日", None, id="a day of the next month, Chinese"),
+        pytest.param("每月25日前付款", None, id="a day of every month"),
+        pytest.param("zahlbar bis 15.12.2026", None, id="a date"),
         pytest.param("", None, id="none"),
     ],
 )
