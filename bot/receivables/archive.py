@@ -17,6 +17,8 @@ Place = tuple[int, int]
 """Row and column, counted from 1."""
 
 _MOST_CELLS: Final = 20_000_000
+_FEW_COLUMNS: Final = 20
+"""So many may have a million rows each, so the extent of most sheets need not be known."""
 _BLOCK: Final = 1 << 20
 _LONGEST_TAG: Final = 1 << 16
 _ATTRIBUTES: Final = rb"""(?:[^>"']|"[^"]*"|'[^']*')*"""
@@ -103,9 +105,9 @@ class _SheetOnTheFly:
     """
 
     def __init__(self) -> None:
-        self._place = self._farthest = (1, 1)
+        self._place, self._farthest = (1, 1), (1, _FEW_COLUMNS)
         self._torn = b""
-        self._not_plain = _all_but_plain(1)
+        self._not_plain = _all_but_plain(_FEW_COLUMNS)
         self.errors: dict[Place, str] = {}
 
     def look_at(self, block: bytes) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 Cell = str | int | float | bool | date | datetime | time | timedelta
 """A text file has only `str`; a sheet has the others too."""
@@ -13,11 +14,15 @@ Cell = str | int | float | bool | date | datetime | time | timedelta
 LONGEST_CELL: Final = 10_000
 
 
-Record = tuple[int, list[Cell]]
-"""One row: where an editor or a spreadsheet shows it, counted from 1, and its cells.
+AT_ONCE: Final = 1024
+"""How many rows are read together: enough to be quick, few enough to be small."""
 
-A plain tuple, for there are hundreds of thousands of them.
-"""
+
+class Rows(NamedTuple):
+    """Some rows of a table: where an editor or a spreadsheet shows each, counted from 1, and its cells."""
+
+    positions: Sequence[int]
+    cells: Sequence[list[Cell]]
 
 
 def clean(text: str) -> str:

@@ -109,10 +109,10 @@ def looks_like_date(cell: Cell) -> bool:
     return any(form.fullmatch(text) for form in _FORMS)
 
 
-class DateReader(dict[Cell, date | None]):
+class DateReader(dict[Cell, date | RowRejected | None]):
     """The dates of one column by their cells, None for an empty one; a cell seen before costs nothing.
 
-    A look-up raises `RowRejected` for what is no date, with the column's heading.
+    A look-up gives why it is no date, instead of raising it: many are looked up at once.
     """
 
     def __init__(
@@ -122,26 +122,30 @@ class DateReader(dict[Cell, date | None]):
         as_of: date,
         epoch_1904: bool = False,
         heading: str = "",
-        seen: dict[Cell, None] | None = None,
     ) -> None:
-        """`seen` learns of every cell, a date or not."""
         super().__init__()
         self._order = order
         self._heading = heading
-        self._seen = {} if seen is None else seen
         day = 28 if (as_of.month, as_of.day) == (2, 29) else as_of.day
         self._latest = date(as_of.year + YEARS_AHEAD, as_of.month, day)
         # Excel takes 1900 for a leap year, so that serials count from 30 December 1899 for all later dates:
         # https://learn.microsoft.com/office/troubleshoot/excel/wrongly-assumes-1900-is-leap-year
         self._epoch = date(1904, 1, 1) if epoch_1904 else date(1899, 12, 30)
 
-    def __missing__(self, cell: Cell) -> date | None:
-        self._seen[cell] = None
+    def __missing__(self, cell: Cell) -> date | RowRejected | None:
+        day: date | RowRejected | None
         try:
-            day = self[cell] = self._read(cell)
+            day = self._read(cell)
         except RowRejected as error:
-            error.column = self._heading
-            raise
+            day = error
+        self[cell] = day
+        return day
+
+    def read(self, cell: Cell) -> date | None:
+        """Raises `RowRejected` for what is no date, with the column's heading."""
+        day = self[cell]
+        if isinstance(day, RowRejected):
+            raise RowRejected(day.code, day.message, self._heading)
         return day
 
     def _read(self, cell: Cell) -> date | None:

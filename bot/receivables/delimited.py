@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 from typing import Final
 
-from bot.receivables.cells import Record
+from bot.receivables.cells import AT_ONCE, Rows
 from bot.receivables.detect import UTF16_MARKS
 from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, likeliest, share_of_utf8
 from bot.receivables.header import Found, find_header, no_header
 from bot.receivables.notes import Code, FileRefused
 
+_LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _SEP_LINE: Final = re.compile(r"\"?sep ?= ?([^\r\n\"])\"?\1*(?:\r\n?|\n)", re.IGNORECASE)
 _LONGEST_SEP_LINE: Final = 300
@@ -37,25 +39,46 @@ class Table:
     skip_lines: int = 0
     encoding_assumed: bool = False
 
-    def records(self) -> Iterator[Record]:
-        return _records(self.data, self.encoding, self.delimiter, self.skip_lines)
+    def rows(self, skip: int) -> Iterator[Rows]:
+        return _rows(self.data, self.encoding, self.delimiter, self.skip_lines, skip)
 
 
-def _records(data: bytes, encoding: str, delimiter: str, skip_lines: int = 0) -> Iterator[Record]:
+def _rows(
+    data: bytes,
+    encoding: str,
+    delimiter: str,
+    skip_lines: int = 0,
+    skip_rows: int = 0,
+    at_once: int = AT_ONCE,
+) -> Iterator[Rows]:
+    """Give the rows with the line each begins on. Raises `FileRefused` for a quotation mark out of place."""
     lines = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
     for _ in range(skip_lines):
         lines.readline()
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    line = skip_lines + 1
+    begin = skip_lines + 1
     try:
-        for cells in reader:
-            yield line, cells  # type: ignore[misc]  # a list of str is not mutated
-            line = skip_lines + reader.line_num + 1
+        for _ in islice(reader, skip_rows):
+            pass
+        begin = skip_lines + reader.line_num + 1
+        while cells := list(islice(reader, at_once)):
+            end = skip_lines + reader.line_num + 1
+            yield Rows(_first_lines(cells, begin, end), cells)  # type: ignore[arg-type]  # a list of str is not mutated
+            begin = end
     except csv.Error as error:
-        raise FileRefused(
-            Code.UNSUPPORTED_FILE,
-            f"A quotation mark from line {line} on is not closed as it should be; correct it.",
-        ) from error
+        if at_once > 1:  # which of the rows it was is known when they come one by one
+            for _ in _rows(data, encoding, delimiter, skip_lines, at_once=1):
+                pass
+        message = f"A quotation mark from line {begin} on is not closed as it should be; correct it."
+        raise FileRefused(Code.UNSUPPORTED_FILE, message) from error
+
+
+def _first_lines(rows: Sequence[list[str]], begin: int, end: int) -> Sequence[int]:
+    """The lines the rows begin on, from the first to the end of the last; mostly each is a line."""
+    if end - begin == len(rows):
+        return range(begin, end)
+    lengths = (1 + sum(len(_LINE_BREAK.findall(cell)) for cell in cells) for cells in rows)
+    return list(accumulate(lengths, initial=begin))[:-1]
 
 
 def read_table(data: bytes) -> Table:
@@ -132,12 +155,12 @@ def _best_delimiter(data: bytes, encoding: str) -> Table:
     """Obey `sep=X` in the first line, else take the delimiter that gives a row the most known headings."""
     first_line = io.TextIOWrapper(io.BytesIO(data), encoding, newline="").readline(_LONGEST_SEP_LINE)
     if told := _SEP_LINE.fullmatch(first_line):
-        return Table(data, encoding, told[1], find_header(_records(data, encoding, told[1], 1)), 1)
+        return Table(data, encoding, told[1], find_header(_rows(data, encoding, told[1], 1)), 1)
     candidates: list[Table] = []
     refusal: FileRefused | None = None
     for delimiter in _DELIMITERS:
         try:
-            found = find_header(_records(data, encoding, delimiter))
+            found = find_header(_rows(data, encoding, delimiter))
             candidates.append(Table(data, encoding, delimiter, found))
         except FileRefused as error:
             refusal = refusal or error

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import Final
 
 from bot.domain.receivables import ItemKey, OpenItem
 from bot.receivables import settle
+from bot.receivables.cells import Cell
+from bot.receivables.columns import ColumnReader
 from bot.receivables.currencies import CurrencyOf
-from bot.receivables.dates import DateOrder
+from bot.receivables.dates import DateOrder, DateReader
 from bot.receivables.header import Field
-from bot.receivables.lines import Line, LineReader
+from bot.receivables.lines import Line, LineReader, Lines
 from bot.receivables.notes import Code, FileRefused, Refusal, RowNote, RowRejected
 from bot.receivables.parties import Party
 from bot.receivables.rows import Reading, RowReader
@@ -69,23 +68,9 @@ def read_export(
     """
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        with _uncollected():
-            return _read(data, sha256, file_name, as_of, default_currency, date_order)
+        return _read(data, sha256, file_name, as_of, default_currency, date_order)
     except FileRefused as error:
         return Export(sha256, file_name, as_of, refused=error.refusal)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Put the garbage collector off: it would go through all items again and again and find no cycle to break."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _read(
@@ -99,14 +84,13 @@ def _read(
     source = open_source(data)
     header = source.header
     file = _File(source, settle.currency_finder(header, default=default_currency), as_of, date_order)
-    read = file.read(file.expected())
-    if read.settled != read.expected:
-        read = file.read(read.settled)
-    settle.check_currency(header, file.currency_of, file.lines, style=read.settled.style)
-    read.tally.settle(read.again)
-
-    tally, lines = read.tally, read.lines
-    for code, message in (*file.remarks(), *read.remarks):
+    reading = file.read(file.expected())
+    if reading.settled != reading.expected:
+        reading = file.read(reading.settled)
+    settle.check_currency(header, file.currency_of, file.lines, style=reading.settled.style)
+    tally, lines = reading.tally, reading.lines
+    tally.settle(reading.again)
+    for code, message in (*file.remarks(), *reading.remarks):
         tally.warn(header.position, list(header.headings), code, message)
     for position, cells, code, message in lines.warnings:
         tally.warn(position, cells, code, message)
@@ -128,9 +112,6 @@ def _read(
     )
 
 
-_FIRST_LINES: Final = 1000
-
-
 @dataclass(frozen=True, slots=True)
 class _File:
     """A table with all that is known before its rows are read."""
@@ -141,10 +122,8 @@ class _File:
     date_order: DateOrder | None
 
     def lines(self) -> Iterator[Line]:
-        return self._line_reader().read(self.source.records())
-
-    def _line_reader(self) -> LineReader:
-        return LineReader(self.source.header, all_text=self.source.noun == "line")
+        for lines in LineReader(self.source.header).read(self.source.rows()):
+            yield from lines.each()
 
     def remarks(self) -> settle.Warnings:
         header, found = self.source.header, settle.Warnings()
@@ -158,71 +137,93 @@ class _File:
 
     def expected(self) -> settle.Settled:
         """What the first lines make likely for all: then one reading is mostly enough."""
-        survey = settle.Survey(self.source.header)
-        for _, cells, party, _ in islice(self.lines(), _FIRST_LINES):
-            survey.parties.add(party)
-            survey.see(cells)
+        header = self.source.header
+        dates: dict[Field, dict[Cell, None]] = {
+            field: {} for field in settle.DATES if field in header.columns
+        }
+        survey = settle.Survey(header, dates)
+        for first in islice(LineReader(header).read(self.source.rows()), 1):
+            survey.parties.update(first.parties)
+            for row in first.rows:
+                survey.see_amounts(row)
+                for field, seen in dates.items():
+                    seen[row[header.columns[field][0]]] = None
         return survey.settled([], setting=self.date_order, expected=True)
 
-    def read(self, expected: settle.Settled) -> _Read:
+    def read(self, expected: settle.Settled) -> _Reading:
         """Read all lines by what is expected, and settle what should have been."""
-        source = self.source
-        lines, survey, tally = self._line_reader(), settle.Survey(source.header), Tally(source)
-        reader = RowReader(
-            source.header,
-            settled=expected,
-            survey=survey,
-            currency_of=self.currency_of,
-            as_of=self.as_of,
-            epoch_1904=source.epoch_1904,
+        reading = _Reading(self, expected)
+        for lines in reading.lines.read(self.source.rows()):
+            reading.take(lines)
+        reading.settled = reading.survey.settled(reading.remarks, setting=self.date_order)
+        return reading
+
+
+class _Reading:
+    """One reading of all lines; it counts if what it went by is what they settle."""
+
+    def __init__(self, file: _File, expected: settle.Settled) -> None:
+        header = file.source.header
+        dates = {
+            field: DateReader(
+                order, as_of=file.as_of, epoch_1904=file.source.epoch_1904, heading=header.heading(field)
+            )
+            for field, order in expected.orders.items()
+        }
+        self.expected = self.settled = expected
+        self.remarks = settle.Warnings()
+        self.lines = LineReader(header)
+        self.survey = settle.Survey(header, dates)
+        self.tally = Tally(file.source)
+        self._file = file
+        self._rows = RowReader(header, style=expected.style, dates=dates, currency_of=file.currency_of)
+        self._columns = ColumnReader(
+            header, style=expected.style, proof=self.survey.proof, dates=dates, currency_of=file.currency_of
         )
-        tenants, told = expected.tenants, set[Party]()
-        for line in lines.read(source.records()):
-            position, cells, party, number = line
-            survey.parties.add(party)
-            if tenants and party in tenants:
-                known = tenants[party]
-                if party not in told:
-                    told.add(party)
-                    message = (
-                        f"Other rows of {known.name} name the tenant {known.tenant}; "
-                        "it was taken for all of them."
-                    )
-                    tally.warn(position, cells, Code.TENANT_FILLED_IN, message)
-                party = known
-                line = position, cells, party, number
-            try:
-                reading = reader.read(cells, party, number)
-            except RowRejected as error:
-                survey.see(cells)
-                tally.reject(position, cells, party, error)
-            else:
-                tally.take(line, reading)
-        remarks = settle.Warnings()
-        settled = survey.settled(remarks, setting=self.date_order)
-        return _Read(self, expected, settled, remarks, lines, reader, tally)
+        self._told = set[Party]()
 
+    def take(self, lines: Lines) -> None:
+        """Take in the plain ones together, and every other one by itself."""
+        self.survey.parties.update(lines.parties)
+        if self.expected.tenants:
+            lines = lines._replace(parties=list(map(self._with_tenant, lines.each())))
+        items, odd = self._columns.read(lines)
+        begin = 0
+        for at in odd:
+            self.tally.items += items[begin:at]
+            self._take((lines.positions[at], lines.rows[at], lines.parties[at], lines.numbers[at]))
+            begin = at + 1
+        self.tally.items += items[begin:]
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What one reading of all lines has given; it counts if what it went by is what they settle."""
+    def _with_tenant(self, line: Line) -> Party:
+        position, cells, party, _ = line
+        known = self.expected.tenants.get(party)
+        if known and party not in self._told:
+            self._told.add(party)
+            message = (
+                f"Other rows of {known.name} name the tenant {known.tenant}; it was taken for all of them."
+            )
+            self.tally.warn(position, cells, Code.TENANT_FILLED_IN, message)
+        return known or party
 
-    file: _File
-    expected: settle.Settled
-    settled: settle.Settled
-    remarks: settle.Warnings
-    lines: LineReader
-    reader: RowReader
-    tally: Tally
+    def _take(self, line: Line) -> None:
+        position, cells, party, number = line
+        self.survey.see_amounts(cells)
+        try:
+            reading = self._rows.read(cells, party, number)
+        except RowRejected as error:
+            self.tally.reject(position, cells, party, error)
+        else:
+            self.tally.take(line, reading)
 
     def again(self, numbers: Container[str]) -> Iterator[tuple[Line, Reading]]:
         """Read the lines with these document numbers once more; those rejected then are left out."""
-        for position, cells, named, number in self.file.lines():
+        for position, cells, named, number in self._file.lines():
             if number not in numbers:
                 continue
             party = self.settled.tenants.get(named, named)
             try:
-                reading = self.reader.read(cells, party, number)
+                reading = self._rows.read(cells, party, number)
             except RowRejected:
                 continue
             yield (position, cells, party, number), reading

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
-from bot.receivables.cells import Cell, Record, clean, text_of
+from bot.receivables.cells import Cell, Rows, clean, text_of
 from bot.receivables.currencies import named
 from bot.receivables.notes import Code, FileRefused
 from bot.receivables.words import folded
@@ -298,9 +298,8 @@ _Claims = dict[Field, list[tuple[int, int]]]
 """What claims a field: rank and column, the best first."""
 
 
-def read_header(record: Record, index: int) -> Header:
+def read_header(position: int, cells: list[Cell], index: int) -> Header:
     """Read a row as if it were the header. Raises `FileRefused` when two columns claim one field alike."""
-    position, cells = record
     headings = tuple(clean(text_of(cell)) for cell in cells)
     claims: _Claims = {}
     languages: Counter[Language] = Counter()
@@ -380,14 +379,15 @@ class Found(NamedTuple):
         return len(self.header.columns) if self.header else 0
 
 
-def find_header(records: Iterable[Record]) -> Found:
+def find_header(batches: Iterable[Rows]) -> Found:
     """Look for the first row that can be a header among the first rows that are not empty."""
     nearest: Header | None = None
     looked_at = 0
-    for index, record in enumerate(records):
-        if not any(isinstance(cell, str) and cell.strip() for cell in record[1]):
+    rows = ((position, cells) for batch in batches for position, cells in zip(*batch, strict=True))
+    for index, (position, cells) in enumerate(rows):
+        if not any(isinstance(cell, str) and cell.strip() for cell in cells):
             continue
-        header = read_header(record, index)
+        header = read_header(position, cells, index)
         if header.lacks is None:
             return Found(header, header)
         if nearest is None or len(header.columns) > len(nearest.columns):

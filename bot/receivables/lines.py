@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
-from bot.receivables.cells import LONGEST_CELL, Cell, Record, clean, is_blank, says_something, text_of
+from bot.receivables.cells import LONGEST_CELL, Cell, Rows, clean, is_blank, says_something, text_of
 from bot.receivables.dates import looks_like_date
 from bot.receivables.detect import MOST_COLUMNS, MOST_ROWS, too_large
 from bot.receivables.header import Field, Header
@@ -16,15 +16,26 @@ from bot.receivables.parties import Party, as_tenant, named_by_tenant, tagged_te
 from bot.receivables.words import is_of_page, is_sheet_error, is_total
 
 NOBODY: Final = Party("")
+_PLAIN_NUMBERS: Final = re.compile(r"[!-~]*[0-9](?:\n[!-~]*[0-9])*")
 _NUMBER: Final = re.compile(r"[^\s:]*\d[^\s:\u3400-\u9fff]*")
 """What can only be the number of a document, where a row says nothing else; `Page 1 of 2` and `共12条` are not."""
 
 
 Line = tuple[int, list[Cell], Party, str]
-"""A row about a document, or about to be rejected for naming none: its place, cells, customer and number.
+"""A row about a document, or about to be rejected for naming none: its place, cells, customer and number."""
 
-A plain tuple, as `Record` is.
-"""
+
+class Lines(NamedTuple):
+    """Many lines, column by column."""
+
+    positions: Sequence[int]
+    rows: Sequence[list[Cell]]
+    columns: Sequence[Sequence[Cell]]
+    parties: Sequence[Party]
+    numbers: Sequence[str]
+
+    def each(self) -> Iterator[Line]:
+        return zip(self.positions, self.rows, self.parties, self.numbers, strict=True)
 
 
 class Remark(NamedTuple):
@@ -44,10 +55,9 @@ class LineReader:
     again, does not.
     """
 
-    def __init__(self, header: Header, *, all_text: bool) -> None:
+    def __init__(self, header: Header) -> None:
         """Raises `FileRefused` when the header is too wide."""
         self._header = header
-        self._all_text = all_text
         self._width = len(header.headings)
         if self._width > MOST_COLUMNS:
             raise too_large(f"{MOST_COLUMNS} columns")
@@ -61,6 +71,7 @@ class LineReader:
         self._amount = self._amounts[0]
         self._references = header.columns.get(Field.REFERENCE, ())
         self._who_of = itemgetter(*(at for at in self._who if at is not None))
+        self._fills_in_codes = None not in self._who[:2]
         self._parties: dict[object, Party] = {}
         self._names: dict[str, str] = {}
         self._above = NOBODY
@@ -69,19 +80,73 @@ class LineReader:
         self.rejected: list[Remark] = []
         self.warnings: list[Remark] = []
 
-    def read(self, records: Iterable[Record]) -> Iterator[Line]:
-        """Sort all records below the header and give the lines. Raises `FileRefused` when there are too many."""
-        width, count = self._width, 0
-        for position, cells in records:
-            if len(cells) != width:
-                cells = self._in_width(cells)
-            number = self._number_of(position, cells)
-            if number is None:
-                continue
-            count += 1
+    def read(self, batches: Iterable[Rows]) -> Iterator[Lines]:
+        """Sort the rows below the header and give the lines, some at a time. Raises `FileRefused` for too many."""
+        count = 0
+        for rows in batches:
+            lines = self._all_plain(rows) or self._sorted(rows)
+            count += len(lines.rows)
             if count > MOST_ROWS:
                 raise too_large(f"{MOST_ROWS:,} rows")
-            yield position, cells, self._party(position, cells), number
+            if lines.rows:
+                yield lines
+
+    def _all_plain(self, rows: Rows) -> Lines | None:
+        """Take them without a look at every one, as most can be; None when one must be looked at."""
+        if set(map(len, rows.cells)) != {self._width}:
+            return None
+        columns = list(zip(*rows.cells, strict=True))
+        numbers = columns[self._number]
+        if set(map(type, numbers)) != {str}:
+            numbers = tuple(map(text_of, numbers))
+        joined = "\n".join(numbers)
+        if (
+            not _PLAIN_NUMBERS.fullmatch(joined)
+            or joined.count("\n") >= len(numbers)
+            or "" in columns[self._amount]
+            or not self._headings_of_number.isdisjoint(numbers)
+            or self._has_too_long(rows.cells, columns)
+            or any(tagged_tenant(text_of(cell)) for at in self._references for cell in set(columns[at]))
+        ):
+            return None
+        parties = self._known_parties(rows, columns)
+        if not all(map(_name_of, parties)) or (self._fills_in_codes and not all(map(_code_of, parties))):
+            return None
+        self._above = parties[-1]
+        return Lines(*rows, columns, parties, numbers)
+
+    def _has_too_long(self, rows: Sequence[list[Cell]], columns: Sequence[Sequence[Cell]]) -> bool:
+        try:
+            if max(map(len, map("".join, rows))) <= LONGEST_CELL:  # type: ignore[arg-type]
+                return False
+        except TypeError:  # not all of a sheet is text
+            pass
+        return any(map(_is_too_long, columns))
+
+    def _known_parties(self, rows: Rows, columns: Sequence[Sequence[Cell]]) -> Sequence[Party]:
+        who = [columns[at] for at in self._who if at is not None]
+        keys: Sequence[object] = who[0] if len(who) == 1 else list(zip(*who, strict=True))
+        known = list(map(self._parties.get, keys))
+        if not all(known):
+            for at, key in enumerate(keys):
+                if key not in self._parties:
+                    self._parties[key] = self._new_party(rows.positions[at], rows.cells[at])
+            return list(map(self._parties.__getitem__, keys))
+        return cast(list[Party], known)
+
+    def _sorted(self, rows: Rows) -> Lines:
+        """Look at each; one that is no line is counted or noted."""
+        lines: list[Line] = []
+        for position, cells in zip(*rows, strict=True):
+            if len(cells) != self._width:
+                cells = self._in_width(cells)
+            number = self._number_of(position, cells)
+            if number is not None:
+                lines.append((position, cells, self._party(position, cells), number))
+        if not lines:
+            return Lines((), (), (), (), ())
+        positions, kept, parties, numbers = zip(*lines, strict=True)
+        return Lines(positions, kept, list(zip(*kept, strict=False)), parties, numbers)
 
     def _in_width(self, cells: list[Cell]) -> list[Cell]:
         """Fill a short row up; what a row has beyond the header stays, to be looked at."""
@@ -91,7 +156,7 @@ class LineReader:
 
     def _number_of(self, position: int, cells: list[Cell]) -> str | None:
         """The document number of a line, empty where it lacks one; None for every other row."""
-        if len(cells) > self._width and self._all_text and not is_blank(cells[self._width :]):
+        if len(cells) > self._width and not is_blank(cells[self._width :]):
             self._reject(
                 position,
                 cells,
@@ -99,7 +164,7 @@ class LineReader:
                 "The row has more cells than the header; put quotation marks around text with delimiters.",
             )
             return None
-        if (not self._all_text or len("".join(cells)) > LONGEST_CELL) and _has_too_long(cells):  # type: ignore[arg-type]
+        if _is_too_long(cells):
             self._reject(
                 position,
                 cells,
@@ -168,9 +233,7 @@ class LineReader:
         who = self._who_of(cells)
         party = self._parties.get(who)
         if party is None:
-            party = self._parties[who] = self._new_party(
-                position, cells, *("" if at is None else clean(text_of(cells[at])) for at in self._who)
-            )
+            party = self._parties[who] = self._new_party(position, cells)
         if party is NOBODY and self._above is not NOBODY:
             party = self._above
             self._tell_once_that_customers_repeat(position, cells)
@@ -194,7 +257,8 @@ class LineReader:
                 )
             )
 
-    def _new_party(self, position: int, cells: list[Cell], name: str, code: str, tenant: str) -> Party:
+    def _new_party(self, position: int, cells: list[Cell]) -> Party:
+        name, code, tenant = ("" if at is None else clean(text_of(cells[at])) for at in self._who)
         if not (name or code or tenant):
             return NOBODY
         if is_sheet_error(name or code or tenant):
@@ -214,8 +278,14 @@ class LineReader:
         return Party(name or self._names.get(code, "") or code or tenant, code, known or "")
 
 
-def _has_too_long(cells: list[Cell]) -> bool:
-    for cell in cells:  # noqa: SIM110 - any() with a generator takes three times as long
-        if isinstance(cell, str) and len(cell) > LONGEST_CELL:
-            return True
-    return False
+_name_of = itemgetter(0)
+_code_of = itemgetter(1)
+
+
+def _is_too_long(cells: Sequence[Cell]) -> bool:
+    try:
+        return max(map(len, cells), default=0) > LONGEST_CELL  # type: ignore[arg-type]
+    except TypeError:  # a number has no length
+        return str in set(map(type, cells)) and any(
+            len(cell) > LONGEST_CELL for cell in cells if isinstance(cell, str)
+        )

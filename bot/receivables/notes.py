@@ -76,11 +76,11 @@ class FileRefused(Exception):
 class RowRejected(Exception):
     """One row cannot be read with certainty; the others may still be."""
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(self, code: Code, message: str, column: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.column = ""
+        self.column = column
 
 
 def shown(value: object) -> str:

@@ -38,7 +38,7 @@ class _Split(NamedTuple):
     sign: str
 
 
-_MOST_DIGITS: Final = 24
+MOST_DIGITS: Final = 24
 _LONE_DASHES: Final = re.compile(r"[-–—]+")
 
 
@@ -105,7 +105,7 @@ def unsigned(text: str, style: DecimalStyle) -> str | None:
     It is quick, and finds nothing that the long way would not find: one decimal mark at most is looked for first,
     then groups.
     """
-    if len(text) > _MOST_DIGITS or not text.isascii():
+    if len(text) > MOST_DIGITS or not text.isascii():
         return None
     if text.replace(style, "", 1).isdigit():
         return None if text[-1] == style else text if style == "." else text.replace(style, ".")
@@ -170,7 +170,7 @@ def _split(text: str) -> _Split:
             currency = affix["currency"]
         else:
             signs.append(bool(affix["minus"]) or _MARKS.get((affix["mark"] or "").upper(), False))
-    if len(signs) > 1 or len(rest) > _MOST_DIGITS or not any("0" <= char <= "9" for char in rest):
+    if len(signs) > 1 or len(rest) > MOST_DIGITS or not any("0" <= char <= "9" for char in rest):
         raise not_an_amount(text)
     return _Split(signs == [True], rest, currency)
 
@@ -181,11 +181,11 @@ def from_sheet_number(number: float, currency: str) -> Decimal:
     A sum of cells may be 12600.499999999998 where the accountant sees 12,600.50: anything closer to a whole
     smallest unit than a ten-thousandth of it is that unit. Numbers too large to hold it exactly are refused.
     """
-    largest = _LARGEST[currency]
+    largest = LARGEST[currency]
     if not -largest < number < largest:
         raise not_an_amount(number)
     exact = Decimal(repr(number))
-    unit = _UNIT_OF[currency]
+    unit = UNIT_OF[currency]
     rounded = exact.quantize(unit)
     if rounded == exact:
         return rounded
@@ -194,7 +194,7 @@ def from_sheet_number(number: float, currency: str) -> Decimal:
 
 def in_currency(value: Decimal, currency: str) -> Decimal:
     """Give the amount the currency's own number of decimals; refuse to round money."""
-    quantised = value.quantize(_UNIT_OF[currency])
+    quantised = value.quantize(UNIT_OF[currency])
     if quantised != value:
         raise RowRejected(
             Code.TOO_MANY_DECIMALS,
@@ -203,5 +203,5 @@ def in_currency(value: Decimal, currency: str) -> Decimal:
     return quantised
 
 
-_UNIT_OF: Final = {currency: Decimal(1).scaleb(-digits) for currency, digits in MINOR_UNITS.items()}
-_LARGEST: Final = {currency: 2.0**53 / 10**digits for currency, digits in MINOR_UNITS.items()}
+UNIT_OF: Final = {currency: Decimal(1).scaleb(-digits) for currency, digits in MINOR_UNITS.items()}
+LARGEST: Final = {currency: 2.0**53 / 10**digits for currency, digits in MINOR_UNITS.items()}

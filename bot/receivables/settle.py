@@ -22,7 +22,7 @@ from bot.receivables.parties import Party, with_known_tenants
 Warnings = list[tuple[Code, str]]
 
 _AMOUNTS: Final = (Field.OPEN_AMOUNT, Field.TOTAL, Field.PAID)
-_DATES: Final = (Field.DUE_DATE, Field.ISSUE_DATE, Field.PROMISE)
+DATES: Final = (Field.DUE_DATE, Field.ISSUE_DATE, Field.PROMISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +36,18 @@ class Settled:
 
 
 class Survey:
-    """What all lines together show; the lines themselves are not kept.
+    """What all lines together show; the lines themselves are not kept."""
 
-    What is read shows itself while it is read: amounts to `proof`, a date at its first sight to `dates`, the
-    customers to `parties`. What is not read of a line is to be shown by `see`: it has a say too.
-    """
-
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, dates: Mapping[Field, Mapping[Cell, object]]) -> None:
+        """`dates` has the different cells of each column in the order they appear, once all are seen."""
         self.proof = StyleProof()
-        self._header = header
         self.parties: set[Party] = set()
-        self.dates: dict[Field, dict[Cell, None]] = {field: {} for field, _ in _columns(header, _DATES)}
-        """The different cells of each column in the order they appear."""
-        self._date_columns = [(column, self.dates[field]) for field, column in _columns(header, _DATES)]
-        self._amount_columns = [column for _, column in _columns(header, _AMOUNTS)]
+        self._header = header
+        self._dates = dates
+        self._amounts = [column for _, column in _columns(header, _AMOUNTS)]
 
-    def see(self, cells: list[Cell]) -> None:
-        for column, seen in self._date_columns:
-            seen[cells[column]] = None
-        for column in self._amount_columns:
+    def see_amounts(self, cells: list[Cell]) -> None:
+        for column in self._amounts:
             if isinstance(cell := cells[column], str):
                 self.proof.see(cell)
 
@@ -86,7 +79,7 @@ class Survey:
         """Settle the order of day and month: each column by its own proof, else the others', else the setting."""
         proofs: dict[Field, DateOrder] = {}
         questions: dict[Field, str] = {}
-        for field, cells in self.dates.items():
+        for field, cells in self._dates.items():
             texts = [cell for cell in cells if isinstance(cell, str) and cell]
             try:
                 proof, question = proven_order(texts)
@@ -122,7 +115,7 @@ class Survey:
                 f"{shown(next(iter(questions.values())))} can be read in two ways; "
                 "say whether the day (DMY) or the month (MDY) comes first.",
             )
-        return {field: proofs.get(field, general) for field in self.dates}
+        return {field: proofs.get(field, general) for field in self._dates}
 
 
 def _columns(header: Header, fields: Iterable[Field]) -> list[tuple[Field, int]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal
 
-from bot.receivables.cells import Record
+from bot.receivables.cells import Rows
 from bot.receivables.delimited import read_table
 from bot.receivables.detect import FileKind, detect_kind
 from bot.receivables.header import Header, no_header
@@ -21,15 +20,15 @@ class Source:
     noun: Literal["line", "row"]
     """What a position counts."""
     header: Header
-    _all_records: Callable[[], Iterator[Record]]
+    _rows: Callable[[int], Iterator[Rows]]
     encoding: str | None = None
     """None for a workbook."""
     encoding_assumed: bool = False
     epoch_1904: bool = False
 
-    def records(self) -> Iterator[Record]:
+    def rows(self) -> Iterator[Rows]:
         """What is below the header, from its beginning at every call."""
-        return islice(self._all_records(), self.header.index + 1, None)
+        return self._rows(self.header.index + 1)
 
     def at(self, position: int) -> str:
         return f"{self.noun} {position}"
@@ -40,13 +39,13 @@ def open_source(data: bytes) -> Source:
     if detect_kind(data) is FileKind.WORKBOOK:
         sheet = read_workbook(data)
         header = sheet.found.header or _none()
-        return Source("row", header, sheet.records, epoch_1904=sheet.epoch_1904)
+        return Source("row", header, sheet.rows, epoch_1904=sheet.epoch_1904)
     table = read_table(data)
     header = table.found.header or _none()
     return Source(
         "line",
         header,
-        table.records,
+        table.rows,
         encoding=table.encoding,
         encoding_assumed=table.encoding_assumed,
     )

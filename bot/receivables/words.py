@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from bot.domain.receivables import ItemKind
 from bot.receivables.cells import clean
@@ -69,6 +69,12 @@ _CREDIT: Final = re.compile(
 _CREDITS: Final = _words("credit|credits|sales credit|customer credit|credit balance|CN|C/N|CRN|ACCRECCREDIT")
 _DEBIT: Final = re.compile(r"debit ?(?:note|memo)|lastschrift|belastung|借项", re.IGNORECASE)
 
+_CREDIT_SIDE: Final = frozenset({"H", "HABEN", "CR", "C", "CREDIT", "贷", "贷方", "貸", "貸方"})
+_DEBIT_SIDE: Final = frozenset({"S", "SOLL", "DR", "D", "DEBIT", "借", "借方", ""})
+_INSTALMENT: Final = re.compile(
+    r"(?:rate |第 ?)?(\d{1,3})(?:\.0|\.? ?rate| ?期|\s*(?:/|of|von)\s*\d{1,3})?", re.ASCII | re.IGNORECASE
+)
+
 _NO: Final = _words(
     "|no|n|nein|false|f|0|none|n/a|nil|nicht|kein|keine|keiner|not disputed|undisputed|unstrittig"
     "|否|无|未|没有|不|不是|無|沒有|无争议|無爭議"
@@ -131,6 +137,23 @@ def kind_of(text: str) -> ItemKind | None:
     if word in _ADJUSTMENTS:
         return ItemKind.ADJUSTMENT
     return ItemKind.INVOICE if word in _INVOICES else None
+
+
+@lru_cache(maxsize=256)
+def side_of(text: str) -> Literal["debit", "credit"] | None:
+    """Name the side of the ledger, debit where none is written; None when it is neither."""
+    side = clean(text).upper()
+    return "credit" if side in _CREDIT_SIDE else "debit" if side in _DEBIT_SIDE else None
+
+
+@lru_cache(maxsize=1024)
+def number_of_instalment(text: str) -> int | None:
+    """Take the number out of `2`, `2/3` or `Rate 2`, 1 where none is written; None when it is no number."""
+    text = clean(text)
+    if not text:
+        return 1
+    match = _INSTALMENT.fullmatch(text)
+    return int(match[1]) if match else None
 
 
 @lru_cache(maxsize=1024)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from bot.receivables.archive import Contents, Place, inspect
-from bot.receivables.cells import Record
+from bot.receivables.cells import AT_ONCE, Cell, Rows
 from bot.receivables.detect import damaged
 from bot.receivables.header import Found, find_header, no_header
 from bot.receivables.notes import Code, FileRefused
@@ -25,28 +26,28 @@ class Sheet:
     _cells: CalamineSheet
     _errors: Mapping[Place, str]
 
-    def records(self) -> Iterator[Record]:
-        return _records(self._cells, self._errors)
+    def rows(self, skip: int) -> Iterator[Rows]:
+        return _rows(self._cells, self._errors, skip)
 
 
-def _records(cells: CalamineSheet, errors: Mapping[Place, str]) -> Iterator[Record]:
-    """Each row as it is asked for: as lists all of them would fill the memory twice."""
-    if cells.start is None:
-        return iter(())  # an empty sheet has no first cell to begin at
-    rows = enumerate(cells.iter_rows(), start=1)
-    return _with_errors(rows, errors) if errors else rows
+def _rows(sheet: CalamineSheet, errors: Mapping[Place, str], skip: int = 0) -> Iterator[Rows]:
+    """Some rows as they are asked for: as lists all of them would fill the memory twice."""
+    if sheet.start is None:
+        return  # an empty sheet has no first cell to begin at
+    rows = islice(sheet.iter_rows(), skip, None)
+    first = skip + 1
+    while cells := list(islice(rows, AT_ONCE)):
+        if errors:
+            _put_back(errors, cells, first)
+        yield Rows(range(first, first + len(cells)), cells)
+        first += len(cells)
 
 
-def _with_errors(rows: Iterator[Record], errors: Mapping[Place, str]) -> Iterator[Record]:
-    """Put failed formulas back: the reader gives them as empty cells, and an empty one may be filled from above."""
-    broken: dict[int, list[Place]] = {}
-    for place in errors:
-        broken.setdefault(place[0], []).append(place)
-    for position, cells in rows:
-        for place in broken.get(position, ()):
-            if place[1] <= len(cells):
-                cells[place[1] - 1] = errors[place]
-        yield position, cells
+def _put_back(errors: Mapping[Place, str], cells: Sequence[list[Cell]], first: int) -> None:
+    """The reader gives failed formulas as empty cells, and an empty one may be filled from above."""
+    for (row, column), error in errors.items():
+        if first <= row < first + len(cells) and column <= len(cells[row - first]):
+            cells[row - first][column - 1] = error
 
 
 def read_workbook(data: bytes) -> Sheet:
@@ -75,5 +76,5 @@ def _visible_sheets(data: bytes, contents: Contents) -> Iterator[Sheet]:
             if sheet.visible is SheetVisibleEnum.Visible and sheet.typ is SheetTypeEnum.WorkSheet:
                 cells = book.get_sheet_by_name(sheet.name)
                 errors = contents.errors_of_sheet(number)
-                found = find_header(_records(cells, errors))
+                found = find_header(_rows(cells, errors))
                 yield Sheet(sheet.name, found, contents.epoch_1904, cells, errors)

@@ -17,7 +17,7 @@ AS_OF = date(2026, 11, 22)
 
 
 def read(cell: Cell, order: DateOrder | None = None, **given: Any) -> date | None:
-    return DateReader(order, as_of=AS_OF, **given)[cell]
+    return DateReader(order, as_of=AS_OF, **given).read(cell)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_dates_far_away_are_refused(cell):
     ("as_of", "last"), [(date(2026, 3, 31), date(2036, 3, 31)), (date(2028, 2, 29), date(2038, 2, 28))]
 )
 def test_ten_years_ahead_is_the_last_day(as_of, last):
-    assert DateReader(None, as_of=as_of)[last] == last
+    assert DateReader(None, as_of=as_of).read(last) == last
     with pytest.raises(RowRejected):
-        DateReader(None, as_of=as_of)[last + timedelta(days=1)]
+        DateReader(None, as_of=as_of).read(last + timedelta(days=1))
 
 
 @pytest.mark.parametrize("cell", ["1990-01-01", "2036-11-22"])
