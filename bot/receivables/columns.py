@@ -23,6 +23,7 @@ from bot.receivables.header import Field, Header
 from bot.receivables.lines import Lines
 from bot.receivables.notes import RowRejected
 from bot.receivables.numbers import LARGEST, MOST_DIGITS, UNIT_OF, DecimalStyle, StyleProof, unsigned
+from bot.receivables.settle import Settled
 from bot.receivables.words import (
     is_yes,
     kind_of,
@@ -85,14 +86,15 @@ class ColumnReader:
         self,
         header: Header,
         *,
-        style: DecimalStyle,
+        settled: Settled,
         proof: StyleProof,
         dates: Mapping[Field, DateReader],
         currency_of: CurrencyOf,
     ) -> None:
         """`proof` learns of the amounts, and the readers of `dates` of every cell they meet."""
         self._places = header.columns
-        self._style = style
+        self._style = settled.style
+        self._is_assumed = settled.style_is_assumed
         self._proof = proof
         self._dates = dates
         self._currency_of = currency_of
@@ -199,11 +201,13 @@ class ColumnReader:
             _UNGROUPED[self._style].fullmatch(joined)
             and joined.count("\n") == len(column) - 1
             and max(map(len, column)) <= MOST_DIGITS
+            and not (self._is_assumed and self._style in joined)
         ):
             is_dot = self._style is DecimalStyle.DOT
             return column if is_dot else joined.replace(self._style, ".").split("\n"), set()
         texts = [unsigned(cell, self._style) for cell in column]
-        return [text or "0" for text in texts], {at for at, text in enumerate(texts) if text is None}
+        odd = {at for at, text in enumerate(texts) if text is None or (self._is_assumed and "." in text)}
+        return [text or "0" for text in texts], odd
 
 
 def _become_items(drafts: list[_Draft]) -> list[OpenItem]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.receivables.cells import AT_ONCE, Rows
 from bot.receivables.detect import UTF16_MARKS
-from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, likeliest, share_of_utf8
+from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, is_utf8_by_accident, likeliest, share_of_utf8
 from bot.receivables.header import Found, find_header, no_header
 from bot.receivables.notes import Code, FileRefused
 
@@ -38,6 +38,13 @@ class Table:
     found: Found
     skip_lines: int = 0
     encoding_assumed: bool = False
+
+    def torn_rows(self) -> int:
+        """Count rows shorter than the header: in a wrong encoding a letter takes the delimiter after it along."""
+        header = self.found.header
+        width = len(header.headings) if header else 0
+        index = header.index if header else 0
+        return sum(0 < len(cells) < width for rows in islice(self.rows(index), 1) for cells in rows.cells)
 
     def rows(self, skip: int) -> Iterator[Rows]:
         return _rows(self.data, self.encoding, self.delimiter, self.skip_lines, skip)
@@ -92,9 +99,12 @@ def read_table(data: bytes) -> Table:
     if data.startswith(UTF16_MARKS):
         return _certain(data, "utf-16")
     try:
-        return _certain(data, "utf-8")
+        table = _certain(data, "utf-8")
     except UnicodeDecodeError:
         return _likeliest(data)
+    if not data.isascii() and is_utf8_by_accident(data):
+        raise _in_no_encoding()
+    return table
 
 
 def _certain(data: bytes, encoding: str) -> Table:
@@ -129,6 +139,8 @@ def _likeliest(data: bytes) -> Table:
             refusal = refusal or error
     best = max((table.found.score for table in tables), default=0)
     likely = {table.encoding: table for table in tables if best and table.found.score == best}
+    least_torn = min((table.torn_rows() for table in likely.values()), default=0)
+    likely = {encoding: table for encoding, table in likely.items() if table.torn_rows() == least_torn}
     if not likely:
         if refusal:
             raise refusal

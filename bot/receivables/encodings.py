@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -46,7 +47,9 @@ def likeliest(data: bytes, encodings: Sequence[str]) -> str | None:
     if len(western) == 2:
         (share, _), (other, worse) = western
         rivals.remove(worse if share > other else "cp1250")
-    return rivals[0] if len(rivals) == 1 else _second_opinion(sample, rivals)
+    if len(rivals) == 1:
+        return rivals[0]
+    return _second_opinion(sample, rivals) if best else None
 
 
 def _second_opinion(sample: bytes, encodings: Sequence[str]) -> str | None:
@@ -61,13 +64,25 @@ def _second_opinion(sample: bytes, encodings: Sequence[str]) -> str | None:
     return first if least < next_least else None
 
 
+def is_utf8_by_accident(data: bytes) -> bool:
+    """Tell whether valid UTF-8 makes no words, but Chinese: the two bytes of `实业` are two odd letters of UTF-8."""
+    sample = _sample(data)
+    letters = [char for char in sample.decode("utf-8", "ignore") if not char.isascii()]
+    odd = sum("\u0180" <= char <= "\u036f" or "\u0482" <= char <= "\u07ff" for char in letters)
+    return (
+        odd * 2 >= len(letters) > 0
+        and max(letters) <= "\u07ff"
+        and _looks_right(sample, "gb18030") > 1 - _CLEARLY
+    )
+
+
 def share_of_utf8(data: bytes) -> float:
     """How many of the lines beyond ASCII are UTF-8 in a file that is not as a whole.
 
     Most of them: it is damaged, or two were joined. Any in a western text: the same, for there it is no accident;
     two bytes of a Chinese character may be one.
     """
-    lines = [line for line in data.splitlines() if not line.isascii()]
+    lines = [line for line in io.BytesIO(data) if not line.isascii()]
     return sum(map(_is_utf8, lines)) / len(lines)
 
 
@@ -83,13 +98,13 @@ def _sample(data: bytes) -> bytes:
     """The beginning of what is not ASCII, in whole lines."""
     found: list[bytes] = []
     length = 0
-    for line in data.splitlines():
+    for line in io.BytesIO(data):
         if not line.isascii():
             found.append(line)
             length += len(line)
             if length > _SAMPLE:
                 break
-    return b"\n".join(found)
+    return b"".join(found)
 
 
 def _looks_right(sample: bytes, encoding: str) -> float:

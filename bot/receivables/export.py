@@ -176,9 +176,10 @@ class _Reading:
         self.survey = settle.Survey(header, dates)
         self.tally = Tally(file.source)
         self._file = file
-        self._rows = RowReader(header, style=expected.style, dates=dates, currency_of=file.currency_of)
+        currency_of = file.currency_of
+        self._rows = RowReader(header, settled=expected, dates=dates, currency_of=currency_of)
         self._columns = ColumnReader(
-            header, style=expected.style, proof=self.survey.proof, dates=dates, currency_of=file.currency_of
+            header, settled=expected, proof=self.survey.proof, dates=dates, currency_of=currency_of
         )
         self._told = set[Party]()
 

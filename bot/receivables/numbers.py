@@ -11,7 +11,7 @@ import unicodedata
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from bot.domain.receivables import MINOR_UNITS
 from bot.receivables.currencies import SIGN_OR_CODE
@@ -192,15 +192,19 @@ def from_sheet_number(number: float, currency: str) -> Decimal:
     return rounded if abs(exact - rounded) < unit.scaleb(-4) else exact
 
 
-def in_currency(value: Decimal, currency: str) -> Decimal:
-    """Give the amount the currency's own number of decimals; refuse to round money."""
+def in_currency(value: Decimal, currency: str, *, zeros_are_fine: bool = True) -> Decimal:
+    """Give the amount the currency's own number of decimals; refuse to round money.
+
+    Zeros to spare are no decimals, unless they may be the thousands of somebody whose decimal mark is the other one.
+    """
     quantised = value.quantize(UNIT_OF[currency])
-    if quantised != value:
+    decimals = -cast(int, value.as_tuple().exponent)
+    if quantised != value or (not zeros_are_fine and decimals > MINOR_UNITS[currency]):
         raise RowRejected(
             Code.TOO_MANY_DECIMALS,
             f"{shown(value)} has more decimals than {currency} has; correct the amount or the currency.",
         )
-    return quantised
+    return quantised or abs(quantised)  # no zero below zero
 
 
 UNIT_OF: Final = {currency: Decimal(1).scaleb(-digits) for currency, digits in MINOR_UNITS.items()}

@@ -15,13 +15,13 @@ from bot.receivables.header import Field, Header
 from bot.receivables.notes import Code, RowRejected, shown
 from bot.receivables.numbers import (
     Amount,
-    DecimalStyle,
     from_sheet_number,
     in_currency,
     not_an_amount,
     parse_amount,
 )
 from bot.receivables.parties import Party
+from bot.receivables.settle import Settled
 from bot.receivables.words import is_yes, kind_of, number_of_instalment, side_of, speaks_of_dispute, status_of
 
 _MADE_NEGATIVE: Final = frozenset({ItemKind.CREDIT_NOTE, ItemKind.PAYMENT_ON_ACCOUNT})
@@ -41,14 +41,14 @@ class RowReader:
         self,
         header: Header,
         *,
-        style: DecimalStyle,
+        settled: Settled,
         dates: Mapping[Field, DateReader],
         currency_of: CurrencyOf,
     ) -> None:
         self._header = header
         self._columns = {field: places[0] for field, places in header.columns.items()}
         self._remarks = header.columns.get(Field.REMARK, ())
-        self._style = style
+        self._settled = settled
         self._dates = dates
         self._currency_of = currency_of
 
@@ -182,7 +182,7 @@ class RowReader:
             if not cell or cell.isspace():
                 return None
             try:
-                return parse_amount(cell, self._style)
+                return parse_amount(cell, self._settled.style)
             except RowRejected as error:
                 raise self._in(field, error) from None
         if isinstance(cell, (int, float)) and not isinstance(cell, bool):
@@ -194,8 +194,9 @@ class RowReader:
             return None
         try:
             if isinstance(raw, float):
-                raw = from_sheet_number(raw, currency)
-            return in_currency(raw.value if isinstance(raw, Amount) else raw, currency)
+                return in_currency(from_sheet_number(raw, currency), currency)
+            value = raw.value if isinstance(raw, Amount) else raw
+            return in_currency(value, currency, zeros_are_fine=not self._settled.style_is_assumed)
         except RowRejected as error:
             raise self._in(field, error) from None
 

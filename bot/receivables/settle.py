@@ -30,6 +30,8 @@ class Settled:
     """What holds for all rows."""
 
     style: DecimalStyle
+    style_is_assumed: bool
+    """No amount shows it, and there are amounts that would be others in the other style."""
     orders: Mapping[Field, DateOrder | None]
     tenants: Mapping[Party, Party]
     """The parties that get their tenant from other rows."""
@@ -55,12 +57,12 @@ class Survey:
         """Settle it. Raises `FileRefused` for a contradiction, and, unless more is `expected`, for a doubt."""
         known = with_known_tenants(self.parties)
         return Settled(
-            self._style(warnings),
+            *self._style(warnings),
             self._orders(warnings, setting, doubt_is_fine=expected),
             {party: party_known for party, party_known in known.items() if party != party_known},
         )
 
-    def _style(self, warnings: Warnings) -> DecimalStyle:
+    def _style(self, warnings: Warnings) -> tuple[DecimalStyle, bool]:
         """Settle the decimal mark; where nothing proves it, the language of the headings decides."""
         assume = DecimalStyle.COMMA if self._header.language == "de" else DecimalStyle.DOT
         style, assumed = self.proof.settled(assume=assume)
@@ -71,7 +73,7 @@ class Survey:
                     f"No amount shows the decimal mark; {shown(style)} was assumed. Check the totals.",
                 )
             )
-        return style
+        return style, assumed
 
     def _orders(
         self, warnings: Warnings, setting: DateOrder | None, *, doubt_is_fine: bool

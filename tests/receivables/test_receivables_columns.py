@@ -17,6 +17,7 @@ from bot.receivables.header import Field, read_header
 from bot.receivables.lines import LineReader, Lines
 from bot.receivables.numbers import DecimalStyle, StyleProof
 from bot.receivables.rows import RowReader
+from bot.receivables.settle import Settled
 from tests.receivables.exports import AS_OF
 
 HEADINGS: dict[Field, str] = {
@@ -100,7 +101,9 @@ USUAL_NUMBERS: dict[Field, list[Cell]] = {Field.TOTAL: [150.0], Field.PAID: [0.0
 class Readers:
     """Both ways to read, by the same settings."""
 
-    def __init__(self, fields: list[Field], *, style: DecimalStyle = DecimalStyle.DOT) -> None:
+    def __init__(
+        self, fields: list[Field], *, style: DecimalStyle = DecimalStyle.DOT, is_assumed: bool = False
+    ) -> None:
         header = read_header(1, [HEADINGS[field] for field in fields], 0)
         dates = {
             field: DateReader("DMY", as_of=AS_OF, heading=header.heading(field))
@@ -108,7 +111,7 @@ class Readers:
             if field in fields
         }
         given: dict[str, Any] = {
-            "style": style,
+            "settled": Settled(style, is_assumed, {}, {}),
             "dates": dates,
             "currency_of": CurrencyOf(heading=None, default="EUR", chinese=False),
         }
@@ -157,11 +160,39 @@ def tables(draw: st.DrawFn) -> tuple[list[Field], list[list[Cell]]]:
     return fields, rows
 
 
-@settings(deadline=None, derandomize=True, max_examples=400)
-@given(tables())
-def test_a_plain_row_is_read_as_it_is_alone(table):
+SHAPES = [
+    pytest.param(ALWAYS, id="the fewest columns"),
+    pytest.param([*ALWAYS, Field.TOTAL], id="with a total"),
+    pytest.param([*ALWAYS, Field.TOTAL, Field.PAID], id="with total and paid"),
+    pytest.param(
+        [*ALWAYS, Field.CUSTOMER_CODE, Field.CURRENCY, Field.ISSUE_DATE, Field.TERMS], id="with codes"
+    ),
+    pytest.param(list(HEADINGS), id="all columns"),
+]
+
+
+@pytest.mark.parametrize("usual", [USUAL_TEXT, USUAL_NUMBERS], ids=["text", "numbers"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_odd_cell_among_plain_rows(shape, usual):
+    """In every column every cell once: what is still plain is read alike, and the rows are sorted alike."""
+    fields = [field for field in HEADINGS if field in shape]
+    plain = [usual.get(field, CELLS[field])[0] for field in fields]
+    assert len(Readers(fields).check([plain, plain])) == 2
+    for at, field in enumerate(fields):
+        for cell in CELLS[field]:
+            rows = [plain.copy() for _ in range(3)]
+            rows[1][at] = cell
+            for is_assumed in (False, True):
+                Readers(fields, is_assumed=is_assumed).check(rows)
+            check_sorting(fields, rows)
+    check_sorting(fields, [plain, [HEADINGS[field] for field in fields], plain])
+
+
+@settings(deadline=None, derandomize=True, max_examples=100)
+@given(tables(), st.booleans())
+def test_a_plain_row_is_read_as_it_is_alone(table, is_assumed):
     fields, rows = table
-    Readers(fields).check(rows)
+    Readers(fields, is_assumed=is_assumed).check(rows)
 
 
 @settings(deadline=None, derandomize=True, max_examples=100)
@@ -214,11 +245,14 @@ def test_the_proof_learns_of_amounts_that_are_read_together(cells, proven):
     assert readers.proof.proven is proven
 
 
-@settings(deadline=None, derandomize=True, max_examples=400)
+@settings(deadline=None, derandomize=True, max_examples=100)
 @given(tables())
 def test_rows_are_sorted_together_as_they_are_one_by_one(table):
+    check_sorting(*table)
+
+
+def check_sorting(fields: list[Field], rows: list[list[Cell]]) -> None:
     """A row of another width makes all rows of its batch be looked at one by one; an empty one adds nothing."""
-    fields, rows = table
     together, one_by_one = (LineReader(Readers(fields).header) for _ in range(2))
     lines = [line for batch in together.read([batch_of(rows)]) for line in batch.each()]
     same = [line for batch in one_by_one.read([batch_of([*rows, []])]) for line in batch.each()]

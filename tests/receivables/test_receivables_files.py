@@ -83,12 +83,12 @@ class TestKind:
         export = read_export(workbook(TABLE), file_name="open.csv", as_of=AS_OF)
         assert export.accepted == 1
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, derandomize=True, max_examples=150)
     @given(st.binary(max_size=300))
     def test_no_bytes_raise(self, data):
         assert read(data).accepted == 0
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None, derandomize=True, max_examples=100)
     @given(st.text(max_size=200))
     def test_no_text_below_a_header_raises(self, text):
         read(f"{HEADER}\n{ROW}\n{text}")
@@ -270,6 +270,7 @@ class TestEncoding:
         ("encoding", "name"),
         [
             pytest.param("gb18030", "甲", id="one Chinese letter"),
+            pytest.param("gb18030", "实业", id="Chinese that is UTF-8 by accident"),
             pytest.param("cp1250", "Żółć", id="four Polish letters, two Chinese ones"),
         ],
     )
@@ -298,7 +299,7 @@ class TestEncoding:
         assert said(export) == {"items": ["鴻海精密|FP-1|2026-10-31|1250.00 TWD"]}
         assert export.encoding == "big5"
 
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, derandomize=True, max_examples=60)
     @given(st.text(alphabet="äöüÄÖÜßéABCabc ", min_size=1, max_size=20).filter(str.strip))
     def test_german_files_are_never_taken_for_chinese(self, name):
         header = "Kunde;Rechnungsnr;Fälligkeit;Währung;Offen"
