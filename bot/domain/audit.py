@@ -35,6 +35,8 @@ class AuditTag(StrEnum):
     DRIFT_ADOPTED = "drift:adopted"
     DRIFT_EXPLAINED = "drift:explained"
     DRIFT_OVER = "drift:over"
+    MAPPING_CONFIRMED = "mapping:confirmed"
+    MAPPING_REMOVED = "mapping:removed"
 
 
 GENESIS = "0" * 64

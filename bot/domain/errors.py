@@ -149,6 +149,14 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class AlreadyLinked(Refused):
+    """Somebody has linked this debtor of the books to another customer."""
+
+    customer: str
+    by: str
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 
@@ -159,7 +167,7 @@ class Invalid(BackstopError):
 
 @dataclass(eq=False)
 class NotFound(BackstopError):
-    """`what` is a key (`customer`, `subscription`, `request`, `drift`), `name` what was looked for."""
+    """`what` is a key (`customer`, `request`, `debtor`, `link` …), `name` what was looked for."""
 
     what: str
     name: str

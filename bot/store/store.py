@@ -27,6 +27,7 @@ from bot.store.books import Books
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
 from bot.store.limits import Limits
+from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.posts import Posts
@@ -82,6 +83,10 @@ class Tx:
     @cached_property
     def marks(self) -> Marks:
         return Marks(self.connection)
+
+    @cached_property
+    def mappings(self) -> Mappings:
+        return Mappings(self.connection)
 
     @cached_property
     def drifts(self) -> Drifts:

@@ -211,6 +211,17 @@ open_items = Table(
     Index("ix_open_items_party_key", "party_key"),
 )
 
+# A person's word on whose a debtor in the books is.
+mappings = Table(
+    "mappings",
+    metadata,
+    Column("party_key", Text, primary_key=True),
+    Column("customer_id", String(64), nullable=False),
+    Column("confirmed_by", String(32), nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("party_name", Text, nullable=False),
+)
+
 # What changed at Microsoft without us. The defaults are the server's: an older release may write here beside us.
 drifts = Table(
     "drifts",
