@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
 from bot.domain.customer import (
-    TENANT_ID,
     Cloud,
     Countdown,
     Customer,
@@ -20,6 +19,7 @@ from bot.domain.customer import (
     most_urgent_first,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.directory import Directory
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
@@ -27,7 +27,6 @@ from bot.domain.request import ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.store import Store, Tx
 from bot.store.books import Import
-from bot.store.mirror import folded
 
 
 class Digests:
@@ -58,7 +57,7 @@ class Digests:
         async with self._store.read() as tx:
             last = await tx.books.last_import(on=day)
             items = await tx.books.open_on(day)
-            directory = Directory(await tx.mirror.all_customers())
+            directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
             # The mirror knows how things are, not how they were.
             suspended = await self._countdowns(tx) if day == self.today() else ()
         theirs: dict[str, tuple[Countdown, ...]] = {}
@@ -66,6 +65,7 @@ class Digests:
             owner = countdown.subscription.customer_id
             theirs[owner] = (*theirs.get(owner, ()), countdown)
         parties = age(items, on=day)
+        directory.see(parties)
         debtors = [
             self._debtor(party, directory, day, last, theirs)
             for party in parties
@@ -175,11 +175,12 @@ class Digests:
         async with self._store.read() as tx:
             last = await tx.books.last_import(on=day)
             items = await tx.books.open_on(day)
-            directory = Directory(await tx.mirror.all_customers())
+            directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
         directory.add(customer)
         if last is None:
             return Standing(None, None, proposes_suspension=False, reasons=())
         parties = age(items, on=day)
+        directory.see(parties)
         theirs = [party for party in parties if directory.of(party) == customer]
         if theirs:
             return self._standing(theirs, customer, day, last)
@@ -237,39 +238,6 @@ class Digests:
         moment = min(last.applied_at, end_of_day)
         asked = self._now() if day == self.today() else datetime.combine(day, time(12), self._zone)
         return max(0, int((asked - moment).total_seconds() // 3600))
-
-
-class Directory:
-    """Which customer of ours a party in the books is: by tenant id or by exact domain, never by name alone."""
-
-    def __init__(self, customers: list[Customer]) -> None:
-        self._by_id: dict[str, Customer] = {}
-        self._by_domain: dict[str, list[Customer]] = {}
-        self._by_name: dict[str, list[Customer]] = {}
-        for customer in customers:
-            self.add(customer)
-
-    def add(self, customer: Customer) -> None:
-        if customer.id in self._by_id:
-            return
-        self._by_id[customer.id] = customer
-        if customer.domain:
-            self._by_domain.setdefault(customer.domain.lower(), []).append(customer)
-        self._by_name.setdefault(folded(customer.name), []).append(customer)
-
-    def of(self, party: PartyBalances) -> Customer | None:
-        tenant = (party.tenant or "").strip().lower()
-        if TENANT_ID.fullmatch(tenant):
-            return self._by_id.get(tenant)
-        at_domain = self._by_domain.get(tenant, [])
-        return at_domain[0] if len(at_domain) == 1 else None
-
-    def suggestion_for(self, party: PartyBalances) -> Customer | None:
-        """The one customer of exactly the party's name, where the books do not say which it is."""
-        if self.of(party):
-            return None
-        named = self._by_name.get(folded(party.customer.strip()), [])
-        return named[0] if len(named) == 1 else None
 
 
 async def _what_was_done(

@@ -91,10 +91,9 @@ class TestWhoseDebtItIs:
         (debtor,) = (await w.digests.overdue()).debtors
         assert debtor.known_as is None
 
-    @pytest.mark.parametrize("name", ["Contoso", "Contoso Ltd & Sons"])
-    async def test_a_part_of_a_name_suggests_nobody(self, w: Workshop, name: str):
+    async def test_a_part_of_a_name_suggests_nobody(self, w: Workshop):
         await know(w, a_customer())
-        await take_in(w, a_row("1", name, "", 45, "500.00"))
+        await take_in(w, a_row("1", "Contoso Ltd & Sons", "", 45, "500.00"))
         (debtor,) = (await w.digests.overdue()).debtors
         assert debtor.known_as is None
 
