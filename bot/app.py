@@ -40,6 +40,7 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.requests import Requests, Rules
 from bot.settings import BadSettings, Mode, Settings
@@ -165,6 +166,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
+        mappings=Mappings(db, digests, now=now),
         policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,

@@ -35,6 +35,7 @@ from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.store import Store
@@ -81,6 +82,7 @@ class Workshop:
     posts: Posts
     features: Features
     drifts: Drifts
+    mappings: Mappings
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -213,4 +215,5 @@ async def open_workshop(
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
+        mappings=Mappings(store, digests, now=now),
     )
