@@ -7,7 +7,18 @@ from types import ModuleType
 
 from handlers.command import Command, Shortcut
 
-FEATURES = ("csp", "suspend", "resume", "azure", "asking", "decisions", "limit", "digests", "drift")
+FEATURES = (
+    "csp",
+    "suspend",
+    "resume",
+    "azure",
+    "asking",
+    "decisions",
+    "limit",
+    "digests",
+    "drift",
+    "mapping",
+)
 
 
 def features() -> list[ModuleType]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.domain.audit import AuditTag
 from bot.domain.customer import Customer
 from bot.domain.digest import Debtor
-from bot.domain.directory import ConfirmedMapping, Directory, Entry, party_id
+from bot.domain.directory import ConfirmedMapping, Directory, Entry, MappingMethod, party_id
 from bot.domain.errors import AlreadyLinked, Invalid, NotFound, NotOurCustomer
 from bot.domain.names import folded
 from bot.domain.people import Person, Right
@@ -24,14 +24,6 @@ class Unmapped:
 
     debtors: tuple[Debtor, ...]
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """`customer` is None when Partner Center no longer shows it."""
-
-    mapping: ConfirmedMapping
-    customer: Customer | None
 
 
 class Mappings:
@@ -61,6 +53,13 @@ class Mappings:
         if mapping is None:
             raise NotFound("debtor", party_id(party_key))
         return directory.entry_of(mapping)
+
+    async def entry_without(self, removed: ConfirmedMapping) -> Entry:
+        """As `entry`, once that was removed: the books may have nothing open of the debtor."""
+        try:
+            return await self.entry(removed.party_key)
+        except NotFound:
+            return Entry(removed.party_key, removed.party_name, None, None, None, MappingMethod.NONE)
 
     async def confirm(self, party_key: str, customer_id: str, *, by: Person) -> ConfirmedMapping:
         """From now on the debtor is that customer. Saying so again changes nothing.
@@ -101,16 +100,12 @@ class Mappings:
         found = [d for d in digest.debtors if d.customer is None and _has(words, d.party.customer)]
         return Unmapped(tuple(found[:limit]), len(found))
 
-    async def confirmed(self, *, words: str = "") -> tuple[Confirmed, ...]:
+    async def confirmed(self, *, words: str = "") -> tuple[Entry, ...]:
         """What people said, the newest first; with these words in the debtor's or the customer's name."""
         async with self._store.read() as tx:
-            found = [
-                Confirmed(mapping, await tx.mirror.customer(mapping.customer_id))
-                for mapping in await tx.mappings.all()
-            ]
-        return tuple(
-            c for c in found if _has(words, c.mapping.party_name, c.customer.name if c.customer else "")
-        )
+            directory = Directory(await tx.mirror.all_customers())
+            found = [directory.entry_of(mapping) for mapping in await tx.mappings.all()]
+        return tuple(e for e in found if _has(words, e.name, e.customer.name if e.customer else ""))
 
 
 async def _ours(tx: Tx, customer_id: str) -> Customer:

@@ -20,12 +20,14 @@ from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature
 from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.directory import Doubt, MappingMethod
 from bot.domain.drift import DriftStatus
 from bot.domain.errors import (
     AccessDenied,
     AlreadyApproved,
     AlreadyDecided,
     AlreadyLifted,
+    AlreadyLinked,
     AlreadyWaiting,
     BackstopError,
     CannotBeCancelled,
@@ -214,6 +216,8 @@ class TestSlacksLimits:
             "title-suspend",
             "deny-title",
             "drift-adopt-title",
+            "link-title",
+            "link-remove",
             "drift-explain-title",
             "adopt",
             "explain",
@@ -244,6 +248,8 @@ class TestSlacksLimits:
             "cancel",
             "suspend",
             "resume",
+            "link",
+            "link-change",
             "next",
             "previous",
             *map("reason-{}".format, Reason),
@@ -300,6 +306,7 @@ ERRORS: tuple[BackstopError, ...] = (
         for why in sorted(usage.arguments("CannotBeResumed", 0) | obstacles("resume"))
     ),
     NotOurCustomer("advisor"),
+    AlreadyLinked("Contoso Ltd", "U0BEN"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         Invalid("customer", reason, {"days": "90"})
@@ -354,6 +361,8 @@ class TestErrors:
             "draft",
             "day",
             "drift",
+            "debtor",
+            "link",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -409,6 +418,7 @@ FAMILIES: dict[str, set[str]] = {
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
+    "link-doubt-": {*Doubt},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},
@@ -421,6 +431,7 @@ FAMILIES: dict[str, set[str]] = {
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
     "title-": {*Verb},
+    "unlinked-": {m.replace("_", "-") for m in MappingMethod} - {"table"},
     "verb-": {*Verb},
 }
 """The keys that end in a fact, and every fact they can end in."""

@@ -27,6 +27,7 @@ from bot.domain.customer import (
     deletion_deadline,
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
 from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt, Standing, standing
@@ -34,7 +35,19 @@ from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
 from handlers.notices import result_message
-from handlers.views import confirmation, digests, drift, errors, forms, limit, policy, replies, request_card
+from handlers.views import (
+    blocks,
+    confirmation,
+    digests,
+    drift,
+    errors,
+    forms,
+    limit,
+    mapping,
+    policy,
+    replies,
+    request_card,
+)
 from handlers.views import shadow as shadow_views
 from tests.builders import (
     DAY,
@@ -455,6 +468,64 @@ def _drifts() -> dict[str, Drawing]:
     }
 
 
+# Whose a debtor is
+
+
+def said(key: str, name: str, **fields: Any) -> ConfirmedMapping:
+    given: dict[str, Any] = {"customer_id": a_customer().id, "confirmed_by": ana.id, "confirmed_at": noon}
+    return ConfirmedMapping(party_key=key, party_name=name, **(given | fields))
+
+
+def entry_of(*items: OpenItem, mappings: tuple[ConfirmedMapping, ...] = ()) -> Entry:
+    """Of the debtor that owes the first, among all of them."""
+    directory = Directory([a_customer()], mappings)
+    parties = age(items, on=TODAY)
+    directory.see(parties)
+    return directory.entry(next(p for p in parties if p.customer_key == items[0].customer_key))
+
+
+def _mappings() -> dict[str, Drawing]:
+    owed = owes("Contoso <!channel> *now*", 45, "2400.00", customer_code="D-10001")
+    dollars = owes("Contoso <!channel> *now*", 5, "12.50", "USD", customer_code="D-10001")
+    named = owes("Contoso Ltd", 3, "10.00", tenant=a_customer().id)
+    holding = owes("Contoso Holding", 3, "10.00", tenant=a_customer().id)
+    link = said(owed.customer_key, owed.customer)
+
+    def form(entry: Entry) -> Drawing:
+        return lambda texts: mapping.link_form(entry, texts, channel="C0OVERDUE")
+
+    def answer(entry: Entry) -> Drawing:
+        return lambda texts: message([blocks.section(mapping.answer(entry, texts))])
+
+    nobodys = entry_of(owes("Halden Marine", 64, "1975.00"))
+    linked = entry_of(owed, dollars, mappings=(link,))
+    gone = said("code:D-7", "Gone & Sons", customer_id=CustomerId("t-gone"))
+    directory = Directory([a_customer()])
+    links = [directory.entry_of(link), directory.entry_of(gone)]
+    many = tuple(d for d in LONG.debtors)
+    return {
+        "form-link": form(nobodys),
+        "form-link-suggested": form(entry_of(owes("Contoso", 45, "2400.00"))),
+        "form-link-shared": form(entry_of(named, holding)),
+        "form-link-named-by-the-books": form(entry_of(named)),
+        "form-unlink": form(linked),
+        "form-unlink-nothing-open": form(links[1]),
+        "answer-linked": answer(linked),
+        "answer-unlinked": answer(nobodys),
+        "answer-unlinked-to-the-books": answer(entry_of(named)),
+        "reply-debtors": lambda texts: message(
+            mapping.debtors(SEVERAL.debtors[:4], 4, links, texts, may_link=True)
+        ),
+        "reply-debtors-many": lambda texts: message(
+            mapping.debtors(many, len(many), links * 8, texts, may_link=False)
+        ),
+        "reply-debtors-none": lambda texts: message(mapping.debtors((), 0, (), texts, may_link=True)),
+        "reply-debtors-none-found": lambda texts: message(
+            mapping.debtors((), 0, (), texts, may_link=True, narrowed=True)
+        ),
+    }
+
+
 # Replies
 
 
@@ -611,6 +682,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeResumed("not-suspended", "expired"),
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
+    domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("when", "urgent"),
     domain.Invalid("date", "in-the-past"),
@@ -624,6 +696,8 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NotFound("day", "x"),
     domain.NotFound("azure-subscription", "x"),
     domain.NotFound("drift", "x"),
+    domain.NotFound("debtor", "x"),
+    domain.NotFound("link", "x"),
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "over"),
@@ -690,6 +764,7 @@ VIEWS: dict[str, Drawing] = {
     **_limits(),
     **_digests(),
     **_drifts(),
+    **_mappings(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
