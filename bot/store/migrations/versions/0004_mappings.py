@@ -7,7 +7,7 @@ from alembic import op
 
 from bot.store.tables import Instant
 
-revision = "0006"
+revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
