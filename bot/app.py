@@ -147,6 +147,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
                 dry_run=settings.backstop_dry_run,
                 cancels_azure=settings.cancels_azure,
             ),
+            grounds=digests.ground_now,
             now=now,
         ),
         execution=Execution(
@@ -155,6 +156,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             partner_center,
             limits=limits,
             deadline=digests.deadline,
+            grounds=digests.ground_now,
+            may_cut_off=digests.may_cut_off,
             now=now,
         ),
         limits=limits,

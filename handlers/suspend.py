@@ -16,7 +16,7 @@ from bot.domain.customer import (
 )
 from bot.domain.errors import CannotBeCancelled
 from bot.domain.people import Right
-from bot.domain.policy import Standing
+from bot.domain.policy import StageAction
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut
@@ -70,17 +70,18 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     chosen = {s.id for s in found}
     subscriptions = tuple(s for s in found if s.parent_id not in chosen)
     along = tuple(s.name for s in found if s.parent_id in chosen)
-    standing: Standing | None = None
-    if form.reason is Reason.NON_PAYMENT:
-        standing = await backstop.digests.standing_of(customer)
-    holds, note = verdict(standing, form.reason, desk.texts)
+    is_for_debt = form.reason is Reason.NON_PAYMENT
+    judged = await backstop.digests.judge(customer) if is_for_debt else None
+    holds, note = verdict(judged.standing if judged else None, form.reason, desk.texts)
     asked = confirmation.Asking(
         customer=customer,
         subscriptions=subscriptions,
         reason=form.reason,
         note=form.note,
         approvals_needed=await backstop.requests.approvals_needed(
-            Verb.SUSPEND, [s.id for s in subscriptions], by_policy=_asked_by_policy(desk, form.reason)
+            Verb.SUSPEND,
+            [s.id for s in subscriptions],
+            by_policy=_asked_by_policy(desk, form.reason, customer),
         ),
         time_to_live=backstop.requests.rules.time_to_live,
         dry_run=backstop.requests.rules.dry_run,
@@ -100,13 +101,17 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         over_limit=backstop.limits.most if len(subscriptions) > backstop.limits.most else None,
     )
     mark = {True: "policy-holds-plain", False: "policy-broken-plain", None: "policy-silent-plain"}[holds]
-    confirmed = asking.to_confirm(asked, policy_note=desk.texts(mark, note=note), not_before=not_before)
+    confirmed = asking.to_confirm(
+        asked, policy_note=desk.texts(mark, note=note), not_before=not_before, judged=judged
+    )
     return Shown(confirmed, partial(confirmation.suspend_confirmation, asked, what))
 
 
-def _asked_by_policy(desk: Desk, reason: Reason) -> int:
-    stage = desk.backstop.policy.suspend_stage
-    return stage.approvals if stage and reason is Reason.NON_PAYMENT else 0
+def _asked_by_policy(desk: Desk, reason: Reason, customer: Customer) -> int:
+    if reason is not Reason.NON_PAYMENT:
+        return 0
+    stages = desk.backstop.policy.stages_for(customer.id, on=desk.backstop.digests.today())
+    return max((s.approvals for s in stages if s.action is StageAction.PROPOSE_SUSPEND), default=0)
 
 
 async def _add_ons(desk: Desk, base: Subscription) -> tuple[str, ...] | None:

@@ -17,6 +17,7 @@ class AuditTag(StrEnum):
     REQUEST_APPROVED = "request:approved"
     REQUEST_DENIED = "request:denied"
     REQUEST_WITHDRAWN = "request:withdrawn"
+    REQUEST_CALLED_OFF = "request:called-off"
     REQUEST_CANCELLED = "request:cancelled"
     REQUEST_REOPENED = "request:reopened"
     REQUEST_RETRIED = "request:retried"

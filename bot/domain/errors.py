@@ -149,6 +149,13 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class BooksUnsure(Refused):
+    """The books are too old or too patchy by now to tell whether the customer still owes anything."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
 class AlreadyLinked(Refused):
     """Somebody has linked this debtor of the books to another customer."""
 

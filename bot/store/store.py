@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
+from bot.store.collections import Collections
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
 from bot.store.limits import Limits
@@ -55,6 +56,10 @@ class Tx:
     @cached_property
     def requests(self) -> Requests:
         return Requests(self.connection)
+
+    @cached_property
+    def collections(self) -> Collections:
+        return Collections(self.connection)
 
     @cached_property
     def limits(self) -> Limits:

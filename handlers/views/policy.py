@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.action import Reason
-from bot.domain.policy import Rule, Standing
+from bot.domain.collection import Standing
+from bot.domain.policy import Rule
 from bot.texts import Texts
 from handlers.views import blocks
 

@@ -38,7 +38,7 @@ async def test_the_digest_knows_the_customer_from_then_on(w: Workshop):
     )
     (debtor,) = (await w.digests.overdue()).debtors
     assert (debtor.customer, debtor.standing.proposes_suspension) == (a_customer(), True)
-    assert (await w.digests.standing_of(a_customer())).proposes_suspension
+    assert (await w.digests.judge(a_customer())).standing.proposes_suspension
     assert (await w.mappings.unmapped(10)).total == 0
 
 

@@ -197,7 +197,11 @@ async def open_workshop(
         http=http,
         partner_center=partner_center,
         requests=Requests(
-            store, courier, rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True), now=now
+            store,
+            courier,
+            rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True),
+            grounds=digests.ground_now,
+            now=now,
         ),
         execution=Execution(
             store,
@@ -205,6 +209,8 @@ async def open_workshop(
             partner_center,
             limits=limits,
             deadline=digests.deadline,
+            grounds=digests.ground_now,
+            may_cut_off=digests.may_cut_off,
             now=now,
             lease=lease,
         ),

@@ -19,6 +19,7 @@ from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature
+from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
 from bot.domain.directory import Doubt, MappingMethod
 from bot.domain.drift import DriftStatus
@@ -30,6 +31,7 @@ from bot.domain.errors import (
     AlreadyLinked,
     AlreadyWaiting,
     BackstopError,
+    BooksUnsure,
     CannotBeCancelled,
     CannotBeResumed,
     CannotBeSuspended,
@@ -307,6 +309,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
+    BooksUnsure("R-7F3K"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         Invalid("customer", reason, {"days": "90"})
@@ -407,6 +410,7 @@ FAMILIES: dict[str, set[str]] = {
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},
     "card-counted-": {"done", Result.FAILED, Result.UNKNOWN},
+    "card-gone-": {*Gone},
     "card-title-": {*Verb},
     "card-what-": {*Verb},
     "cloud-": {*Cloud},

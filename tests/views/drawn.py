@@ -15,6 +15,7 @@ from bot.domain import shadow
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import Feature, Outage, missing
+from bot.domain.collection import Facts, Gone, History, Standing, standing
 from bot.domain.customer import (
     Cloud,
     Countdown,
@@ -26,11 +27,11 @@ from bot.domain.customer import (
     SubscriptionStatus,
     deletion_deadline,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
 from bot.domain.limit import DailyLimit
-from bot.domain.policy import Debt, Standing, standing
+from bot.domain.policy import Debt
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
@@ -134,9 +135,8 @@ def confirmed(*subscriptions: Subscription, **fields: Any) -> Drawing:
 
 
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
-    given: dict[str, Any] = {"tenant": a_customer().id, "on": TODAY, "data_is_fresh": True}
     debts = {"EUR": Debt(Decimal(overdue), days)} if overdue else {}
-    return standing(POLICY, debts, **(given | fields))
+    return standing(POLICY, Facts(a_customer().id, debts, **fields), History(), on=TODAY)
 
 
 LATE = stands("2400.00", 45)
@@ -180,7 +180,7 @@ def _confirmations() -> dict[str, Drawing]:
     return drawn | {
         "confirmation-against-the-policy": confirmed(seat, standing=stands("2400.00", 20)),
         "confirmation-nothing-overdue": confirmed(seat, standing=stands("", 0)),
-        "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, data_is_fresh=False)),
+        "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, books_are_fresh=False)),
         "confirmation-no-books": confirmed(seat, standing=None),
         "confirmation-fraud": confirmed(seat, reason=Reason.FRAUD, undo=timedelta(0)),
         "confirmation-dry-run-with-note": confirmed(seat, dry_run=True, note="Third reminder of 12 November"),
@@ -303,7 +303,8 @@ def _requests() -> dict[str, ActionRequest]:
         "expired": pending.expire(at=noon + DAY),
         "withdrawn": pending.withdraw(by=ana, at=noon + HOUR),
         "cancelled": approved.cancel(by=ben, at=noon + HOUR),
-    }
+        "outside-hours": approved.keep_hours(until=noon + DAY),
+    } | {f"gone-{why}": replace(approved, status=Status.WITHDRAWN, gone=why, closed_at=end) for why in Gone}
 
 
 REQUESTS = _requests()
@@ -317,7 +318,7 @@ def _cards() -> dict[str, Drawing]:
         return lambda texts: message(result_message(request, texts)[1])
 
     drawn = {f"card-{name}": card(request) for name, request in REQUESTS.items()}
-    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn")
+    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn", "gone-paid")
     return drawn | {f"result-{name}": result(REQUESTS[name]) for name in ends}
 
 
@@ -369,7 +370,12 @@ def a_digest(*items: OpenItem, banners: tuple[Banner, ...] = (), as_of: date | N
                 party=party,
                 customer=known,
                 suggestion=a_customer() if party.customer == "Contoso Ltd" and known is None else None,
-                standing=standing(POLICY, exposure, tenant=party.tenant, on=TODAY, data_is_fresh=not banners),
+                standing=standing(
+                    POLICY,
+                    Facts(party.tenant, exposure, books_are_fresh=not banners),
+                    History(),
+                    on=TODAY,
+                ),
             )
         )
     return OverdueDigest(
@@ -433,6 +439,10 @@ def _digests() -> dict[str, Drawing]:
     }
     pages |= {"nobody": (a_digest(owes("Contoso Ltd", -3, "10.00")), 0), "nothing-imported": (EMPTY, 0)}
     pages |= {"warned": (warned, 0), "suspended": (_with_suspended(), 0)}
+    cleared = standing(POLICY, Facts(a_customer().id, {}, suspended_for_debt=True), History(), on=TODAY)
+    two = (Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY, for_debt=True),) * 2
+    paid = tuple(Paid(a_customer(name=f"Payer {n} & <Sons>"), cleared, two) for n in range(10))
+    pages |= {"paid": (replace(SEVERAL, paid=paid[:1]), 0), "many-paid": (replace(LONG, paid=paid), 0)}
     pages |= {"dry-run": (replace(SEVERAL, banners=(Banner("dry_run", {}),)), 0)}
 
     def page(digest: OverdueDigest, number: int) -> Drawing:
@@ -683,6 +693,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
     domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
+    domain.BooksUnsure("R-7F3K"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("when", "urgent"),
     domain.Invalid("date", "in-the-past"),
