@@ -38,6 +38,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
@@ -170,6 +171,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         features=features,
         drifts=drifts,
         mappings=Mappings(db, digests, now=now),
+        followup=FollowUp(db, post, digests, policy=policy, now=now),
         policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,

@@ -11,10 +11,9 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditEvent
-from bot.domain.collection import Standing
 from bot.domain.customer import Countdown
-from bot.domain.digest import Debtor, OverdueDigest, Paid
-from bot.domain.policy import BillingPolicy, StageAction
+from bot.domain.digest import Change, Debtor, OverdueDigest, Paid, proposal
+from bot.domain.policy import BillingPolicy
 from bot.domain.receivables import Balance, OpenItem, bucket, days_overdue
 from bot.domain.shadow import ShadowReport
 from bot.domain.simulation import paid_anyway
@@ -269,18 +268,6 @@ def _debtor(debtor: Debtor) -> Document:
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in standing.reasons],
         "suspended": _suspended(debtor.suspended),
     }
-
-
-def proposal(standing: Standing) -> str | None:
-    """What the policy proposes for a person to decide; the most severe that may be proposed."""
-    if standing.proposes_cancel:
-        return "cancel"
-    if standing.proposes_suspension:
-        return "suspend"
-    if standing.proposes_resume:
-        return "resume"
-    is_ticket = standing.stage is not None and standing.stage.action is StageAction.TICKET
-    return "ticket" if is_ticket and not standing.holds_back else None
 
 
 def _paid(paid: Paid) -> Document:

@@ -38,6 +38,10 @@ class AuditTag(StrEnum):
     DRIFT_OVER = "drift:over"
     MAPPING_CONFIRMED = "mapping:confirmed"
     MAPPING_REMOVED = "mapping:removed"
+    CUSTOMER_SNOOZED = "customer:snoozed"
+    CUSTOMER_WOKEN = "customer:woken"
+    CUSTOMER_PROMISED = "customer:promised"
+    CUSTOMER_OWNER_SET = "customer:owner-set"
 
 
 GENESIS = "0" * 64

@@ -14,6 +14,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
@@ -35,6 +36,7 @@ class Backstop:
     features: Features
     drifts: Drifts
     mappings: Mappings
+    followup: FollowUp
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from bot.domain.collection import Facts, Ground, History, Standing, ground, standing
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.directory import Directory
+from bot.domain.followup import PROMISE, SNOOZE, Pause, has_worsened
+from bot.domain.people import PersonId
 from bot.domain.policy import BillingPolicy, Debt, Exposure
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, days_overdue
 from bot.domain.request import ActionRequest
 from bot.store import Tx
 from bot.store.books import Import
-from bot.store.collections import Pause
 
 Grounds = Callable[[Tx, ActionRequest], Awaitable[Ground]]
 """Reads again what a request about non-payment stands on."""
@@ -38,6 +39,9 @@ class Day:
     """By customer; the mirror knows how things are, not how they were."""
     histories: Mapping[str, History]
     pauses: Mapping[str, tuple[Pause, ...]]
+    owners: Mapping[str, PersonId] = field(default_factory=dict)
+    running: Mapping[str, int] | None = None
+    """Active subscriptions by customer; None for a day that is not today."""
 
     @cached_property
     def theirs(self) -> Mapping[str, tuple[PartyBalances, ...]]:
@@ -74,23 +78,46 @@ class Day:
         """Where debtors stand of whom nobody knows which customer they are: nothing is ever proposed for them."""
         return standing(self.policy, self.facts_of(parties, None), History(), on=self.on)
 
+    def owner_key(self, party: PartyBalances) -> str:
+        """Whom debts are added up for: the customer, else the debtor of the books by itself."""
+        customer = self.directory.of(party)
+        return customer.id if customer else party.customer_key
+
+    def promise(self, id: str) -> Pause | None:
+        """Until when they promised to pay; of several the latest day counts."""
+        return _last(self.pauses.get(id, ()), PROMISE)
+
+    def snooze(self, id: str) -> Pause | None:
+        """Until when somebody said to wait, become worse or not."""
+        return _last(self.pauses.get(id, ()), SNOOZE)
+
+    def is_worse_than_at(self, snooze: Pause, exposure: Exposure) -> bool:
+        """Whether the snooze is over because more is overdue than when it was said."""
+        history = self.histories.get(snooze.tenant, History())
+        before = snooze.overdue if snooze.overdue is not None else history.overdue
+        return has_worsened(before or {}, exposure)
+
     def facts(self, id: CustomerId) -> Facts:
         return self.facts_of(self.theirs.get(id, ()), id)
 
     def facts_of(self, parties: Sequence[PartyBalances], id: CustomerId | None) -> Facts:
         """What these debtors owe, as that customer's, or as nobody's."""
-        pauses = self.pauses.get(id, ()) if id else ()
+        exposure = _exposure(parties, self.on)
+        promise = self.promise(id) if id else None
+        snooze = self.snooze(id) if id else None
+        if snooze and self.is_worse_than_at(snooze, exposure):
+            snooze = None
         return Facts(
             tenant=id,
-            exposure=_exposure(parties, self.on),
+            exposure=exposure,
             owes_anything=any(b.open > 0 for party in parties for b in party.balances.values()),
             disputes=any(
                 i.disputed and i.open_amount > 0 and i.due_date < self.on for p in parties for i in p.items
             ),
             books_are_fresh=self.is_fresh,
             books_are_complete=self.last is not None and _is_complete(self.last, parties, id),
-            promised_until=max((p.until for p in pauses if p.kind == "promise"), default=None),
-            snoozed_until=max((p.until for p in pauses if p.kind == "snooze"), default=None),
+            promised_until=promise.until if promise else None,
+            snoozed_until=snooze.until if snooze else None,
             suspended_for_debt=any(c.for_debt for c in self.suspended.get(id, ())) if id else False,
         )
 
@@ -130,6 +157,8 @@ async def day_of(
         suspended=by_customer,
         histories=await tx.collections.histories(on=on),
         pauses=await tx.collections.pauses(on=on) if is_today else {},
+        owners=await tx.owners.all(),
+        running=await tx.mirror.running() if is_today else None,
     )
 
 
@@ -152,6 +181,10 @@ async def ground_now(
         pauses=await tx.collections.pauses(on=on),
     )
     return ground(policy, day.facts_of(day.parties, customer), on=on)
+
+
+def _last(pauses: Sequence[Pause], kind: str) -> Pause | None:
+    return max((p for p in pauses if p.kind == kind), key=lambda p: p.until, default=None)
 
 
 def _is_complete(last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
+from bot.domain.audit import AuditTag
 from bot.domain.collection import Facts, Ground, History, Standing, advance, ground, standing
 from bot.domain.customer import (
     Cloud,
@@ -21,10 +21,22 @@ from bot.domain.customer import (
     deletion_deadline,
     most_urgent_first,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
+from bot.domain.digest import (
+    Banner,
+    Change,
+    Debtor,
+    OverdueDigest,
+    Paid,
+    PastDue,
+    Since,
+    compare,
+    counted,
+    past_due,
+    worst_first,
+)
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy
-from bot.domain.receivables import PartyBalances, totals
+from bot.domain.receivables import OpenItem, PartyBalances, age, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
@@ -33,6 +45,8 @@ from bot.store import Store, Tx
 
 COLLECTION = "collection"
 """The mark of the last day whose reading was remembered."""
+POSTED = "digest:overdue:"
+"""How the key of a posted overdue digest begins; it ends with the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,12 @@ class Digests:
         """Who is past due on that day (default: today), by the books as they were then."""
         async with self._store.read() as tx:
             day = await self._day(tx, on or self.today())
-        debtors = [self._debtor(party, day) for party in day.parties if _has_past_due(party, day.on)]
+            since, changes = await _since(tx, day)
+        debtors = [
+            self._debtor(party, day, changes.get(day.owner_key(party)))
+            for party in day.parties
+            if _has_past_due(party, day.on)
+        ]
         overdue = {debtor.customer.id for debtor in debtors if debtor.customer}
         return OverdueDigest(
             on=day.on,
@@ -96,6 +115,7 @@ class Digests:
                 for c in theirs
                 if c.subscription.customer_id not in overdue
             ),
+            since=since,
         )
 
     async def record(self, *, on: date) -> None:
@@ -121,10 +141,13 @@ class Digests:
                 after = advance(self._policy, facts, before, stands, on=on)
                 if after != before:
                     changed[id] = (before, after)
-                if facts.snoozed_until and _worsened(before, facts):
+                snooze = day.snooze(id)
+                if snooze and facts.snoozed_until is None:
                     woken.append(id)
             await tx.collections.save(changed, on=on)
             await tx.collections.wake(woken)
+            for id in woken:
+                await tx.audit.append(AuditTag.CUSTOMER_WOKEN, id, by="backstop", why="worse")
 
     async def simulate(self, policy: BillingPolicy, *, days: int) -> Replayed:
         """What that policy would have done on each of the last `days` days, by the books as they were."""
@@ -267,6 +290,10 @@ class Digests:
         """That moment, or the next at which the billing policy lets somebody be cut off for non-payment."""
         return self._policy.may_cut_off(at, zone=self._zone)
 
+    async def day(self, tx: Tx, on: date) -> Day:
+        """That day as the policy in force judges it."""
+        return await self._day(tx, on)
+
     async def _day(
         self, tx: Tx, on: date, *, policy: BillingPolicy | None = None, besides: Customer | None = None
     ) -> Day:
@@ -280,26 +307,46 @@ class Digests:
             besides=besides,
         )
 
-    def _debtor(self, party: PartyBalances, day: Day) -> Debtor:
+    def _debtor(self, party: PartyBalances, day: Day, change: Change | None) -> Debtor:
         customer = day.directory.of(party)
+        if customer is None:
+            facts = day.facts_of([party], None)
+            return Debtor(
+                party=party,
+                customer=None,
+                suggestion=day.directory.suggestion_for(party),
+                standing=day.standing_of_nobody([party]),
+                trusted=facts.books_are_fresh and facts.books_are_complete,
+                change=change,
+            )
+        facts, snooze = day.facts(customer.id), day.snooze(customer.id)
         return Debtor(
             party=party,
             customer=customer,
-            suggestion=day.directory.suggestion_for(party),
-            standing=day.standing(customer) if customer else day.standing_of_nobody([party]),
-            suspended=day.suspended.get(customer.id, ()) if customer else (),
+            suggestion=None,
+            standing=day.standing(customer),
+            suspended=day.suspended.get(customer.id, ()),
+            trusted=facts.books_are_fresh and facts.books_are_complete,
+            change=change,
+            promise=day.promise(customer.id),
+            snooze=snooze if facts.snoozed_until else None,
+            woken=snooze if not facts.snoozed_until else None,
+            owner=day.owners.get(customer.id),
+            running=day.running.get(customer.id, 0) if day.running is not None else None,
         )
 
     def _banners(self, day: Day) -> tuple[Banner, ...]:
-        banners = [Banner("dry_run", {})] if self._dry_run else []
+        """What keeps from acting comes first."""
+        dry_run = (Banner("dry_run", {}),) if self._dry_run else ()
         if day.last is None:
-            return (*banners, Banner("nothing_imported", {}))
+            return (Banner("nothing_imported", {}), *dry_run)
+        banners = []
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
             banners.append(Banner("stale", facts))
         if day.last.rejected:
             banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
-        return tuple(banners)
+        return (*banners, *dry_run)
 
 
 async def _what_was_done(
@@ -322,10 +369,42 @@ def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
             yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))
 
 
-def _worsened(before: History, now: Facts) -> bool:
-    """Whether more is overdue than when it was last looked at."""
-    known = before.overdue or {}
-    return any(debt.overdue > known.get(currency, Decimal(0)) for currency, debt in now.exposure.items())
+async def _since(tx: Tx, day: Day) -> tuple[Since | None, Mapping[str, Change]]:
+    """What changed since the digest before, by the books as they were on its day; nothing where there was none."""
+    earlier = await _earlier(tx, day)
+    if earlier is None:
+        return None, {}
+    then = age(await tx.books.open_on(earlier), on=earlier)
+    now_owed, then_owed = _owed(day.parties, day, on=day.on), _owed(then, day, on=earlier)
+    names = {day.owner_key(party): _name(party, day) for party in then}
+    cleared = sorted(names[key] for key, owed in then_owed.items() if owed and not now_owed.get(key))
+    changes = compare(now_owed, then_owed)
+    return Since(earlier, counted(changes), tuple(cleared)), changes
+
+
+async def _earlier(tx: Tx, day: Day) -> date | None:
+    """The day of the digest posted before; where none was, the day of the books before those of this day."""
+    if day.last is None:
+        return None
+    posted = await tx.posts.keys(POSTED)
+    days = [date.fromisoformat(key.rpartition(":")[2]) for key in posted]
+    if earlier := max((d for d in days if d < day.on), default=None):
+        return earlier if await tx.books.last_import(on=earlier) else None
+    before = await tx.books.last_import(on=day.last.as_of - timedelta(days=1))
+    return before.as_of if before else None
+
+
+def _owed(parties: Sequence[PartyBalances], day: Day, *, on: date) -> dict[str, PastDue]:
+    """What is past due, by customer where it is known which one it is."""
+    items: dict[str, list[OpenItem]] = {}
+    for party in parties:
+        items.setdefault(day.owner_key(party), []).extend(party.items)
+    return {key: past_due(theirs, on=on) for key, theirs in items.items()}
+
+
+def _name(party: PartyBalances, day: Day) -> str:
+    customer = day.directory.of(party)
+    return customer.name if customer else party.customer
 
 
 def _has_past_due(party: PartyBalances, day: date) -> bool:

@@ -16,6 +16,8 @@ TELL_RESULT = "tell_result"
 REMIND = "remind"
 SHOW_LIMIT = "show_limit"
 POST_OVERDUE = "post_overdue"
+REDRAW_OVERDUE = "redraw_overdue"
+SAY_OVERDUE_IS_LATE = "say_overdue_is_late"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
@@ -70,6 +72,20 @@ def post_overdue(day: date, *, slot: datetime | None = None, again: int = 0) -> 
     at = slot.isoformat() if slot else f"{day.isoformat()}:{uuid4().hex[:8]}"
     attempt = f":{again}" if again else ""
     return Job(POST_OVERDUE, id=f"digest:overdue:{at}{attempt}", args={"day": day.isoformat()})
+
+
+def redraw_overdue(day: date) -> Job:
+    """Show in the posted digest of that day what was said about a customer meanwhile."""
+    return Job(
+        REDRAW_OVERDUE, id=f"redraw:{day.isoformat()}:{uuid4().hex[:12]}", args={"day": day.isoformat()}
+    )
+
+
+def say_overdue_is_late(slot: datetime, *, attempt: int) -> Job:
+    """Tell the approvals channel that the digest of that slot has not been posted."""
+    return Job(
+        SAY_OVERDUE_IS_LATE, id=f"late:{slot.isoformat()}:{attempt}", args={"day": slot.date().isoformat()}
+    )
 
 
 def warn_of_deletion(slot: datetime) -> Job:

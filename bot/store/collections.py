@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.collection import History, Step
+from bot.domain.followup import PROMISE, SNOOZE
+from bot.domain.followup import Pause as Pause
 from bot.domain.people import PersonId
 from bot.store.tables import episodes, pauses, steps
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A promise to pay, or somebody's word to wait. `until` is its last day."""
-
-    tenant: str
-    kind: str
-    """`promise` or `snooze`."""
-    until: date
-    by: PersonId
-    at: datetime
-    note: str
+PAUSE_LOCK = 0x50617573  # any number, as long as it is always this one
 
 
 class Collections:
@@ -90,7 +81,8 @@ class Collections:
         )
         found: dict[str, tuple[Pause, ...]] = {}
         for row in rows:
-            pause = Pause(row.tenant, row.kind, row.until, PersonId(row.by), row.at, row.note)
+            overdue = {c: Decimal(a) for c, a in row.overdue.items()} if row.overdue is not None else None
+            pause = Pause(row.tenant, row.kind, row.until, PersonId(row.by), row.at, row.note, overdue)
             found[row.tenant] = (*found.get(row.tenant, ()), pause)
         return found
 
@@ -98,7 +90,7 @@ class Collections:
         """How often they promised in an episode that began on that day."""
         rows = await self._connection.execute(
             select(pauses.c.at).where(
-                pauses.c.tenant == tenant, pauses.c.kind == "promise", pauses.c.until >= since
+                pauses.c.tenant == tenant, pauses.c.kind == PROMISE, pauses.c.until >= since
             )
         )
         return len(rows.all())
@@ -112,13 +104,22 @@ class Collections:
                 by=pause.by,
                 at=pause.at,
                 note=pause.note,
+                overdue=None if pause.overdue is None else {c: str(a) for c, a in pause.overdue.items()},
             )
         )
+
+    async def hold(self, tenant: str) -> None:
+        """Keep others that speak of this customer waiting until our transaction ends."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock, hashtext(:tenant))"),
+                {"lock": PAUSE_LOCK, "tenant": tenant},
+            )
 
     async def wake(self, tenants: Iterable[str]) -> None:
         """End the snoozes of these; their promises stand."""
         names: Collection[str] = list(tenants)
         if names:
             await self._connection.execute(
-                delete(pauses).where(pauses.c.tenant.in_(names), pauses.c.kind == "snooze")
+                delete(pauses).where(pauses.c.tenant.in_(names), pauses.c.kind == SNOOZE)
             )

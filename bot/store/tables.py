@@ -287,5 +287,16 @@ pauses = Table(
     Column("by", String(32), nullable=False),
     Column("at", Instant, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
+    Column("overdue", JSON),
     Index("ix_pauses_tenant", "tenant"),
+)
+
+# Who looks after a customer's debts.
+owners = Table(
+    "owners",
+    metadata,
+    Column("customer_id", String(64), primary_key=True),
+    Column("person", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
 )

@@ -33,6 +33,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
@@ -83,6 +84,7 @@ class Workshop:
     features: Features
     drifts: Drifts
     mappings: Mappings
+    followup: FollowUp
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -222,4 +224,5 @@ async def open_workshop(
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
+        followup=FollowUp(store, courier, digests, policy=policy or policy_file.load(None), now=now),
     )
