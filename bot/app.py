@@ -31,10 +31,10 @@ from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
 from bot.partner_center.exchange import http_client
-from bot.scheduler import Scheduler
+from bot.scheduler import GRACE, Scheduler, latest_slot
 from bot.services import Backstop, jobs
 from bot.services.customers import Customers
-from bot.services.digests import Digests
+from bot.services.digests import Digests, overdue_key
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
@@ -50,7 +50,7 @@ from bot.store.store import async_url, sync_url
 from bot.web import Web
 from handlers import errors
 from handlers.desk import Channels, Desk, call
-from handlers.digests import overdue_key, post_overdue
+from handlers.digests import post_overdue, redraw_overdue, say_overdue_is_late
 from handlers.drift import show_drift, tell_more_drifts
 from handlers.notices import Notices
 from handlers.people import People
@@ -249,6 +249,16 @@ def desk_of(made: Core, client: AsyncWebClient) -> Desk:
             settings.backstop_escalation_channel,
         ),
         language=settings.backstop_locale,
+        overdue_due=partial(_overdue_due, settings, made.backstop.now),
+    )
+
+
+def _overdue_due(settings: Settings, now: Callable[[], datetime]) -> datetime | None:
+    """The newest time of the overdue digest within a day, where it is posted at all."""
+    if settings.backstop_overdue_channel is None:
+        return None
+    return latest_slot(
+        settings.backstop_overdue_cron, zone=settings.zone, now=now(), within=timedelta(days=1)
     )
 
 
@@ -334,6 +344,8 @@ class Application:
             jobs.SHOW_LIMIT: notices.show_limit,
             jobs.WARN_OF_DELETION: notices.warn_of_deletion,
             jobs.POST_OVERDUE: partial(post_overdue, self.desk),
+            jobs.REDRAW_OVERDUE: partial(redraw_overdue, self.desk),
+            jobs.SAY_OVERDUE_IS_LATE: partial(say_overdue_is_late, self.desk),
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.reread,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
@@ -383,14 +395,22 @@ class Application:
         await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))
 
     async def _catch_up_overdue(self) -> None:
-        """A digest whose job died with its worker, or that Slack refused, is tried again every five minutes."""
-        slot = self._scheduler.latest_slot(self.settings.backstop_overdue_cron)
-        if slot is None:
+        """A digest whose job died with its worker, or that Slack refused, is tried again every five minutes.
+
+        For an hour at first; for the rest of its day where digests have been posted before. Meanwhile people are told.
+        """
+        backstop, channel, now = self.core.backstop, self.settings.backstop_overdue_channel or "", self._now()
+        slot = self.desk.overdue_due()
+        if slot is None or slot.date() != backstop.digests.today():
             return
-        attempt = int((self._now() - slot) / CATCH_UP)
-        key = overdue_key(self.settings.backstop_overdue_channel or "", slot.date())
-        if attempt and await self.core.backstop.posts.find(key) is None:
+        key, attempt = overdue_key(channel, slot.date()), int((now - slot) / CATCH_UP)
+        if not attempt:
+            return
+        is_missing = await backstop.digests.is_missing(channel, slot)
+        if (is_missing or now - slot < GRACE) and await backstop.posts.find(key) is None:
             await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot, again=attempt))
+        if is_missing and await backstop.posts.find(f"late:{key}") is None:
+            await self.core.courier.post(jobs.say_overdue_is_late(slot, attempt=attempt))
 
     async def _warn_of_deletion(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.warn_of_deletion(slot))

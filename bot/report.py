@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditEvent
 from bot.domain.customer import Countdown
-from bot.domain.digest import Change, Debtor, OverdueDigest, Paid, proposal
+from bot.domain.digest import Change, Debtor, OverdueDigest, Paid, Since, proposal
+from bot.domain.followup import Pause
 from bot.domain.policy import BillingPolicy
 from bot.domain.receivables import Balance, OpenItem, bucket, days_overdue
 from bot.domain.shadow import ShadowReport
@@ -115,6 +116,7 @@ def overdue(digest: OverdueDigest) -> Document:
             currency: _amounts(b) | {"buckets": {name.value: str(sum_) for name, sum_ in b.buckets.items()}}
             for currency, b in digest.totals.items()
         },
+        "since_last": _since(digest.since),
         "customers": [_debtor(debtor) for debtor in digest.debtors] + [_paid(paid) for paid in digest.paid],
     }
 
@@ -122,7 +124,9 @@ def overdue(digest: OverdueDigest) -> Document:
 def digest_words(digest: OverdueDigest, texts: Texts) -> str:
     """The digest as plain text for a terminal."""
     lines = [texts("overdue-title", day=texts.day(digest.on))]
-    lines += [f"! {views.banner(b, texts)}" for b in digest.banners]
+    lines += [f"! {views.plain_banner(b, texts)}" for b in digest.banners]
+    if digest.since:
+        lines.append(views.since_words(digest.since, texts))
     for currency, balance in digest.totals.items():
         lines.append(
             f"{currency}: {texts.money(balance.overdue, currency)} / {texts.money(balance.open, currency)}"
@@ -131,7 +135,13 @@ def digest_words(digest: OverdueDigest, texts: Texts) -> str:
         owed = ", ".join(
             texts.money(b.overdue, c) for c, b in debtor.party.balances.items() if b.overdue > Decimal(0)
         )
-        lines.append(f"  {debtor.party.oldest_days:>4}  {debtor.party.customer}  {owed}")
+        mark = views.change_words(debtor.change, texts)
+        mark = f"  ({mark})" if mark else ""
+        lines.append(f"  {debtor.party.oldest_days:>4}  {debtor.party.customer}  {owed}{mark}")
+        if debtor.snooze:
+            lines.append(f"        {texts('snoozed-until', until=texts.day(debtor.snooze.until))}")
+        if debtor.promise:
+            lines.append(f"        {texts('promised-until', until=texts.day(debtor.promise.until))}")
         if debtor.suspended:
             lines.append(f"        {suspended_words(debtor.suspended, texts, on=digest.on)}")
     if not digest.debtors and digest.as_of:
@@ -267,7 +277,26 @@ def _debtor(debtor: Debtor) -> Document:
         "proposal": proposal(standing),
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in standing.reasons],
         "suspended": _suspended(debtor.suspended),
+        "since_last": debtor.change.value if debtor.change else None,
+        "snoozed": _pause(debtor.snooze),
+        "promised": _pause(debtor.promise),
+        "owner": debtor.owner,
+        "active_subscriptions": debtor.running,
+        "monthly_cost": None,
     }
+
+
+def _since(since: Since | None) -> Document | None:
+    if since is None:
+        return None
+    counts: Document = {change.value: since.counts.get(change, 0) for change in Change}
+    return {"date": since.on.isoformat()} | counts | {"cleared": list(since.cleared)}
+
+
+def _pause(pause: Pause | None) -> Document | None:
+    if pause is None:
+        return None
+    return {"until": pause.until.isoformat(), "by": pause.by, "note": pause.note}
 
 
 def _paid(paid: Paid) -> Document:
@@ -282,6 +311,12 @@ def _paid(paid: Paid) -> Document:
         "proposal": proposal(paid.standing),
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in paid.standing.reasons],
         "suspended": _suspended(paid.suspended),
+        "since_last": None,
+        "snoozed": None,
+        "promised": None,
+        "owner": None,
+        "active_subscriptions": None,
+        "monthly_cost": None,
     }
 
 

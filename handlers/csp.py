@@ -1,4 +1,4 @@
-"""`/csp`: help, find, requests, status, shadow, debtors."""
+"""`/csp`: help, find, overdue, requests, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ import handlers
 from bot.domain.people import Person, Right
 from handlers.command import Command
 from handlers.desk import Desk
-from handlers.views import blocks, mapping, replies
+from handlers.views import blocks, digests, mapping, replies
 from handlers.views.shadow import shadow_report
 
 SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | requests | status | shadow | debtors [TEXT]",
+    usage="help | find TEXT | overdue | requests | status | shadow | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
         ("help", "help-help"),
         ("find TEXT", "help-find"),
+        ("overdue", "help-overdue"),
         ("requests", "help-requests"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
@@ -47,6 +48,8 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
             found = show_help(desk, person)
         case "find":
             found = await find(desk, person, rest.strip())
+        case "overdue":
+            found = await overdue(desk, person)
         case "requests":
             found = await requests(desk, person)
         case "status":
@@ -88,6 +91,12 @@ async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
     return replies.found(words, matches, texts, may_operate=Right.OPERATE in person.rights, more=more)
 
 
+async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
+    """Today's digest for the person alone; its *Next* turns their pages in place."""
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    return digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person))
+
+
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     found = await desk.backstop.requests.open()
@@ -110,6 +119,7 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         mirror_failed=mirror.failed,
         books_as_of=texts.day(books.as_of) if books else None,
         last_digest=digest.claimed_at if digest else None,
+        digest_due=await _late_since(desk),
         counts=await backstop.requests.counts(),
         countdowns=await backstop.digests.countdowns(),
         today=backstop.digests.today(),
@@ -137,6 +147,13 @@ async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
         may_link=Right.OPERATE in person.rights,
         narrowed=bool(words),
     )
+
+
+async def _late_since(desk: Desk) -> str | None:
+    """By the partner's clocks, when the digest was due that is still missing today."""
+    due, channel = desk.overdue_due(), desk.channels.overdue
+    is_late = due and channel and await desk.backstop.digests.is_missing(channel, due)
+    return due.strftime("%H:%M") if due and is_late else None
 
 
 def _first_words(found: list[blocks.Block]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -23,6 +23,14 @@ class Banner:
 
     key: str
     facts: Mapping[str, str]
+
+
+LATE_AFTER = timedelta(minutes=15)
+"""A digest posted so long after its time is late, and people are told of one that is still missing then."""
+
+
+def is_late(due: datetime, at: datetime) -> bool:
+    return at - due > LATE_AFTER
 
 
 class Change(StrEnum):

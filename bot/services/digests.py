@@ -31,6 +31,7 @@ from bot.domain.digest import (
     Since,
     compare,
     counted,
+    is_late,
     past_due,
     worst_first,
 )
@@ -47,6 +48,11 @@ COLLECTION = "collection"
 """The mark of the last day whose reading was remembered."""
 POSTED = "digest:overdue:"
 """How the key of a posted overdue digest begins; it ends with the day."""
+
+
+def overdue_key(channel: str, day: date) -> str:
+    """One post per digest, channel and day."""
+    return f"{POSTED}{channel}:{day.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,21 @@ class Digests:
             ),
             since=since,
         )
+
+    async def posted_before(self, channel: str, day: date) -> bool:
+        """Whether that channel has had a digest of an earlier day: only then is one waited for."""
+        key = overdue_key(channel, day)
+        async with self._store.read() as tx:
+            return any(k < key for k in await tx.posts.keys(f"{POSTED}{channel}:"))
+
+    async def is_missing(self, channel: str, due: datetime) -> bool:
+        """Whether the digest that was due at that moment is late, and not posted as far as anybody knows."""
+        day = due.astimezone(self._zone).date()
+        if day != self.today() or not is_late(due, self._now()):
+            return False
+        async with self._store.read() as tx:
+            post = await tx.posts.find(overdue_key(channel, day))
+        return (post is None or post.ts is None) and await self.posted_before(channel, day)
 
     async def record(self, *, on: date) -> None:
         """Remember what the day's reading came to: episodes begin and end, stages fire once.

@@ -163,6 +163,8 @@ class State:
     today: date
     policy_version: str
     outages: Sequence[Outage] = ()
+    digest_due: str | None = None
+    """Set where today's digest is late: when it was due, by the partner's clocks."""
 
 
 def status(state: State, texts: Texts) -> list[Block]:
@@ -191,7 +193,7 @@ def status(state: State, texts: Texts) -> list[Block]:
                 (texts("state-books"), state.books_as_of or never),
                 (
                     texts("state-digest"),
-                    blocks.moment(state.last_digest) if state.last_digest else never,
+                    _last_digest(state, texts),
                 ),
                 (texts("state-policy"), f"`{state.policy_version}`"),
             ]
@@ -202,6 +204,11 @@ def status(state: State, texts: Texts) -> list[Block]:
     if state.countdowns:
         body.append(blocks.section(_countdowns(state, texts)))
     return body
+
+
+def _last_digest(state: State, texts: Texts) -> str:
+    last = blocks.moment(state.last_digest) if state.last_digest else texts("never")
+    return f"{last}\n⚠ {texts('state-digest-late', due=state.digest_due)}" if state.digest_due else last
 
 
 def _outages(outages: Sequence[Outage], texts: Texts) -> list[str]:

@@ -47,6 +47,7 @@ from bot.domain.errors import (
     NotPermitted,
     NotReady,
     OwnRequest,
+    PromisedBefore,
     Refused,
     Rejected,
     RequestExpired,
@@ -309,6 +310,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
+    PromisedBefore(2, 1),
     BooksUnsure("R-7F3K"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(

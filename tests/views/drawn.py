@@ -693,6 +693,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
     domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
+    domain.PromisedBefore(2, 1),
     domain.BooksUnsure("R-7F3K"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("when", "urgent"),
