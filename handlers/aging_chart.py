@@ -27,7 +27,7 @@ MOST_PANELS = 5
 WIDTH = 760
 """Twice the width of a phone: text of 34 is read there as 17."""
 TEXT, HEAD = 34, 40
-MARGIN, ROW, BAR, GAP = 28, 58, 40, 30
+MARGIN, ROW, BAR, GAP = 24, 46, 34, 24
 LABEL, FIGURE = 130, 250
 INK, PAPER, LINE = "#1d1c1d", "#ffffff", "#8a8a8a"
 BARS = {
@@ -59,9 +59,9 @@ def picture(totals: Mapping[str, Balance], texts: Texts) -> bytes | None:
     shown = _shown(totals)
     if not shown:
         return None
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415  start-up does without it
+    from PIL import Image, ImageDraw, ImageFont
 
-    panel = HEAD + 22 + ROW * len(BARS)
+    panel = HEAD + 16 + ROW * len(BARS)
     height = MARGIN * 2 + panel * len(shown) + GAP * (len(shown) - 1)
     image = Image.new("RGB", (WIDTH, height), PAPER)
     draw = ImageDraw.Draw(image)
@@ -71,8 +71,8 @@ def picture(totals: Mapping[str, Balance], texts: Texts) -> bytes | None:
         draw.text((MARGIN, top), currency, font=head, fill=INK)
         total = texts.amount(_sum(balance), currency)
         draw.text((WIDTH - MARGIN, top), _ascii(total), font=head, fill=INK, anchor="ra")
-        draw.line((MARGIN, top + HEAD + 8, WIDTH - MARGIN, top + HEAD + 8), fill=LINE, width=2)
-        _panel(image, draw, balance, texts, top + HEAD + 22, text)
+        draw.line((MARGIN, top + HEAD + 6, WIDTH - MARGIN, top + HEAD + 6), fill=LINE, width=2)
+        _panel(image, draw, balance, texts, top + HEAD + 16, text)
         top += panel + GAP
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
@@ -98,7 +98,7 @@ def _panel(
 
 def _bar(image: Image, draw: ImageDraw, box: tuple[int, int, int, int], colour: str, hatching: int) -> None:
     """A framed bar; the older the debt, the denser the lines across it."""
-    from PIL import Image, ImageDraw  # noqa: PLC0415
+    from PIL import Image, ImageDraw
 
     left, top, right, bottom = box
     bar = Image.new("RGB", (right - left, bottom - top), colour)

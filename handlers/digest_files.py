@@ -63,7 +63,7 @@ def as_csv(digest: OverdueDigest, texts: Texts) -> bytes:
 
 def as_xlsx(digest: OverdueDigest, texts: Texts) -> bytes:
     """Amounts are numbers with the decimals of their currency; every text is a string, never a formula or a link."""
-    import xlsxwriter  # noqa: PLC0415  only whoever makes one pays for it
+    import xlsxwriter
 
     out = io.BytesIO()
     options = {

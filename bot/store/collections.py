@@ -16,7 +16,6 @@ from bot.domain.followup import Pause as Pause
 from bot.domain.people import PersonId
 from bot.store.tables import episodes, pauses, steps
 
-
 PAUSE_LOCK = 0x50617573  # any number, as long as it is always this one
 
 

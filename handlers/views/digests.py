@@ -156,7 +156,10 @@ def _debtor(debtor: Debtor, texts: Texts, *, on: date) -> list[Block]:
     age = texts.count("overdue-oldest", party.oldest_days, step=next_step(debtor.standing, texts))
     mark = change_words(debtor.change, texts)
     who = f"*{name}* · {mark}" if mark else f"*{name}*"
-    row = blocks.columns(f"{who}\n{age}", _owed(party.balances.values(), texts))
+    owed = _owed(party.balances.values(), texts)
+    if debtor.running:
+        owed += f"\n{texts.count('running', debtor.running)}"
+    row = blocks.columns(f"{who}\n{age}", owed)
     notes = _notes(debtor, texts, on=on)
     made = [row, blocks.context(" · ".join(notes))] if notes else [row]
     buttons = _buttons(debtor, texts)
@@ -183,31 +186,27 @@ def _notes(debtor: Debtor, texts: Texts, *, on: date) -> list[str]:
         notes.append(texts("overdue-woken", until=texts.day(debtor.woken.until)))
     if debtor.owner:
         notes.append(texts.mrkdwn("owned-by", owner=blocks.person(debtor.owner)))
-    if debtor.running:
-        notes.append(texts.count("running", debtor.running))
     return notes
 
 
 def _buttons(debtor: Debtor, texts: Texts) -> list[Block]:
     """They open forms and decide nothing. Books that cannot be trusted offer nothing that follows from a debt."""
     made: list[Block] = []
-    known = debtor.known_as
+    known, customer = debtor.known_as, debtor.customer
     if known and debtor.trusted:
-        made.append(_button("suspend", ids.SUSPEND_CUSTOMER, known.id, known.name, texts))
-    if customer := debtor.customer:
-        made.append(_button("snooze", ids.SNOOZE_CUSTOMER, customer.id, customer.name, texts))
-        if debtor.trusted:
-            made.append(_button("promise", ids.PROMISE_OF_CUSTOMER, customer.id, customer.name, texts))
-        made.append(_button("owner", ids.OWNER_OF_CUSTOMER, customer.id, customer.name, texts))
-    else:
-        made.append(link_button(debtor.party.customer_key, debtor.party.customer, texts))
-    return made
-
-
-def _button(key: str, action_id: str, value: str, name: str, texts: Texts) -> Block:
-    return blocks.button(
-        texts(key), action_id, value, label=texts(f"{key}-label", customer=blocks.harmless(name))
-    )
+        name = blocks.harmless(known.name)
+        label = texts("suspend-label", customer=name)
+        made.append(blocks.button(texts("suspend"), ids.SUSPEND_CUSTOMER, known.id, label=label))
+    if customer is None:
+        return [*made, link_button(debtor.party.customer_key, debtor.party.customer, texts)]
+    name = blocks.harmless(customer.name)
+    label = texts("snooze-label", customer=name)
+    made.append(blocks.button(texts("snooze"), ids.SNOOZE_CUSTOMER, customer.id, label=label))
+    if debtor.trusted:
+        label = texts("promise-label", customer=name)
+        made.append(blocks.button(texts("promise"), ids.PROMISE_OF_CUSTOMER, customer.id, label=label))
+    label = texts("owner-label", customer=name)
+    return [*made, blocks.button(texts("owner"), ids.OWNER_OF_CUSTOMER, customer.id, label=label)]
 
 
 def _name(outside: str) -> Mrkdwn:

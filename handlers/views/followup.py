@@ -49,10 +49,16 @@ def snooze_form(about: Subject, texts: Texts, *, channel: str) -> View:
             ),
         ]
     body += [
-        _day(about.today + USUAL_SNOOZE, texts("snooze-until"), texts.count("days-at-most", SNOOZE_DAYS)),
+        _day(
+            about.snooze.until if about.snooze else about.today + USUAL_SNOOZE,
+            texts("snooze-until"),
+            texts.count("days-at-most", SNOOZE_DAYS),
+        ),
         blocks.input_block(
             texts("snooze-why"),
-            blocks.text_input(ids.NOTE, multiline=False, most=REASON),
+            blocks.text_input(
+                ids.NOTE, multiline=False, most=REASON, initial=about.snooze.note if about.snooze else ""
+            ),
             ids.NOTE,
             hint=texts("snooze-why-hint"),
         ),

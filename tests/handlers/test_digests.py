@@ -38,9 +38,20 @@ async def take_in(stage: Stage, debtors: list[Debtor], on: date, *, overdue: int
 async def post(stage: Stage, on: date) -> story.Json:
     """The digest of that day, once posted."""
     assert await post_overdue(stage.app.desk, on.isoformat())
-    return next(
-        m for m in reversed(stage.slack.messages(OVERDUE)) if "thread_ts" not in m or "reply_count" in m
-    )
+    return next(m for m in reversed(stage.slack.messages(OVERDUE)) if m.get("thread_ts") in (None, m["ts"]))
+
+
+ENDS = ("-aging.png", ".xlsx", ".csv")
+
+
+def files_of(stage: Stage, posted: story.Json) -> list[str]:
+    """The names of the files in the thread."""
+    thread = [m for m in stage.slack.messages(OVERDUE) if m.get("thread_ts") == posted["ts"]]
+    return [file["name"] for m in thread for file in m.get("files", [])]
+
+
+def turns(message: story.Json) -> list[str]:
+    return [text for text in story.buttons(message) if text in ("Previous", "Next")]
 
 
 def named(message: story.Json) -> list[str]:
@@ -91,11 +102,8 @@ async def test_from_nobody_to_sixty_debtors_it_keeps_slacks_limits(set_stage: Se
 
         assert named(posted) == [name for name, _ in debtors[:8]]
         assert ("Nobody is overdue." in story.words(posted)) is (many == 0)
-        assert [t for t in story.buttons(posted) if t != "Suspend"] == (["Next"] if many > 8 else [])
-        files = [
-            m for m in stage.slack.messages(OVERDUE) if m.get("thread_ts") == posted["ts"] and m.get("files")
-        ]
-        assert len(files) == (1 if many > 8 else 0)
+        assert [t for t in story.buttons(posted) if t != "Link"] == (["Next"] if many > 8 else [])
+        assert files_of(stage, posted) == ([f"overdue-{day}{end}" for end in ENDS] if many else [])
     rows = list(csv.reader(io.StringIO(_newest_file(stage))))
     assert len(rows) == 61
 
@@ -112,10 +120,10 @@ async def test_the_pages_are_turned_for_the_reader_alone(set_stage: SetStage, tr
 
     second = await turn(stage.ana, posted, "Next", "Page 2 of 3")
     assert named(second) == [f"Debtor {n:02}" for n in range(8, 16)]
-    assert story.buttons(second) == ["Previous", "Next"]
+    assert turns(second) == ["Previous", "Next"]
     third = await turn(stage.ana, second, "Next", "Page 3 of 3")
     assert named(third) == [f"Debtor {n:02}" for n in range(16, 20)]
-    assert story.buttons(third) == ["Previous"]
+    assert turns(third) == ["Previous"]
     await turn(stage.ana, third, "Previous", "Page 2 of 3")
 
     assert len([m for m in stage.ana.messages(OVERDUE) if m["ephemeral"]]) == 1
@@ -130,7 +138,8 @@ async def test_its_button_opens_the_form_for_that_customer(set_stage: SetStage, 
         stage, [("Contoso Ltd", "contoso.onmicrosoft.com"), ("Nobody Ltd", "nobody.example")], today
     )
     posted = await post(stage, today)
-    assert story.buttons(posted) == ["Suspend"]  # none for the one Partner Center does not know
+    ours = ["Suspend", "Snooze", "Promise to pay", "Owner"]
+    assert story.buttons(posted) == [*ours, "Link"]  # no more for the one Partner Center does not know
     assert "Nobody Ltd" in story.words(posted)
 
     assert (await stage.ana.click(posted, "Suspend")).ok
@@ -150,7 +159,7 @@ async def test_a_match_by_name_alone_is_marked_as_one(set_stage: SetStage):
     posted = await post(stage, today)
     texts = stage.app.desk.texts
     assert texts("overdue-by-name", domain="contoso.onmicrosoft.com") in story.words(posted)
-    assert story.buttons(posted) == ["Suspend"]  # two are called Alpine Ski House: no guess
+    assert story.buttons(posted) == ["Link", "Suspend", "Link"]  # two are called Alpine Ski House: no guess
 
 
 async def test_hostile_names_are_inert(set_stage: SetStage):

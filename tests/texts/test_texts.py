@@ -21,6 +21,7 @@ from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature
 from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.digest import Change
 from bot.domain.directory import Doubt, MappingMethod
 from bot.domain.drift import DriftStatus
 from bot.domain.errors import (
@@ -63,6 +64,7 @@ from bot.domain.policy import StageAction
 from bot.domain.receivables import AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.texts import LANGUAGES, for_locale, in_language
+from handlers import digest_files
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words
 
@@ -221,6 +223,10 @@ class TestSlacksLimits:
             "drift-adopt-title",
             "link-title",
             "link-remove",
+            "snooze",
+            "promise",
+            "owner",
+            "save",
             "drift-explain-title",
             "adopt",
             "explain",
@@ -368,6 +374,7 @@ class TestErrors:
             "drift",
             "debtor",
             "link",
+            "page",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -411,6 +418,9 @@ FAMILIES: dict[str, set[str]] = {
     "approve-confirm-": {*Verb},
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},
+    "change-": {*Change} - {Change.SAME},  # of which nothing is said
+    "since-": {*Change} - {Change.SAME},
+    "proposal-": {"suspend", "resume", "cancel", "ticket"},
     "card-counted-": {"done", Result.FAILED, Result.UNKNOWN},
     "card-gone-": {*Gone},
     "card-title-": {*Verb},
@@ -420,7 +430,7 @@ FAMILIES: dict[str, set[str]] = {
     "drift-title-": {"suspended", "active"},
     "drift-what-": {"suspended", "active"},
     "feature-": {*Feature},
-    "column-": {"customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage"},
+    "column-": {*digest_files.COLUMNS} - {*AgingBucket},
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
