@@ -8,7 +8,7 @@ until a person said so: whoever pays must not be suspended for another's debt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +95,10 @@ class Directory:
         self._customers_of: dict[str, set[CustomerId]] = {}
         for customer in customers:
             self.add(customer)
+
+    @property
+    def by_id(self) -> Mapping[str, Customer]:
+        return self._by_id
 
     def add(self, customer: Customer) -> None:
         if customer.id in self._by_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -44,11 +45,16 @@ class Day:
     """Active subscriptions by customer; None for a day that is not today."""
 
     @cached_property
+    def customers(self) -> Mapping[str, Customer | None]:
+        """Whose each debtor of the books is, by its key; looked up once."""
+        return {party.customer_key: self.directory.of(party) for party in self.parties}
+
+    @cached_property
     def theirs(self) -> Mapping[str, tuple[PartyBalances, ...]]:
         """The debtors of the books that are a customer of ours: several may be one."""
         found: dict[str, tuple[PartyBalances, ...]] = {}
         for party in self.parties:
-            if customer := self.directory.of(party):
+            if customer := self.customers[party.customer_key]:
                 found[customer.id] = (*found.get(customer.id, ()), party)
         return found
 
@@ -71,8 +77,11 @@ class Day:
 
     def standing(self, customer: Customer) -> Standing:
         """Where that customer stands, with everything it owes under whatever name."""
-        history = self.histories.get(customer.id, History())
-        return standing(self.policy, self.facts(customer.id), history, on=self.on)
+        return self.standing_on(customer, self.facts(customer.id))
+
+    def standing_on(self, customer: Customer, facts: Facts) -> Standing:
+        """The same, where its facts are known already."""
+        return standing(self.policy, facts, self.histories.get(customer.id, History()), on=self.on)
 
     def standing_of_nobody(self, parties: Sequence[PartyBalances]) -> Standing:
         """Where debtors stand of whom nobody knows which customer they are: nothing is ever proposed for them."""
@@ -80,8 +89,9 @@ class Day:
 
     def owner_key(self, party: PartyBalances) -> str:
         """Whom debts are added up for: the customer, else the debtor of the books by itself."""
-        customer = self.directory.of(party)
-        return customer.id if customer else party.customer_key
+        key = party.customer_key
+        customer = self.customers[key] if key in self.customers else self.directory.of(party)
+        return customer.id if customer else key
 
     def promise(self, id: str) -> Pause | None:
         """Until when they promised to pay; of several the latest day counts."""
@@ -139,7 +149,7 @@ async def day_of(
     directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
     if besides:
         directory.add(besides)
-    parties = age(await tx.books.open_on(on), on=on)
+    parties = await asyncio.to_thread(age, await tx.books.open_on(on), on=on)
     directory.see(parties)
     by_customer: dict[str, tuple[Countdown, ...]] = {}
     for countdown in suspended:

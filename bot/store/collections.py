@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, text, update
+from sqlalchemy import JSON, Executable, Integer, bindparam, delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.collection import History, Step
@@ -47,31 +47,57 @@ class Collections:
         }
 
     async def save(self, changed: Mapping[str, tuple[History, History]], *, on: date) -> None:
-        """Write down how histories went on: by tenant, before and after."""
+        """Write down how histories went on: by tenant, before and after. A few statements, however many there are."""
+        over: list[dict[str, Any]] = []
+        begun: list[dict[str, Any]] = []
+        going: list[dict[str, Any]] = []
+        fired: list[dict[str, Any]] = []
         for tenant, (before, after) in changed.items():
             if before.began and after.began != before.began:
-                await self._connection.execute(
-                    update(episodes)
-                    .where(episodes.c.tenant == tenant, episodes.c.began == before.began)
-                    .values(ended=on)
-                )
+                over.append({"t": tenant, "b": before.began, "ended": on})
             if after.began is None:
                 continue
-            facts: dict[str, Any] = {
+            facts = {
+                "t": tenant,
+                "b": after.began,
                 "cleared": after.cleared,
                 "overdue": {c: str(a) for c, a in (after.overdue or {}).items()},
             }
-            same = (episodes.c.tenant == tenant) & (episodes.c.began == after.began)
-            done = await self._connection.execute(update(episodes).where(same).values(facts))
-            if done.rowcount == 0:
-                await self._connection.execute(
-                    insert(episodes).values(tenant=tenant, began=after.began, ended=None, **facts)
-                )
-            for step in after.steps:
-                if step not in before.steps:
-                    await self._connection.execute(
-                        insert(steps).values(tenant=tenant, began=after.began, stage=step.stage, on=step.on)
-                    )
+            (going if after.began == before.began else begun).append(facts)
+            fired += [
+                {"t": tenant, "b": after.began, "s": step.stage, "o": step.on}
+                for step in after.steps
+                if step not in before.steps
+            ]
+        of_episode = (episodes.c.tenant == bindparam("t")) & (episodes.c.began == bindparam("b"))
+        cleared, overdue = bindparam("cleared", type_=Integer), bindparam("overdue", type_=JSON)
+        await self._many(update(episodes).where(of_episode).values(ended=bindparam("ended")), over)
+        await self._many(update(episodes).where(of_episode).values(cleared=cleared, overdue=overdue), going)
+        # One that ended earlier the same day goes on in its place.
+        await self._many(delete(episodes).where(of_episode), [{"t": e["t"], "b": e["b"]} for e in begun])
+        await self._many(
+            insert(episodes).values(
+                tenant=bindparam("t"), began=bindparam("b"), ended=None, cleared=cleared, overdue=overdue
+            ),
+            begun,
+        )
+        same_step = (
+            (steps.c.tenant == bindparam("t"))
+            & (steps.c.began == bindparam("b"))
+            & (steps.c.stage == bindparam("s"))
+            & (steps.c.on == bindparam("o"))
+        )
+        await self._many(delete(steps).where(same_step), fired)
+        await self._many(
+            insert(steps).values(
+                tenant=bindparam("t"), began=bindparam("b"), stage=bindparam("s"), on=bindparam("o")
+            ),
+            fired,
+        )
+
+    async def _many(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            await self._connection.execute(statement, rows)
 
     async def pauses(self, *, on: date) -> dict[str, tuple[Pause, ...]]:
         """Promises and snoozes that hold on that day, by tenant."""
