@@ -6,6 +6,8 @@ import csv
 import io
 import zipfile
 from decimal import Decimal
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -31,7 +33,7 @@ def digest() -> OverdueDigest:
     return drawn.a_digest(*owed)
 
 
-def sheet() -> list[list[object]]:
+def sheet() -> list[list[Any]]:
     book = CalamineWorkbook.from_filelike(io.BytesIO(digest_files.as_xlsx(digest(), EN)))
     return book.get_sheet_by_index(0).to_python()
 
@@ -145,7 +147,7 @@ class TestTheChart:
             for y in (first + n * aging_chart.ROW for n in range(4))
         ]
         assert len(set(rows)) == 4
-        flips = [sum(a != b for a, b in zip(row, row[1:], strict=False)) for row in rows]
+        flips = [sum(a != b for a, b in pairwise(row)) for row in rows]
         assert flips == sorted(flips)
 
 

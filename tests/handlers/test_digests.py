@@ -7,6 +7,7 @@ import csv
 import io
 from datetime import date, timedelta
 
+from bot.domain.people import Person, PersonId, Right
 from bot.sandbox.receivables import HEADER, sample_receivables
 from bot.sandbox.slack import Player
 from handlers.digests import post_overdue
@@ -207,3 +208,70 @@ def _newest_file(stage: Stage) -> str:
     file = list(stage.slack.workspace.files.values())[-1]
     assert file.content is not None
     return file.content.decode("utf-8-sig")
+
+
+async def test_whoever_asks_has_a_digest_of_their_own_and_turns_its_pages_in_place(
+    set_stage: SetStage, transport: Transport
+):
+    stage = await set_stage(transport=transport)
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [(f"Debtor {n:02}", f"debtor{n:02}.example") for n in range(20)], today)
+    assert (await stage.ana.command("/csp overdue", channel=OVERDUE)).ok
+    first = await story.is_told(stage.ana, "Page 1 of 3", channel=OVERDUE)
+    assert (await stage.ana.click(first, "Next")).ok
+    second = await story.is_told(stage.ana, "Page 2 of 3", channel=OVERDUE)
+    assert second["ts"] == first["ts"]
+    assert stage.slack.messages(OVERDUE) == [m for m in stage.slack.messages(OVERDUE) if m["ephemeral"]]
+    assert [m for m in stage.ben.messages(OVERDUE) if m["ephemeral"]] == []
+
+    assert (await stage.eve.command("/csp overdue", channel=OVERDUE)).ok
+    refused = await story.is_told(stage.eve, "BACKSTOP_OPERATORS", channel=OVERDUE)
+    assert "Debtor" not in story.words(refused)
+
+
+async def test_a_page_that_is_none_is_told(set_stage: SetStage):
+    stage = await set_stage(transport="http")
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [(f"Debtor {n:02}", "") for n in range(20)], today)
+    assert (await stage.ana.click(await post(stage, today), "Next")).ok
+    await story.is_told(stage.ana, "Page 2 of 3", channel=OVERDUE)
+    payload = story.delivered(stage, "block_actions")
+    payload["actions"][0]["value"] = "yesterday:two"
+    assert (await story.forges(stage, payload))[0] == 200
+    await story.is_told(stage.ana, "This page is no longer there", channel=OVERDUE)
+
+
+async def test_old_books_say_so_first_and_offer_no_suspension(set_stage: SetStage):
+    clock = story.Clock()
+    stage = await set_stage(now=clock)
+    ours = [("Contoso Ltd", "contoso.onmicrosoft.com"), ("Nobody Ltd", "nobody.example")]
+    await take_in(stage, ours, stage.app.core.backstop.digests.today())
+    clock.moves(timedelta(days=3))
+    posted = await post(stage, stage.app.core.backstop.digests.today())
+    assert story.buttons(posted) == ["Snooze", "Owner", "Link"]
+    assert posted["text"].startswith("⚠ These figures are of")
+    assert "Please import a current export" in posted["blocks"][1]["text"]["text"]
+
+    await take_in(stage, ours, stage.app.core.backstop.digests.today())
+    await stage.app.core.backstop.followup.look_after(
+        (await stage.app.core.backstop.customers.search("contoso"))[0].id,
+        owner=PersonId("U0ANA"),
+        by=Person(PersonId("U0ANA"), frozenset({Right.OPERATE})),
+    )
+    current = await stage.slack.message_appears(
+        OVERDUE, lambda m: m["ts"] == posted["ts"] and "owner:" in story.lines(m)
+    )
+    assert story.buttons(current) == ["Suspend", "Snooze", "Promise to pay", "Owner", "Link"]
+
+
+async def test_the_chart_has_its_figures_in_words(set_stage: SetStage):
+    stage = await set_stage()
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [("Contoso Ltd", "contoso.onmicrosoft.com")], today)
+    await post(stage, today)
+    chart = next(f for f in stage.slack.workspace.files.values() if f.name.endswith(".png"))
+    assert chart.alt_txt == (
+        "EUR\u00a0200.00 past due: 1–30 days: 0.00, 31–60 days: 200.00, 61–90 days: 0.00, 90+ days: 0.00"
+    )
+    assert chart.content is not None
+    assert chart.content.startswith(b"\x89PNG")

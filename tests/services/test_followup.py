@@ -7,9 +7,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from bot import report
 from bot.domain.digest import Change
 from bot.domain.errors import BackstopError, Invalid, NotFound, NotPermitted, PromisedBefore
 from bot.domain.people import PersonId
+from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer, ana, ben, eve
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_digests import OTHER, TODAY, a_row, know, take_in
@@ -256,3 +258,28 @@ class TestTheBrake:
         nobodys = a_row("3", "", "", 45, "many")  # in the first line: further down it were the one above's
         await take_in(w, nobodys, a_row("1", "Contoso Ltd", CONTOSO, 45, "500.00"), even_if_it_shrinks=True)
         assert not any(d.trusted for d in (await w.digests.overdue()).debtors)
+
+
+async def test_all_of_it_is_in_the_json_and_in_words(w: Workshop, clock: Clock):
+    clock.passes(DAY)
+    await owing(w, contoso="600.00", as_of=TODAY + DAY)
+    await w.followup.snooze(CONTOSO, until=WEEK, why="because", by=ana)
+    await w.followup.promise(OTHER.id, until=WEEK, note="Jim", by=ana)
+    await w.followup.look_after(OTHER.id, owner=ben.id, by=ana)
+    document = report.overdue(await w.digests.overdue())
+    assert document["since_last"] == {
+        "date": "2026-11-23",
+        "new": 0,
+        "worse": 1,
+        "better": 0,
+        "same": 1,
+        "cleared": [],
+    }
+    contoso, other = document["customers"]
+    assert contoso["snoozed"] == {"until": "2026-11-30", "by": ana.id, "note": "because"}
+    assert (contoso["since_last"], contoso["promised"], contoso["proposal"]) == ("worse", None, None)
+    assert other["promised"] == {"until": "2026-11-30", "by": ana.id, "note": "Jim"}
+    assert (other["owner"], other["snoozed"], other["monthly_cost"]) == (ben.id, None, None)
+    said = report.digest_words(await w.digests.overdue(), in_language("en"))
+    for part in ("Since Nov 23, 2026: 0 new, 1 worse", "snoozed until", "promised to pay until", "(worse)"):
+        assert part in said
