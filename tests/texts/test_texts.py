@@ -46,6 +46,7 @@ from bot.domain.errors import (
     NotOurCustomer,
     NotPermitted,
     NotReady,
+    OutOfScope,
     OwnRequest,
     Refused,
     Rejected,
@@ -310,6 +311,7 @@ ERRORS: tuple[BackstopError, ...] = (
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
     BooksUnsure("R-7F3K"),
+    OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         Invalid("customer", reason, {"days": "90"})
