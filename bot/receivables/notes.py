@@ -26,6 +26,7 @@ class Code(StrEnum):
     CELL_TOO_LONG = "cell_too_long"
     UNSUPPORTED_FILE = "unsupported_file"
     TOO_LARGE = "too_large"
+    UNKNOWN_STATUS = "unknown_status"
 
     # warnings: the row is taken
     DUE_DATE_DERIVED = "due_date_derived"

@@ -1,0 +1,196 @@
+"""Rows as an accounting system's API gives them: their fields read strictly, and what they add up to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from bot.domain.receivables import MINOR_UNITS, UNKNOWN_PARTY, ItemKey, OpenItem
+from bot.receivables.cells import clean
+from bot.receivables.dates import EARLIEST, YEARS_AHEAD
+from bot.receivables.live import Snapshot
+from bot.receivables.notes import Code, RowNote, RowRejected, shown
+from bot.receivables.numbers import in_currency
+from bot.receivables.parties import Party
+
+Row = Mapping[str, object]
+
+MOST_ROWS: Final = 200_000
+"""As in a file; more than that is not a ledger but a mistake."""
+_MOST_DIGITS: Final = 24
+_ISO: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ].*)?", re.ASCII)
+
+
+def rejected(code: Code, message: str, column: str = "") -> RowRejected:
+    error = RowRejected(code, message)
+    error.column = column
+    return error
+
+
+def text(row: Row, name: str) -> str:
+    """The text of a field, cleaned; empty when it is missing or no text."""
+    value = row.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return clean(str(value))
+
+
+def inner(row: Row, name: str) -> Row:
+    """The object in a field; an empty one when there is none."""
+    value = row.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def currency(row: Row, name: str, *, local: str = "") -> str:
+    """The ISO code of a field; the books' own currency stands for an empty one where that is the rule."""
+    code = text(row, name).upper() or local
+    if not code:
+        raise rejected(Code.MISSING_CURRENCY, "The document names no currency; correct it.", name)
+    if code not in MINOR_UNITS:
+        raise rejected(Code.BAD_CURRENCY, f"{shown(code)} is no currency code of ISO 4217; correct it.", name)
+    return code
+
+
+def amount(row: Row, name: str, code: str) -> Decimal:
+    """The money in a field, with the decimals of its currency; it must be a number and exact."""
+    value = row.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise rejected(Code.BAD_AMOUNT, f"{shown(value)} is not an amount; correct the document.", name)
+    return exact(Decimal(value), code, name)
+
+
+def exact(value: Decimal, code: str, name: str) -> Decimal:
+    """Give an amount its currency's decimals; refuse to round, and what no ledger holds."""
+    if not value.is_finite() or len(value.as_tuple().digits) > _MOST_DIGITS or abs(value) >= 10**15:
+        raise rejected(Code.BAD_AMOUNT, f"{shown(value)} is not an amount; correct the document.", name)
+    try:
+        return in_currency(value, code)
+    except RowRejected as error:
+        error.column = name
+        raise
+
+
+def open_of_total(open_amount: Decimal, total: Decimal, name: str) -> Decimal:
+    """The open amount, once it is known to be no more than the whole."""
+    if open_amount > total:
+        raise rejected(
+            Code.INCONSISTENT_AMOUNTS,
+            f"{open_amount} open is more than the whole of {total}; correct the amounts.",
+            name,
+        )
+    return open_amount
+
+
+def iso_day(value: object) -> date | None:
+    """The day of an ISO date or moment as it is written; None when there is none."""
+    if value is None or value == "":
+        return None
+    match = _ISO.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise _no_date(value)
+    try:
+        return date.fromisoformat(match[1])
+    except ValueError:
+        raise _no_date(value) from None
+
+
+def day(row: Row, name: str, *, as_of: date, read: Callable[[object], date | None] = iso_day) -> date | None:
+    """The date in a field; None when it is empty."""
+    try:
+        found = read(row.get(name))
+    except RowRejected as error:
+        error.column = name
+        raise
+    return None if found is None else in_range(found, as_of=as_of, name=name)
+
+
+def in_range(found: date, *, as_of: date, name: str) -> date:
+    if found < EARLIEST or found.year > as_of.year + YEARS_AHEAD:
+        raise rejected(Code.DATE_OUT_OF_RANGE, f"{found} is too long ago or too far ahead; correct it.", name)
+    return found
+
+
+def needed(found: date | None, name: str) -> date:
+    if found is None:
+        raise rejected(Code.MISSING_DUE_DATE, "The document has no due date; add it.", name)
+    return found
+
+
+def _no_date(value: object) -> RowRejected:
+    return rejected(Code.BAD_DATE, f"{shown(value)} is no date; correct the document.")
+
+
+def is_open(status: str, *, open_status: str, closed: Iterable[str]) -> bool:
+    """Whether a document is open; one in a state that nobody knows can be neither owed nor paid."""
+    if status == open_status:
+        return True
+    if status in closed:
+        return False
+    raise rejected(Code.UNKNOWN_STATUS, f"The status {shown(status)} is not known; look at the document.")
+
+
+class Book:
+    """Collects what one reading says, and which documents contradict themselves."""
+
+    def __init__(self, source_id: str, *, as_of: date, shows: tuple[str, ...]) -> None:
+        """`shows` are the fields a note on a row repeats."""
+        self._source_id = source_id
+        self._as_of = as_of
+        self._shows = shows
+        self._read: dict[ItemKey, list[tuple[str, Row, OpenItem]]] = {}
+        self._problems: list[RowNote] = []
+        self._incomplete: set[str] = set()
+
+    def take(self, at: str, row: object, party: Party | None, read: Callable[[Row], OpenItem | None]) -> None:
+        """Read one row; what cannot be read becomes a note, and its party incomplete."""
+        try:
+            if not isinstance(row, Mapping):
+                raise rejected(Code.MISSING_NUMBER, f"{shown(row)} is no document.")
+            item = read(row)
+        except RowRejected as error:
+            self._reject(at, row, party.key if party and party.name else UNKNOWN_PARTY, error)
+            return
+        if item is not None:
+            readings = self._read.setdefault(item.key, [])
+            if all(item != known for _, _, known in readings):
+                readings.append((at, row, item))
+
+    def remark(self, at: str, row: Row, code: Code, message: str, column: str = "") -> None:
+        """Note something about a row that is taken all the same."""
+        self._problems.append(RowNote(at, code, message, self._cells(row), column))
+
+    def snapshot(self) -> Snapshot:
+        items: list[OpenItem] = []
+        for readings in self._read.values():
+            if len(readings) == 1:
+                items.append(readings[0][2])
+            else:
+                self._reject_all(readings)
+        return Snapshot(
+            source_id=self._source_id,
+            as_of=self._as_of,
+            items=tuple(items),
+            complete=not self._incomplete,
+            incomplete_parties=frozenset(self._incomplete),
+            problems=tuple(self._problems),
+        )
+
+    def _reject_all(self, readings: list[tuple[str, Row, OpenItem]]) -> None:
+        for at, row, item in readings:
+            error = RowRejected(
+                Code.CONFLICTING_DUPLICATE,
+                f"Document {item.document_number} was read with different contents; number one anew.",
+            )
+            self._reject(at, row, item.customer_key, error)
+
+    def _reject(self, at: str, row: object, party: str, error: RowRejected) -> None:
+        self._incomplete.add(party)
+        self._problems.append(RowNote(at, error.code, error.message, self._cells(row), error.column))
+
+    def _cells(self, row: object) -> tuple[str, ...]:
+        if not isinstance(row, Mapping):
+            return ()
+        return tuple("" if row.get(name) is None else str(row[name])[:200] for name in self._shows)
