@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE = Path(__file__).parents[1] / ".tryton"
+CACHE = Path(__file__).parents[1] / ".cache" / "tryton"
 SEED = Path(__file__).with_name("tryton_seed.py")
 ACT = Path(__file__).with_name("tryton_act.py")
 PACKAGES = tuple(f"{name}~=8.2.0" for name in ("trytond", "proteus", *(
@@ -60,7 +60,7 @@ class Server:
 
 def seeded() -> Seeded:
     """The seeded database, made where it is missing. Raises `NotInstalled` where pip cannot get Tryton."""
-    CACHE.mkdir(exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _install()
