@@ -15,9 +15,8 @@ from urllib.parse import quote
 
 from bot.domain.errors import Rejected
 from bot.domain.receivables import ItemKind, OpenItem
-from bot.receivables.ledger_rows import (
+from bot.receivables.fields import (
     MOST_ROWS,
-    Book,
     Row,
     amount,
     currency,
@@ -28,11 +27,12 @@ from bot.receivables.ledger_rows import (
     rejected,
     text,
 )
-from bot.receivables.ledger_sign_in import Grant, LedgerSignIn
-from bot.receivables.ledger_wire import SYSTEM, LedgerReads, NotJson, Pace, decode, http_client, listed
-from bot.receivables.live import Snapshot
+from bot.receivables.gathering import Gathering
+from bot.receivables.json_reads import JsonReads, NotJson, Pace, decode, http_client, listed
+from bot.receivables.live import SYSTEM, Snapshot
 from bot.receivables.notes import Code
 from bot.receivables.parties import Party, as_tenant
+from bot.receivables.sign_in import Grant, SignIn
 
 BASE_URL: Final = "https://api.businesscentral.dynamics.com"
 AUTHORITY: Final = "https://login.microsoftonline.com"
@@ -81,7 +81,7 @@ class BusinessCentral:
             f"/api/v2.0/companies({quote(company_id, safe='')})"
         )
         self._client_state = client_state
-        self._sign_in = LedgerSignIn(
+        self._sign_in = SignIn(
             Grant(
                 token_url=f"{authority.rstrip('/')}/{quote(tenant_id, safe='')}/oauth2/v2.0/token",
                 client_id=client_id,
@@ -92,7 +92,7 @@ class BusinessCentral:
             now=pace.now,
         )
         self._http = http_client()
-        self._reads = LedgerReads(
+        self._reads = JsonReads(
             home=base_url,
             http=self._http,
             pace=pace,
@@ -111,7 +111,7 @@ class BusinessCentral:
         # Credits first: one applied to an invoice while we read may be seen twice, but never not at all.
         credits = await self._all("salesCreditMemos", _OPEN)
         invoices = await self._all("salesInvoices", _OPEN)
-        book = Book(self._source_id, as_of=as_of, shows=_SHOWS)
+        gathering = Gathering(self._source_id, as_of=as_of, shows=_SHOWS)
         for noun, rows, read in (
             ("sales credit memo", credits, _credit_memo),
             ("sales invoice", invoices, _invoice),
@@ -119,8 +119,8 @@ class BusinessCentral:
             for row in rows:
                 party = _party(row, domains) if isinstance(row, Mapping) else None
                 at = f"{noun} {text(row, 'number')}" if isinstance(row, Mapping) else noun
-                book.take(at, row, party, partial(read, party=party, local=local, as_of=as_of))
-        return book.snapshot()
+                gathering.read(at, row, party, partial(read, party=party, local=local, as_of=as_of))
+        return gathering.snapshot()
 
     async def check(self) -> None:
         await self._local()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
 from bot.domain.receivables import UNKNOWN_PARTY, ItemKey, OpenItem
 from bot.receivables.live import Snapshot
-from bot.receivables.notes import Code, RowNote, RowRejected
+from bot.receivables.notes import Code, RowNote, RowRejected, shown
 from bot.receivables.parties import Party, with_known_tenants
 
 NOBODY = Party("")
@@ -24,44 +25,70 @@ class _Taken:
 class Gathering:
     """Takes what was read, one by one; `snapshot` settles the rest.
 
-    What could not be read of a known party leaves that party incomplete; what may be anybody's leaves the whole
-    snapshot incomplete.
+    What could not be read of a known party leaves that party incomplete; what may be anybody's, everybody.
     """
 
-    def __init__(self, source_id: str, *, as_of: date) -> None:
+    def __init__(self, source_id: str, *, as_of: date, shows: tuple[str, ...] = ()) -> None:
+        """`shows` are the fields that a note on a document repeats."""
         self._source_id = source_id
         self._as_of = as_of
+        self._shows = shows
         self._taken: list[_Taken] = []
         self._parties: set[Party] = set()
         self._doubtful: list[Party] = []
-        self._notes: list[RowNote] = []
+        self._rejected: list[RowNote] = []
+        self._warnings: list[RowNote] = []
+
+    def read(
+        self,
+        at: str,
+        document: object,
+        party: Party | None,
+        read: Callable[[Mapping[str, object]], OpenItem | None],
+    ) -> None:
+        """Take what `read` makes of a document; where it rejects the document, the party is in doubt."""
+        try:
+            if not isinstance(document, Mapping):
+                raise RowRejected(Code.MISSING_NUMBER, f"{shown(document)} is no document.")
+            item = read(document)
+        except RowRejected as error:
+            self.reject(at, party or NOBODY, error, self._cells(document))
+        else:
+            if item is not None:
+                self.take(at, party or NOBODY, item, self._cells(document))
 
     def take(self, at: str, party: Party, item: OpenItem, row: tuple[str, ...]) -> None:
         self._parties.add(party)
-        self._taken.append(_Taken(at, party, item, row))
+        self._taken.append(_Taken(at, party, replace(item, source=self._source_id), row))
 
     def reject(self, at: str, party: Party, error: RowRejected, row: tuple[str, ...]) -> None:
         """Keep the reason why something was not taken; `party` is `NOBODY` when it is not known whose it is."""
+        self.doubt(party)
+        self._rejected.append(RowNote(at, error.code, error.message, row, error.column))
+
+    def doubt(self, party: Party) -> None:
+        """What this party owes is not known for sure, though all of it could be read."""
         if party.name:
             self._parties.add(party)
         self._doubtful.append(party)
-        self._notes.append(RowNote(at, error.code, error.message, row, error.column))
 
     def warn(self, at: str, code: Code, message: str, row: tuple[str, ...] = (), column: str = "") -> None:
-        self._notes.append(RowNote(at, code, message, row, column))
+        self._warnings.append(RowNote(at, code, message, row, column))
 
     def snapshot(self) -> Snapshot:
         known = with_known_tenants(self._parties)
         self._tell_what_was_filled_in(known)
         items = self._without_contradictions(known)
-        incomplete = {known[party].key if party.name else UNKNOWN_PARTY for party in self._doubtful}
         return Snapshot(
             source_id=self._source_id,
             as_of=self._as_of,
             items=tuple(items),
-            complete=UNKNOWN_PARTY not in incomplete,
-            incomplete_parties=frozenset(incomplete),
-            problems=tuple(self._notes),
+            incomplete_parties=frozenset(
+                known[party].key_in(self._source_id) if party.name else UNKNOWN_PARTY
+                for party in self._doubtful
+            ),
+            rejected=tuple(self._rejected),
+            warnings=tuple(self._warnings),
         )
 
     def _tell_what_was_filled_in(self, known: dict[Party, Party]) -> None:
@@ -95,3 +122,8 @@ class Gathering:
                     taken.at, taken.party, RowRejected(Code.CONFLICTING_DUPLICATE, message), taken.row
                 )
         return items
+
+    def _cells(self, document: object) -> tuple[str, ...]:
+        if not isinstance(document, Mapping):
+            return ()
+        return tuple("" if document.get(name) is None else str(document[name])[:200] for name in self._shows)

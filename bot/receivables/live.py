@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from bot.domain.receivables import OpenItem
 from bot.receivables.notes import RowNote
+
+SYSTEM: Final = "receivables"
+"""What an `Upstream` error of every source names as its system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,17 @@ class Snapshot:
     as_of: date
     """The day it speaks for, in the partner's zone."""
     items: tuple[OpenItem, ...]
-    complete: bool
-    """False: something could not be read, so what is absent is not known to be paid."""
     incomplete_parties: frozenset[str] = frozenset()
-    """`OpenItem.customer_key` of the parties of which something could not be read."""
-    problems: tuple[RowNote, ...] = ()
+    """`OpenItem.customer_key` of the parties of which something could not be read, or does not add up."""
+    rejected: tuple[RowNote, ...] = ()
+    """Why something was not taken."""
+    warnings: tuple[RowNote, ...] = ()
+    """Remarks on what was taken all the same."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was read, so that what is absent is known to be open no longer."""
+        return not self.incomplete_parties
 
 
 class LiveSource(Protocol):
@@ -38,7 +47,9 @@ class LiveSource(Protocol):
         """A short name for people and for the books, such as `tryton`."""
         ...
 
-    async def fetch_snapshot(self, *, as_of: date) -> Snapshot: ...
+    async def fetch_snapshot(self, *, as_of: date) -> Snapshot:
+        """Read everything that is open, or raise: of a reading that breaks off nothing is left."""
+        ...
 
     async def check(self) -> None:
         """Raise Upstream unless the system answers and lets us read; for `backstop check`."""
@@ -47,8 +58,17 @@ class LiveSource(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
 class PaymentEvents(Protocol):
-    """A source that tells of payments. An event changes nothing by itself: it only asks for a fresh read."""
+    """A source that tells of payments. An event changes nothing by itself: it only asks for a fresh read.
+
+    It need not say whose payment it was: every source is read as a whole, for only then is what is absent known
+    to be paid.
+    """
+
+    def greeting(self, query: Mapping[str, str]) -> str | None:
+        """What to say back where the system only tries whether somebody listens; None for anything else."""
+        ...
 
     def verify_event(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the system itself sent this (its signature over the raw body); `headers` find keys in any case."""

@@ -29,8 +29,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.domain.errors import AccessDenied, Rejected, SignInFailed, Unavailable, Upstream
+from bot.receivables.live import SYSTEM
 
-SYSTEM: Final = "receivables"
 CONNECT_SECONDS: Final = 6
 ROWS_AT_A_TIME: Final = 1000
 _GRACE_SECONDS: Final = 5.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -17,12 +18,12 @@ from bot.domain.errors import Rejected
 from bot.domain.receivables import ItemKind, OpenItem
 from bot.receivables.cells import LONGEST_CELL, clean
 from bot.receivables.currencies import named
-from bot.receivables.dates import DateReader
+from bot.receivables.fields import in_range
 from bot.receivables.gathering import NOBODY, Gathering
+from bot.receivables.live import SYSTEM
 from bot.receivables.notes import Code, RowRejected, shown
 from bot.receivables.numbers import in_currency, not_an_amount
 from bot.receivables.parties import Party, as_tenant
-from bot.receivables.sql_read import SYSTEM
 from bot.receivables.words import is_yes, kind_of
 
 COLUMNS: Final = (
@@ -55,7 +56,7 @@ class SqlRows:
         self, gathering: Gathering, *, as_of: date, amount_scale: int | None, most_rows: int
     ) -> None:
         self._gathering = gathering
-        self._dates = DateReader(None, as_of=as_of)
+        self._as_of = as_of
         self._amount_scale = amount_scale
         self._most_rows = most_rows
         self._columns: tuple[str, ...] = ()
@@ -178,18 +179,25 @@ class SqlRows:
         if value is None or value == "":
             return None
         try:
-            if isinstance(value, str) and (match := _DATE.fullmatch(value.strip())):
-                return self._dates(match[1])
-            if isinstance(value, datetime) and value.tzinfo is not None:
-                raise RowRejected(
-                    Code.BAD_DATE,
-                    f"{shown(value)} is a moment, which is one day here and another there; cast it.",
-                )
-            if isinstance(value, date):
-                return self._dates(value)
+            return in_range(_as_day(value), as_of=self._as_of)
         except RowRejected as error:
             raise _at(column, error) from None
-        raise _at(column, RowRejected(Code.BAD_DATE, f"{shown(value)} is no date; give it as 2026-11-30."))
+
+
+def _as_day(value: object) -> date:
+    if isinstance(value, str) and (match := _DATE.fullmatch(value.strip())):
+        with suppress(ValueError):  # the 30th of February
+            return date.fromisoformat(match[1])
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            raise RowRejected(
+                Code.BAD_DATE,
+                f"{shown(value)} is a moment, which is one day here and another there; cast it.",
+            )
+        return value.date()
+    if isinstance(value, date):
+        return value
+    raise RowRejected(Code.BAD_DATE, f"{shown(value)} is no date; give it as 2026-11-30.")
 
 
 def _as_text(value: object) -> str:

@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.errors import Invalid
 from bot.domain.receivables import MINOR_UNITS, ItemKind, OpenItem
-from bot.receivables.ledger_rows import (
-    Book,
+from bot.receivables.fields import (
     Row,
     currency,
     exact,
@@ -27,7 +26,8 @@ from bot.receivables.ledger_rows import (
     rejected,
     text,
 )
-from bot.receivables.ledger_wire import LedgerReads, Pace, http_client
+from bot.receivables.gathering import Gathering
+from bot.receivables.json_reads import JsonReads, Pace, http_client
 from bot.receivables.live import Snapshot
 from bot.receivables.notes import Code
 from bot.receivables.parties import Party, as_tenant
@@ -73,7 +73,7 @@ class Stripe:
         self._webhook_secret = webhook_secret
         self._source_id = source_id
         self._http = http_client()
-        reads = LedgerReads(
+        reads = JsonReads(
             home=base_url,
             http=self._http,
             pace=pace or Pace(),
@@ -89,17 +89,18 @@ class Stripe:
         expand = ["data.customer.cash_balance", "data.customer.invoice_credit_balance"]
         asked = {"status": "open", "limit": 100, "expand": expand}
         invoices = [row async for row in self._wire.every(self._client.v1.invoices.list_async(asked))]
-        book = Book(self._source_id, as_of=as_of, shows=_SHOWS)
+        gathering = Gathering(self._source_id, as_of=as_of, shows=_SHOWS)
         seen: set[str] = set()
         for row in invoices:
             party = _party(row)
             at = f"invoice {_number(row)}"
             disputed = await self._is_disputed(row)
-            book.take(at, row, party, partial(self._item, party=party, disputed=disputed, as_of=as_of))
+            read = partial(self._item, party=party, disputed=disputed, as_of=as_of)
+            gathering.read(at, row, party, read)
             if party and party.code not in seen:
                 seen.add(party.code)
-                self._of_customer(inner(row, "customer"), party, book, as_of)
-        return book.snapshot()
+                self._of_customer(inner(row, "customer"), party, gathering, as_of)
+        return gathering.snapshot()
 
     async def check(self) -> None:
         await self._wire.page(self._client.v1.invoices.list_async({"status": "open", "limit": 1}))
@@ -134,12 +135,12 @@ class Stripe:
         disputes = self._wire.every(self._client.v1.disputes.list_async(asked))
         return any([text(dispute, "status") not in _ENDED async for dispute in disputes])
 
-    def _of_customer(self, customer: Row, party: Party, book: Book, as_of: date) -> None:
+    def _of_customer(self, customer: Row, party: Party, gathering: Gathering, as_of: date) -> None:
         """What the customer object says besides: a tenant that is none, and money that pays no invoice yet."""
         named = text(inner(customer, "metadata"), TENANT_KEY)
         if named and not party.tenant:
             message = f"The customer's {TENANT_KEY} is neither a tenant id nor a domain; correct it."
-            book.remark(f"customer {party.code}", {}, Code.BAD_TENANT, message, TENANT_KEY)
+            gathering.warn(f"customer {party.code}", Code.BAD_TENANT, message, column=TENANT_KEY)
         for what, kind, amounts in (
             ("cash balance", ItemKind.PAYMENT_ON_ACCOUNT, _cash(customer)),
             ("credit balance", ItemKind.ADJUSTMENT, _credit(customer)),
@@ -148,7 +149,7 @@ class Stripe:
                 number = f"{party.code} {what} {code.upper()}"
                 row = {**customer, "number": number, "currency": code, "amount_remaining": minor}
                 read = partial(self._balance, party=party, kind=kind, as_of=as_of)
-                book.take(f"customer {number}", row, party, read)
+                gathering.read(f"customer {number}", row, party, read)
 
     def _item(self, row: Row, *, party: Party | None, disputed: bool, as_of: date) -> OpenItem | None:
         if not is_open(text(row, "status"), open_status="open", closed=_CLOSED):

@@ -8,8 +8,9 @@ from typing import Any, Final
 import stripe
 
 from bot.domain.errors import Rejected
-from bot.receivables.ledger_rows import MOST_ROWS
-from bot.receivables.ledger_wire import SYSTEM, LedgerReads
+from bot.receivables.fields import MOST_ROWS
+from bot.receivables.json_reads import JsonReads
+from bot.receivables.live import SYSTEM
 
 API_VERSION: Final = "2026-10-28.endive"
 """The shapes this was written for, whatever the account's default is."""
@@ -21,7 +22,7 @@ stripe.enable_telemetry = False
 class _OurHttp(stripe.HTTPClient):
     name = "backstop"
 
-    def __init__(self, reads: LedgerReads) -> None:
+    def __init__(self, reads: JsonReads) -> None:
         super().__init__()
         self._reads = reads
 
@@ -34,7 +35,7 @@ class _OurHttp(stripe.HTTPClient):
         return reply.body, 200, reply.headers
 
 
-def connect(api_key: str, *, base_url: str, reads: LedgerReads) -> stripe.StripeClient:
+def connect(api_key: str, *, base_url: str, reads: JsonReads) -> stripe.StripeClient:
     """A client that asks `base_url`; tries and limits are those of `reads`."""
     return stripe.StripeClient(
         api_key,

@@ -6,28 +6,26 @@ of them would be missed and taken for paid.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Mapping
+from datetime import date
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from bot.domain.errors import AccessDenied, Rejected
+from bot.receivables.fields import MOST_ROWS
 from bot.receivables.gathering import Gathering
-from bot.receivables.json_get import SYSTEM, JsonReader
-from bot.receivables.live import Snapshot
+from bot.receivables.json_reads import FixedKey, JsonReads, Pace
+from bot.receivables.live import SYSTEM, Snapshot
 from bot.receivables.tryton_books import INVOICE_FIELDS, LINE_FIELDS, MissingField, TrytonBooks, check_fields
 
 Record = Mapping[str, object]
 Domain = list[object]
 
 PAGE_SIZE: Final = 200
-MOST_RECORDS: Final = 200_000
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # Credit notes are out invoices with negative amounts. Draft, validated, paid and cancelled ones are other states.
@@ -51,12 +49,10 @@ class Tryton:
         database: str,
         key: str,
         http: httpx.AsyncClient,
-        now: Callable[[], datetime],
         identifier_type: str | None = None,
         company: int | None = None,
         page_size: int = PAGE_SIZE,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        jitter: Callable[[], float] = random.random,
+        pace: Pace | None = None,
     ) -> None:
         """`http` is closed by its owner. Raises ValueError for an address the key must not be sent to.
 
@@ -67,7 +63,13 @@ class Tryton:
         if address.scheme != "https" and address.hostname not in _LOOPBACK:
             raise ValueError("the key would travel in the open: the address must begin with https://")
         self._models = f"{url.rstrip('/')}/{quote(database, safe='')}/rest/model"
-        self._reader = JsonReader(http=http, key=key, now=now, sleep=sleep, jitter=jitter)
+        self._reads = JsonReads(
+            home=url,
+            http=http,
+            pace=pace or Pace(),
+            hide=lambda said: said.replace(key, "***"),
+            sign_in=FixedKey(key),
+        )
         self._identifier_type = identifier_type
         self._company = company
         self._page_size = page_size
@@ -112,12 +114,12 @@ class Tryton:
         last, count = 0, 0
         while page := await self._page(model, [*domain, ["id", ">", last]], fields, size=self._page_size):
             count += len(page)
-            if count > MOST_RECORDS:
+            if count > MOST_ROWS:
                 raise Rejected(SYSTEM, "too-many-rows")
             for record in page:
                 number = record["id"]
                 if not isinstance(number, int) or number <= last:
-                    raise Rejected(SYSTEM, "unreadable", detail="not in the order of ids")
+                    raise Rejected(SYSTEM, "unexpected-answer", detail=f"{model}: not in the order of ids")
                 last = number
                 yield record
 
@@ -126,18 +128,19 @@ class Tryton:
         if self._company is not None:
             domain = [*domain, ["company", "=", self._company]]
             context["X-Tryton-Context"] = _encoded({"company": self._company})
-        answer = await self._reader.get(
+        reply = await self._reads.get(
             f"{self._models}/{model}",
-            [
+            params=[
                 ("d", _encoded(domain)),
                 ("o", _encoded([["id", "ASC"]])),
                 ("s", str(size)),
                 *(("f", field) for field in fields),
             ],
-            context,
+            headers=context,
         )
+        answer = reply.value
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
-            raise Rejected(SYSTEM, "unreadable", detail=f"{model}: not a list of records")
+            raise Rejected(SYSTEM, "unexpected-answer", detail=f"{model}: not a list of records")
         try:
             for record in answer:
                 check_fields(record, ("id", *fields))

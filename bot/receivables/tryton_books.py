@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from bot.domain.receivables import MINOR_UNITS, ItemKind, OpenItem
 from bot.receivables.cells import clean
-from bot.receivables.dates import DateReader
+from bot.receivables.fields import in_range
 from bot.receivables.gathering import NOBODY, Gathering
 from bot.receivables.notes import Code, RowRejected, shown
 from bot.receivables.numbers import in_currency, not_an_amount
@@ -75,7 +75,7 @@ class TrytonBooks:
     def __init__(self, gathering: Gathering, *, as_of: date, identifier_type: str | None) -> None:
         self._gathering = gathering
         self._identifier_type = identifier_type
-        self._dates = DateReader(None, as_of=as_of)
+        self._as_of = as_of
         self._of_invoices: set[object] = set()
         self._lines_of_move: Counter[tuple[str, str]] = Counter()
         self._told: set[object] = set()
@@ -216,9 +216,11 @@ class TrytonBooks:
             return None
         if isinstance(value, dict) and value.get("__class__") == "date":
             try:
-                return self._dates(date(value["year"], value["month"], value["day"]))
+                day = date(value["year"], value["month"], value["day"])
             except (KeyError, TypeError, ValueError):
                 pass
+            else:
+                return in_range(day, as_of=self._as_of)
         raise RowRejected(Code.BAD_DATE, f"{shown(value)} is no date.")
 
 

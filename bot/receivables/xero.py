@@ -16,9 +16,8 @@ from typing import Final, NamedTuple
 
 from bot.domain.errors import Rejected, Unavailable
 from bot.domain.receivables import ItemKind, OpenItem
-from bot.receivables.ledger_rows import (
+from bot.receivables.fields import (
     MOST_ROWS,
-    Book,
     Row,
     amount,
     currency,
@@ -31,11 +30,12 @@ from bot.receivables.ledger_rows import (
     rejected,
     text,
 )
-from bot.receivables.ledger_sign_in import Grant, Keep, LedgerSignIn
-from bot.receivables.ledger_wire import SYSTEM, LedgerReads, Pace, http_client, listed
-from bot.receivables.live import Snapshot
+from bot.receivables.gathering import Gathering
+from bot.receivables.json_reads import JsonReads, Pace, http_client, listed
+from bot.receivables.live import SYSTEM, Snapshot
 from bot.receivables.notes import Code
 from bot.receivables.parties import Party, named_by_tenant, tagged_tenant
+from bot.receivables.sign_in import Grant, RefreshTokens, SignIn
 
 BASE_URL: Final = "https://api.xero.com"
 IDENTITY_URL: Final = "https://identity.xero.com"
@@ -99,8 +99,7 @@ class Xero:
         *,
         client_id: str,
         client_secret: str,
-        refresh_token: str,
-        keep: Keep,
+        refresh_tokens: RefreshTokens,
         organisation_id: str,
         webhook_key: str | None = None,
         page_size: int = 200,
@@ -109,13 +108,13 @@ class Xero:
         identity_url: str = IDENTITY_URL,
         pace: Pace | None = None,
     ) -> None:
-        """`keep` stores each new refresh token: Xero takes the old one only for minutes after."""
+        """Each use of the refresh token makes a new one; Xero takes the old one only for minutes after."""
         pace = pace or Pace()
         self._source_id = source_id
         self._organisation = {"xero-tenant-id": organisation_id}
         self._webhook_key = webhook_key
         self._page_size = page_size
-        self._sign_in = LedgerSignIn(
+        self._sign_in = SignIn(
             Grant(
                 token_url=f"{identity_url.rstrip('/')}/connect/token",
                 client_id=client_id,
@@ -124,11 +123,10 @@ class Xero:
             ),
             http=http_client(),
             now=pace.now,
-            refresh_token=refresh_token,
-            keep=keep,
+            refresh_tokens=refresh_tokens,
         )
         self._http = http_client()
-        self._reads = LedgerReads(
+        self._reads = JsonReads(
             home=base_url,
             http=self._http,
             pace=pace,
@@ -144,12 +142,12 @@ class Xero:
         # Credits first: one allocated to an invoice while we read may be seen twice, but never not at all.
         documents = [(listing, row) for listing in (*_CREDITS, _INVOICES) for row in await self._all(listing)]
         tenants = _tenants(inner(row, "Contact") for _, row in documents if isinstance(row, Mapping))
-        book = Book(self._source_id, as_of=as_of, shows=_SHOWS)
+        gathering = Gathering(self._source_id, as_of=as_of, shows=_SHOWS)
         for listing, row in documents:
             party = _party(inner(row, "Contact"), tenants) if isinstance(row, Mapping) else None
             at = f"{listing.noun} {_number(row, listing)}" if isinstance(row, Mapping) else listing.noun
-            book.take(at, row, party, partial(_item, listing=listing, party=party, as_of=as_of))
-        return book.snapshot()
+            gathering.read(at, row, party, partial(_item, listing=listing, party=party, as_of=as_of))
+        return gathering.snapshot()
 
     async def check(self) -> None:
         for listing in (*_CREDITS, _INVOICES):

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import httpx
 
+from bot.receivables.json_reads import Pace
 from bot.receivables.tryton import Tryton
 from tests.tryton import DATABASE, Server
 
@@ -69,10 +70,9 @@ class TrytonBooks:
             database=DATABASE,
             key=WRONG_KEY if locked_out else self.server.key,
             http=http,
-            now=lambda: noon,
             page_size=page_size,
             company=company,
-            sleep=at_once,
+            pace=Pace(now=lambda: noon, sleep=at_once),
         )
 
     async def pay(self, doc: Doc, amount: Decimal) -> None:

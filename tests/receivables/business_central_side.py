@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.receivables.business_central import BusinessCentral
 
-from .ledger_side import Document, LedgerSide
+from .far_side import Document, FarSide
 
 TENANT = "8e0ab5fe-0000-4000-8000-000000000001"
 COMPANY = "5f0a8c1c-0000-4000-8000-000000000002"
@@ -18,7 +18,7 @@ SECRET = "bc-canary-secret"
 CLIENT_STATE = "bc-canary-client-state"
 
 
-class BusinessCentralSide(LedgerSide):
+class BusinessCentralSide(FarSide):
     secrets = (SECRET, CLIENT_STATE, "bc-canary-access")
 
     def __init__(self) -> None:

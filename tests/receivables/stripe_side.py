@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.receivables.stripe import Stripe
 
-from .ledger_side import Document, LedgerSide
+from .far_side import Document, FarSide
 
 KEY = "rk_test_canary_51Backstop"
 WEBHOOK_SECRET = "whsec_canary"
@@ -19,7 +19,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 DIGITS = {"JPY": 0, "KRW": 0, "KWD": 3, "MGA": 0}
 
 
-class StripeSide(LedgerSide):
+class StripeSide(FarSide):
     secrets = (KEY, WEBHOOK_SECRET)
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from bot.receivables.business_central import BusinessCentral
 from bot.receivables.notes import Code
 
 from .business_central_side import CLIENT_STATE, SECRET, BusinessCentralSide
-from .ledger_side import ISSUED, today
+from .far_side import ISSUED, today
 from .stripe_side import StripeSide
 
 OCTOBER = date(2026, 10, 15)
@@ -124,24 +124,27 @@ async def test_a_row_that_cannot_be_read(side, source, says, code, column):
     side.invoice("Contoso", "103003", OCTOBER, "EUR", "500.00")
     snapshot = await source.fetch_snapshot(as_of=today)
     assert [item.document_number for item in snapshot.items] == ["103001", "103003"]
-    (note,) = snapshot.problems
+    (note,) = snapshot.rejected
     assert (note.code, note.column) == (code, column)
     assert note.at.startswith("sales invoice")
     assert "Acme" in note.row
-    assert (snapshot.complete, snapshot.incomplete_parties) == (False, frozenset({"code:10000"}))
+    assert (snapshot.complete, snapshot.incomplete_parties) == (
+        False,
+        frozenset({"business-central/code:10000"}),
+    )
 
 
 async def test_a_state_nobody_knows_is_neither_owed_nor_paid(side, source):
     side.unfiltered = True
     side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00", status="Disputed")
     snapshot = await source.fetch_snapshot(as_of=today)
-    assert [note.code for note in snapshot.problems] == [Code.UNKNOWN_STATUS]
+    assert [note.code for note in snapshot.rejected] == [Code.UNKNOWN_STATUS]
 
 
 async def test_without_a_bill_to_customer_it_may_be_anybodys(side, source):
     side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00", billToCustomerNumber="")
     snapshot = await source.fetch_snapshot(as_of=today)
-    assert [note.code for note in snapshot.problems] == [Code.MISSING_CUSTOMER]
+    assert [note.code for note in snapshot.rejected] == [Code.MISSING_CUSTOMER]
     assert snapshot.incomplete_parties == {UNKNOWN_PARTY}
 
 
@@ -172,7 +175,10 @@ async def test_a_website_of_two_customers_names_no_tenant(side, source):
     side.invoice("Contoso GmbH", "103001", OCTOBER, "EUR", "500.00")
     side.credit("Contoso AG", "104001", "EUR", "500.00")
     items = (await source.fetch_snapshot(as_of=today)).items
-    assert {item.customer_key for item in items} == {"code:10000", "code:20000"}
+    assert {item.customer_key for item in items} == {
+        "business-central/code:10000",
+        "business-central/code:20000",
+    }
 
 
 async def test_a_party_is_incomplete_under_the_key_its_items_have(side, source):

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from bot.receivables import stripe_wire
-from bot.receivables.ledger_wire import LedgerReads, Pace, http_client
+from bot.receivables.json_reads import JsonReads, Pace, http_client
 from bot.receivables.stripe import Stripe
 
 from . import localstripe
@@ -36,7 +36,7 @@ async def url():
 @pytest.fixture
 async def client(url):
     http = http_client()
-    reads = LedgerReads(home=url, http=http, pace=Pace(), hide=lambda text: text)
+    reads = JsonReads(home=url, http=http, pace=Pace(), hide=lambda text: text)
     yield stripe_wire.connect(KEY, base_url=url, reads=reads)
     await http.aclose()
 

@@ -20,7 +20,7 @@ from bot.receivables.stripe import Stripe
 from bot.texts import Texts
 from handlers.views import errors
 
-from .ledger_side import ISSUED, answer, today
+from .far_side import ISSUED, answer, today
 from .stripe_side import WEBHOOK_SECRET, StripeSide
 
 OCTOBER = date(2026, 10, 15)
@@ -127,15 +127,15 @@ async def test_a_row_that_cannot_be_read(side, source, says, code, column):
     side.invoice("Contoso", "B-3", OCTOBER, "EUR", "500.00")
     snapshot = await source.fetch_snapshot(as_of=today)
     assert [item.document_number for item in snapshot.items] == ["A-1", "B-3"]
-    (note,) = snapshot.problems
+    (note,) = snapshot.rejected
     assert (note.at, note.code, note.column) == ("invoice A-2", code, column)
-    assert (snapshot.complete, snapshot.incomplete_parties) == (False, {"code:cus_0001"})
+    assert (snapshot.complete, snapshot.incomplete_parties) == (False, {"stripe/code:cus_0001"})
 
 
 async def test_without_a_customer_it_may_be_anybodys(side, source):
     side.invoice("Acme", "A-1", OCTOBER, "EUR", "500.00", customer=None)
     snapshot = await source.fetch_snapshot(as_of=today)
-    assert [note.code for note in snapshot.problems] == [Code.MISSING_CUSTOMER]
+    assert [note.code for note in snapshot.rejected] == [Code.MISSING_CUSTOMER]
     assert snapshot.incomplete_parties == {UNKNOWN_PARTY}
 
 
@@ -157,7 +157,7 @@ async def test_the_customers_metadata_names_the_tenant(side, source, metadata, t
         side.invoice("Acme", number, OCTOBER, "EUR", "500.00")
     snapshot = await source.fetch_snapshot(as_of=today)
     assert [item.tenant for item in snapshot.items] == [tenant, tenant]
-    assert [note.code for note in snapshot.problems] == codes
+    assert [note.code for note in snapshot.warnings] == codes
     assert snapshot.complete
 
 

@@ -16,7 +16,7 @@ from bot.domain.receivables import UNKNOWN_PARTY, ItemKind, OpenItem
 from bot.receivables.notes import Code
 from bot.receivables.xero import READINGS, Xero, xero_day
 
-from .ledger_side import ISSUED, answer, today
+from .far_side import ISSUED, answer, today
 from .xero_side import ORGANISATION, WEBHOOK_KEY, XeroSide
 
 OCTOBER = date(2026, 10, 15)
@@ -112,7 +112,7 @@ async def test_a_row_that_cannot_be_read(side, source, says, code, column):
     side.invoice("Contoso", "INV-3", OCTOBER, "EUR", "500.00")
     snapshot = await source.fetch_snapshot(as_of=today)
     assert [item.document_number for item in snapshot.items] == ["INV-1", "INV-3"]
-    (note,) = snapshot.problems
+    (note,) = snapshot.rejected
     assert (note.at, note.code, note.column) == ("invoice INV-2", code, column)
     assert (snapshot.complete, snapshot.incomplete_parties) == (False, {snapshot.items[0].customer_key})
 
@@ -120,7 +120,7 @@ async def test_a_row_that_cannot_be_read(side, source, says, code, column):
 async def test_without_a_contact_it_may_be_anybodys(side, source):
     side.invoice("Acme", "INV-1", OCTOBER, "EUR", "500.00", Contact=None)
     snapshot = await source.fetch_snapshot(as_of=today)
-    assert [note.code for note in snapshot.problems] == [Code.MISSING_CUSTOMER]
+    assert [note.code for note in snapshot.rejected] == [Code.MISSING_CUSTOMER]
     assert snapshot.incomplete_parties == {UNKNOWN_PARTY}
 
 
@@ -261,25 +261,22 @@ async def test_an_access_token_that_ends_early_is_renewed(side, source):
     assert len(side.kept) == 2
 
 
-async def test_what_cannot_be_kept_is_not_used(side):
-    async def keep(_token: str) -> None:
-        raise Unavailable(system="database")
-
-    source = side.source(keep=keep)
+async def test_what_cannot_be_kept_is_not_used(side, source):
+    side.keeps = False
     with pytest.raises(Unavailable):
         await source.fetch_snapshot(as_of=today)
     assert side.asked == []
-    await source.close()
 
 
-async def test_a_refused_refresh_token_is_not_tried_again(side):
-    source = side.source(refresh_token="used-before")
+async def test_a_refused_refresh_token_is_not_tried_again_but_another_is(side, source):
+    side.stored = "used-before"
     for _ in range(2):
         with pytest.raises(SignInFailed) as failed:
             await source.fetch_snapshot(as_of=today)
         assert (failed.value.system, failed.value.reason) == ("receivables", "invalid_grant")
     assert len(side.forms) == 1
-    await source.close()
+    side.stored = side.refresh_token
+    assert (await source.fetch_snapshot(as_of=today)).complete
 
 
 @pytest.mark.parametrize(

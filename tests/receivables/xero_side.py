@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
 
+from bot.domain.errors import Unavailable
 from bot.receivables.xero import Xero
 
-from .ledger_side import Document, LedgerSide
+from .far_side import Document, FarSide
 
 ORGANISATION = "d1f2a3b4-0000-4000-8000-00000000c0de"
 SECRET = "xero-canary-secret"
@@ -24,7 +27,23 @@ CREDITS = {
 }
 
 
-class XeroSide(LedgerSide):
+class Turn:
+    def __init__(self, side: XeroSide) -> None:
+        self._side = side
+
+    @property
+    def token(self) -> str:
+        return self._side.stored
+
+    async def keep(self, new: str) -> None:
+        if not self._side.keeps:
+            raise Unavailable(system="database")
+        self._side.stored = new
+        self._side.kept.append(new)
+        self._side.happened.append(f"kept {new}")
+
+
+class XeroSide(FarSide):
     secrets = (SECRET, WEBHOOK_KEY, "xero-canary-refresh", "xero-canary-access")
 
     def __init__(self) -> None:
@@ -39,19 +58,22 @@ class XeroSide(LedgerSide):
         self.forms: list[dict[str, str]] = []
         self.happened: list[str] = []
         """What was kept and what was asked, in order."""
+        self.stored = self.refresh_token
+        """The refresh token we believe to be the current one."""
         self.kept: list[str] = []
+        self.keeps = True
         self.token_answers: list[web.Response] = []
 
-    async def keep(self, token: str) -> None:
-        self.kept.append(token)
-        self.happened.append(f"kept {token}")
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        """The place where our refresh token is kept; it has no more of a lock than one process needs."""
+        yield Turn(self)
 
     def source(self, **options: Any) -> Xero:
         given: dict[str, Any] = {
             "client_id": "backstop-app",
             "client_secret": SECRET,
-            "refresh_token": self.refresh_token,
-            "keep": self.keep,
+            "refresh_tokens": self,
             "organisation_id": ORGANISATION,
             "webhook_key": WEBHOOK_KEY,
             "page_size": self.page_size,

@@ -1,4 +1,4 @@
-"""Rows as an accounting system's API gives them: their fields read strictly, and what they add up to."""
+"""The fields of a document as an accounting system's API gives it, read strictly: no guess, no rounding."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from bot.domain.receivables import MINOR_UNITS, UNKNOWN_PARTY, ItemKey, OpenItem
+from bot.domain.receivables import MINOR_UNITS
 from bot.receivables.cells import clean
 from bot.receivables.dates import EARLIEST, YEARS_AHEAD
-from bot.receivables.live import Snapshot
-from bot.receivables.notes import Code, RowNote, RowRejected, shown
+from bot.receivables.notes import Code, RowRejected, shown
 from bot.receivables.numbers import in_currency
-from bot.receivables.parties import Party
 
 Row = Mapping[str, object]
 
@@ -107,7 +105,8 @@ def day(row: Row, name: str, *, as_of: date, read: Callable[[object], date | Non
     return None if found is None else in_range(found, as_of=as_of, name=name)
 
 
-def in_range(found: date, *, as_of: date, name: str) -> date:
+def in_range(found: date, *, as_of: date, name: str = "") -> date:
+    """The date itself, unless no ledger would hold it."""
     if found < EARLIEST or found.year > as_of.year + YEARS_AHEAD:
         raise rejected(Code.DATE_OUT_OF_RANGE, f"{found} is too long ago or too far ahead; correct it.", name)
     return found
@@ -130,67 +129,3 @@ def is_open(status: str, *, open_status: str, closed: Iterable[str]) -> bool:
     if status in closed:
         return False
     raise rejected(Code.UNKNOWN_STATUS, f"The status {shown(status)} is not known; look at the document.")
-
-
-class Book:
-    """Collects what one reading says, and which documents contradict themselves."""
-
-    def __init__(self, source_id: str, *, as_of: date, shows: tuple[str, ...]) -> None:
-        """`shows` are the fields a note on a row repeats."""
-        self._source_id = source_id
-        self._as_of = as_of
-        self._shows = shows
-        self._read: dict[ItemKey, list[tuple[str, Row, OpenItem]]] = {}
-        self._problems: list[RowNote] = []
-        self._incomplete: set[str] = set()
-
-    def take(self, at: str, row: object, party: Party | None, read: Callable[[Row], OpenItem | None]) -> None:
-        """Read one row; what cannot be read becomes a note, and its party incomplete."""
-        try:
-            if not isinstance(row, Mapping):
-                raise rejected(Code.MISSING_NUMBER, f"{shown(row)} is no document.")
-            item = read(row)
-        except RowRejected as error:
-            self._reject(at, row, party.key if party and party.name else UNKNOWN_PARTY, error)
-            return
-        if item is not None:
-            readings = self._read.setdefault(item.key, [])
-            if all(item != known for _, _, known in readings):
-                readings.append((at, row, item))
-
-    def remark(self, at: str, row: Row, code: Code, message: str, column: str = "") -> None:
-        """Note something about a row that is taken all the same."""
-        self._problems.append(RowNote(at, code, message, self._cells(row), column))
-
-    def snapshot(self) -> Snapshot:
-        items: list[OpenItem] = []
-        for readings in self._read.values():
-            if len(readings) == 1:
-                items.append(readings[0][2])
-            else:
-                self._reject_all(readings)
-        return Snapshot(
-            source_id=self._source_id,
-            as_of=self._as_of,
-            items=tuple(items),
-            complete=not self._incomplete,
-            incomplete_parties=frozenset(self._incomplete),
-            problems=tuple(self._problems),
-        )
-
-    def _reject_all(self, readings: list[tuple[str, Row, OpenItem]]) -> None:
-        for at, row, item in readings:
-            error = RowRejected(
-                Code.CONFLICTING_DUPLICATE,
-                f"Document {item.document_number} was read with different contents; number one anew.",
-            )
-            self._reject(at, row, item.customer_key, error)
-
-    def _reject(self, at: str, row: object, party: str, error: RowRejected) -> None:
-        self._incomplete.add(party)
-        self._problems.append(RowNote(at, error.code, error.message, self._cells(row), error.column))
-
-    def _cells(self, row: object) -> tuple[str, ...]:
-        if not isinstance(row, Mapping):
-            return ()
-        return tuple("" if row.get(name) is None else str(row[name])[:200] for name in self._shows)

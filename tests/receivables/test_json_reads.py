@@ -14,7 +14,7 @@ from bot.domain.receivables import UNKNOWN_PARTY
 from bot.receivables.notes import Code
 
 from .business_central_side import BusinessCentralSide
-from .ledger_side import LedgerSide, answer, halved, today, torn
+from .far_side import FarSide, answer, halved, today, torn
 from .stripe_side import StripeSide
 from .xero_side import XeroSide
 
@@ -36,7 +36,7 @@ async def source(side):
     await source.close()
 
 
-def five_invoices(side: LedgerSide) -> None:
+def five_invoices(side: FarSide) -> None:
     for n in range(1, 6):
         side.invoice("Acme", f"INV-{n}", OCTOBER, "EUR", f"{n}00.00")
 
@@ -54,7 +54,7 @@ async def test_every_page_is_read(side, source):
 
 async def test_empty_books_are_complete(source):
     snapshot = await source.fetch_snapshot(as_of=today)
-    assert (snapshot.items, snapshot.complete, snapshot.problems) == ((), True, ())
+    assert (snapshot.items, snapshot.complete, snapshot.rejected + snapshot.warnings) == ((), True, ())
 
 
 async def test_two_readings_are_the_same(side, source):
@@ -71,7 +71,7 @@ async def test_a_part_payment_lowers_and_the_rest_closes(side, source):
     assert (left["INV-2"], "INV-3" in left) == (Decimal("149.99"), False)
 
 
-async def pages_of(source, side: LedgerSide) -> int:
+async def pages_of(source, side: FarSide) -> int:
     """How many questions a reading asks that is not the first."""
     await source.fetch_snapshot(as_of=today)
     before = len(side.asked)
@@ -179,7 +179,7 @@ async def test_what_is_no_document_may_be_anybodys(side, source):
     snapshot = await source.fetch_snapshot(as_of=today)
     assert [item.document_number for item in snapshot.items] == ["INV-1"]
     assert (snapshot.complete, snapshot.incomplete_parties) == (False, frozenset({UNKNOWN_PARTY}))
-    assert len(snapshot.problems) == 2
+    assert len(snapshot.rejected) == 2
 
 
 async def test_the_same_number_with_different_contents_is_believed_in_neither(side, source):
@@ -191,7 +191,7 @@ async def test_the_same_number_with_different_contents_is_believed_in_neither(si
     side.invoice("Contoso", "INV-3", OCTOBER, "EUR", "300.00")
     snapshot = await source.fetch_snapshot(as_of=today)
     assert [item.document_number for item in snapshot.items] == ["INV-3"]
-    assert [note.code for note in snapshot.problems] == [Code.CONFLICTING_DUPLICATE] * 2
+    assert [note.code for note in snapshot.rejected] == [Code.CONFLICTING_DUPLICATE] * 2
     assert len(snapshot.incomplete_parties) == 1
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
 from bot.domain.errors import SignInFailed, Throttled, Unavailable
-from bot.receivables.ledger_wire import LONGEST_ANSWER, SYSTEM, NotJson, decode, sent
+from bot.receivables.json_reads import LONGEST_ANSWER, NotJson, decode, sent
+from bot.receivables.live import SYSTEM
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +26,24 @@ RENEW_BEFORE: Final = timedelta(minutes=5)
 _UNSTATED_LIFETIME: Final = timedelta(minutes=10)
 _LONGEST_DETAIL: Final = 200
 
-Keep = Callable[[str], Awaitable[None]]
-"""Puts a new refresh token where the next start of the program finds it."""
+
+class Turn(Protocol):
+    """The refresh token, for as long as nobody else may use it."""
+
+    @property
+    def token(self) -> str: ...
+
+    async def keep(self, new: str) -> None:
+        """Put a new one in its place, so that it is there whatever becomes of us."""
+        ...
+
+
+class RefreshTokens(Protocol):
+    """Where a refresh token is that changes with every use, for all processes that use it."""
+
+    def turn(self) -> AbstractAsyncContextManager[Turn]:
+        """Have it for ourselves. Raises Unavailable while another process has it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +65,12 @@ class _Token:
     ends_at: datetime
 
 
-class LedgerSignIn:
+class SignIn:
     """By client credentials, or by a refresh token where one is given.
 
     However many requests need a token, one renewal is under way; a request that is cancelled does not cancel
-    it. A new refresh token is given to `keep` before the access token that came with it is used. Where the
-    refresh token itself is refused (`invalid_grant`), this sign-in stays off: only a person can sign in anew.
+    it. A new refresh token is kept before the access token that came with it is used. A refresh token that is
+    refused (`invalid_grant`) is not tried again: only a person can sign in anew.
     """
 
     def __init__(
@@ -60,18 +79,20 @@ class LedgerSignIn:
         *,
         http: httpx.AsyncClient,
         now: Callable[[], datetime],
-        refresh_token: str | None = None,
-        keep: Keep | None = None,
+        refresh_tokens: RefreshTokens | None = None,
     ) -> None:
         """`http` is for the authority alone, and signs in nowhere."""
         self._grant = grant
         self._http = http
         self._now = now
-        self._refresh_token = refresh_token
-        self._keep = keep
+        self._refresh_tokens = refresh_tokens
         self._token: _Token | None = None
         self._renewal: asyncio.Task[_Token] | None = None
-        self._refused = False
+        self._known: deque[str] = deque(maxlen=2)
+        """The last refresh tokens that went out and came in: no error may repeat them."""
+        self._unkept: dict[str, str] = {}
+        """The successor of the token that is still in its place because the new one could not be put there."""
+        self._refused = ""
 
     async def close(self) -> None:
         """Let a renewal come to its end, so that its refresh token is kept; then close the connection."""
@@ -80,10 +101,9 @@ class LedgerSignIn:
         await self._http.aclose()
 
     def without_secrets(self, text: str) -> str:
-        token = self._token.value if self._token else None
-        for secret in filter(
-            None, (self._grant.client_secret, _basic(self._grant), self._refresh_token, token)
-        ):
+        token = self._token.value if self._token else ""
+        ours = (self._grant.client_secret, _basic(self._grant), token, *self._known)
+        for secret in filter(None, ours):
             text = text.replace(secret, "***")
         return text
 
@@ -118,15 +138,36 @@ class LedgerSignIn:
             renewal.exception()  # seen, even where everybody who waited for it is gone
 
     async def _renew(self) -> _Token:
-        if self._refused:
-            raise SignInFailed(system=SYSTEM, reason="invalid_grant")
-        asked_at = self._now()
-        answer = await self._ask()
-        value, new = answer.get("access_token"), answer.get("refresh_token")
-        if self._refresh_token is not None and isinstance(new, str) and new not in ("", self._refresh_token):
-            self._refresh_token = new
-            if self._keep is not None:
-                await self._keep(new)
+        if self._refresh_tokens is None:
+            return self._taken(self._now(), await self._ask({"grant_type": "client_credentials"}))
+        async with self._refresh_tokens.turn() as turn:
+            token = self._unkept.get(turn.token, turn.token)
+            if token == self._refused:
+                raise SignInFailed(system=SYSTEM, reason="invalid_grant")
+            asked_at = self._now()
+            answer = await self._exchanged(token)
+            new = answer.get("refresh_token")
+            if isinstance(new, str) and new not in ("", token):
+                self._known.append(new)
+                self._unkept = {turn.token: new}
+                await turn.keep(new)
+            self._unkept = {}
+        return self._taken(asked_at, answer)
+
+    async def _exchanged(self, refresh_token: str) -> Mapping[str, object]:
+        self._known.append(refresh_token)
+        try:
+            return await self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        except SignInFailed as error:
+            if error.reason == "invalid_grant":
+                self._refused = refresh_token
+                log.error(
+                    "The refresh token is refused; these receivables stay off until a person signs in anew."
+                )
+            raise
+
+    def _taken(self, asked_at: datetime, answer: Mapping[str, object]) -> _Token:
+        value = answer.get("access_token")
         if not isinstance(value, str) or not value:
             raise SignInFailed(system=SYSTEM, reason="no-token")
         lifetime = _lifetime(answer.get("expires_in"))
@@ -137,12 +178,12 @@ class LedgerSignIn:
         )
         return self._token
 
-    async def _ask(self) -> Mapping[str, object]:
+    async def _ask(self, asked: Mapping[str, str]) -> Mapping[str, object]:
         grant = self._grant
         headers = {"Accept": "application/json"}
         if grant.in_header:
             headers["Authorization"] = f"Basic {_basic(grant)}"
-        request = self._http.build_request("POST", grant.token_url, data=self._form(), headers=headers)
+        request = self._http.build_request("POST", grant.token_url, data=self._form(asked), headers=headers)
         try:
             async with asyncio.timeout(LONGEST_ANSWER):
                 response, body = await sent(self._http, request)
@@ -159,14 +200,10 @@ class LedgerSignIn:
             return answer
         raise self._refusal(response.status_code, answer)
 
-    def _form(self) -> dict[str, str]:
+    def _form(self, asked: Mapping[str, str]) -> dict[str, str]:
         grant = self._grant
         form = {} if grant.in_header else {"client_id": grant.client_id, "client_secret": grant.client_secret}
-        if grant.scope:
-            form |= {"scope": grant.scope}
-        if self._refresh_token is None:
-            return form | {"grant_type": "client_credentials"}
-        return form | {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        return form | ({"scope": grant.scope} if grant.scope else {}) | dict(asked)
 
     def _refusal(self, status: int, answer: Mapping[str, object]) -> SignInFailed | Unavailable:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -175,11 +212,6 @@ class LedgerSignIn:
         if passes or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Unavailable(system=SYSTEM, reason="sign-in", status=status)
         reason = self.without_secrets(str(answer.get("error") or "sign-in"))[:80]
-        if self._refresh_token is not None and reason == "invalid_grant":
-            self._refused = True
-            log.error(
-                "The refresh token is refused; these receivables stay off until a person signs in anew."
-            )
         said = self.without_secrets(str(answer.get("error_description") or ""))
         return SignInFailed(system=SYSTEM, reason=reason, status=status, detail=said[:_LONGEST_DETAIL])
 

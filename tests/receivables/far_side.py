@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from bot.receivables.ledger_wire import MORE_TRIES, Pace
+from bot.receivables.json_reads import MORE_TRIES, Pace
 
 noon = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 today = noon.date()
@@ -90,7 +90,7 @@ def json_of(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
-class LedgerSide:
+class FarSide:
     """What the three have in common: parties, documents, and trouble on demand."""
 
     secrets: tuple[str, ...] = ()

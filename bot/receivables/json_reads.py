@@ -7,7 +7,7 @@ import json
 import logging
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,10 +18,10 @@ from typing import Final, Protocol
 import httpx
 
 from bot.domain.errors import AccessDenied, Rejected, SignInFailed, Throttled, Unavailable, Upstream
+from bot.receivables.live import SYSTEM
 
 log = logging.getLogger(__name__)
 
-SYSTEM: Final = "receivables"
 MORE_TRIES: Final = 3
 LONGEST_WAIT: Final = 120.0
 """Seconds. Asked to stay away for longer, we tell the caller instead of holding the reading."""
@@ -119,7 +119,20 @@ class SignsIn(Protocol):
         ...
 
 
-class LedgerReads:
+class FixedKey:
+    """An API key in the place of an access token; there is no other one to be had."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def bearer(self) -> str:
+        return self._key
+
+    async def another(self, spent: str) -> str:
+        raise SignInFailed(system=SYSTEM, reason="401", status=HTTPStatus.UNAUTHORIZED)
+
+
+class JsonReads:
     """Asks one host, again where that helps; raises `Upstream` for what is left of the trouble."""
 
     def __init__(
@@ -142,12 +155,16 @@ class LedgerReads:
         self,
         url: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Read one address of the host, given absolute or relative to it."""
         named = {"Accept": "application/json", **(headers or {})}  # Xero speaks XML unless asked
-        request = self._http.build_request("GET", self._address(url), params=params, headers=named)
+        address = self._address(url)
+        if params:
+            pairs = params.items() if isinstance(params, Mapping) else params
+            address = address.copy_merge_params(httpx.QueryParams(tuple(pairs)))
+        request = self._http.build_request("GET", address, headers=named)
         tries = 0
         while isinstance(outcome := await self._once(request), _Trouble):
             passes = isinstance(outcome.error, Unavailable)
