@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.receivables import OpenItem
+from bot.domain.receivables import ItemKind, OpenItem
 from bot.receivables.live import LiveSource
 
 AS_OF = date(2026, 11, 22)
@@ -96,6 +96,11 @@ class Books(Protocol):
     @property
     def has_tenants(self) -> bool:
         """Whether the system says which tenant a customer has (`TENANTS`)."""
+        ...
+
+    @property
+    def credit_kind(self) -> ItemKind:
+        """What the system calls a credit."""
         ...
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from bot.domain.receivables import ItemKind
 from bot.receivables.sql import SqlQuery
 
 from .books import CONTOSO, OPEN, TENANTS, Doc, Open, noon
@@ -36,6 +37,7 @@ class SqlBooks:
     has_instalments = True
     has_disputes = True
     has_tenants = True
+    credit_kind = ItemKind.CREDIT_NOTE
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)

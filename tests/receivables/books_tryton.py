@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import httpx
 
+from bot.domain.receivables import ItemKind
 from bot.receivables.json_reads import Pace
 from bot.receivables.tryton import Tryton
 from tests.tryton import DATABASE, Server
@@ -51,6 +52,7 @@ class TrytonBooks:
     has_instalments = True
     has_disputes = True
     has_tenants = True
+    credit_kind = ItemKind.CREDIT_NOTE
 
     def __init__(self, server: Server) -> None:
         self.server = server

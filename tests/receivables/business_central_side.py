@@ -76,6 +76,8 @@ class BusinessCentralSide(FarSide):
         self.forms.append({key: str(value) for key, value in (await request.post()).items()})
         if self.token_answers:
             return self.token_answers.pop(0)
+        if self.forms[-1].get("client_secret") != SECRET:
+            return web.json_response({"error": "invalid_client"}, status=401)
         token = f"bc-canary-access-{len(self.forms)}"
         self.valid = {token}
         return web.json_response({"token_type": "Bearer", "expires_in": 3599, "access_token": token})

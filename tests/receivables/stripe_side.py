@@ -93,8 +93,9 @@ class StripeSide(FarSide):
         app.router.add_get("/v1/{list}", self._list)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Authorization") != f"Bearer {KEY}":
-            refusal = {"error": {"type": "invalid_request_error", "message": f"Invalid API Key: {KEY}"}}
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if given != KEY:
+            refusal = {"error": {"type": "invalid_request_error", "message": f"Invalid API Key: {given}"}}
             return web.json_response(refusal, status=401)
         self.on_answer(len(self.asked))
         rows = self._rows(request)
