@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -30,7 +31,7 @@ from bot.receivables.fields import (
 from bot.receivables.gathering import Gathering
 from bot.receivables.json_reads import JsonReads, NotJson, Pace, decode, http_client, listed
 from bot.receivables.live import SYSTEM, Snapshot
-from bot.receivables.notes import Code
+from bot.receivables.notes import Code, RowRejected
 from bot.receivables.parties import Party, as_tenant
 from bot.receivables.sign_in import Grant, SignIn
 
@@ -47,6 +48,7 @@ _SHOWS: Final = (
     "totalAmountIncludingTax", "remainingAmount",
 )  # fmt: skip
 MOST_PAGES: Final = 10_000
+_RATES_MOVE: Final = Decimal("0.10")
 _NEVER: Final = date(1, 1, 1)
 """Business Central's empty date."""
 
@@ -55,7 +57,8 @@ class BusinessCentral:
     """One company of one environment. The Entra tenant is the partner's own, never a customer's.
 
     Not shown by these resources, and therefore unknown here: disputes, instalments, and payments that were
-    posted but applied to no invoice. A credit memo counts in full until it is applied in full.
+    posted but applied to no invoice. Of the last, only the customer's balance tells: where it is not what the
+    documents come to, the customer is in doubt. A credit memo counts in full until it is applied in full.
     """
 
     def __init__(
@@ -107,11 +110,15 @@ class BusinessCentral:
 
     async def fetch_snapshot(self, *, as_of: date) -> Snapshot:
         local = await self._local()
-        domains = _own_domains(await self._all("customers", {"$select": "number,website"}))
+        customers = await self._all("customers", {"$select": "number,displayName,website"})
+        domains = _own_domains(customers)
         # Credits first: one applied to an invoice while we read may be seen twice, but never not at all.
         credits = await self._all("salesCreditMemos", _OPEN)
         invoices = await self._all("salesInvoices", _OPEN)
+        # The balances last: what is paid meanwhile then makes a difference, and no harm.
+        balances = await self._all("customerFinancialDetails", {"$select": "number,balance"})
         gathering = Gathering(self._source_id, as_of=as_of, shows=_SHOWS)
+        ledger = _Ledger(local, {p.code: p for row in customers if (p := _customer(row, domains))})
         for noun, rows, read in (
             ("sales credit memo", credits, _credit_memo),
             ("sales invoice", invoices, _invoice),
@@ -119,12 +126,31 @@ class BusinessCentral:
             for row in rows:
                 party = _party(row, domains) if isinstance(row, Mapping) else None
                 at = f"{noun} {text(row, 'number')}" if isinstance(row, Mapping) else noun
-                gathering.read(at, row, party, partial(read, party=party, local=local, as_of=as_of))
+                reading = partial(read, party=party, local=local, as_of=as_of)
+                gathering.read(at, row, party, partial(ledger.counted, party=party, read=reading))
+        rates = await self._rates(as_of) if ledger.is_in_several_currencies else {}
+        for party, error in ledger.differences(balances, rates):
+            gathering.reject(f"customer {party.code}", party, error, ())
         return gathering.snapshot()
+
+    async def _rates(self, as_of: date) -> dict[str, Decimal]:
+        """What one unit of each foreign currency is worth in the company's own on that day."""
+        newest: dict[str, tuple[date, Decimal]] = {}
+        for row in await self._all("currencyExchangeRates", {}):
+            if not isinstance(row, Mapping) or text(row, "relationalCurrencyCode"):
+                continue
+            since = _day(row, "startingDate", as_of) or _NEVER
+            units, worth = row.get("exchangeRateAmount"), row.get("relationalExchangeRateAmount")
+            if since > as_of or not isinstance(units, int | Decimal) or not isinstance(worth, int | Decimal):
+                continue
+            code = text(row, "currencyCode").upper()
+            if units > 0 and worth > 0 and since >= newest.get(code, (_NEVER, Decimal(0)))[0]:
+                newest[code] = (since, Decimal(worth) / Decimal(units))
+        return {code: rate for code, (_, rate) in newest.items()}
 
     async def check(self) -> None:
         await self._local()
-        for entity in ("customers", "salesCreditMemos", "salesInvoices"):
+        for entity in ("customers", "salesCreditMemos", "salesInvoices", "customerFinancialDetails"):
             reply = await self._reads.get(f"{self._company}/{entity}", params={"$top": "1"})
             listed(reply.value, "value")
 
@@ -177,6 +203,74 @@ class BusinessCentral:
         return rows
 
 
+class _Ledger:
+    """What the documents of each customer come to, beside the balance that Business Central keeps of it.
+
+    The balance is in the company's own currency, at the rates of the days of posting; documents in another one are
+    compared at today's rate, so that a tenth is left open for rates that moved.
+    learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/resources/dynamics_customerfinancialdetail
+    """
+
+    def __init__(self, local: str, customers: Mapping[str, Party]) -> None:
+        self._local = local
+        self._parties = dict(customers)
+        self._sums: dict[str, dict[str, Decimal]] = {}
+        self._unread: set[str] = set()
+
+    def counted(
+        self, row: Row, *, party: Party | None, read: Callable[[Row], OpenItem | None]
+    ) -> OpenItem | None:
+        code = party.code if party else ""
+        try:
+            item = read(row)
+        except RowRejected:
+            self._unread.add(code)  # said already, and there is nothing to compare
+            raise
+        if item is not None and party is not None:
+            self._parties[code] = party
+            sums = self._sums.setdefault(code, {})
+            sums[item.currency] = sums.get(item.currency, Decimal(0)) + item.open_amount
+        return item
+
+    @property
+    def is_in_several_currencies(self) -> bool:
+        return any(set(sums) - {self._local} for sums in self._sums.values())
+
+    def differences(
+        self, balances: list[object], rates: Mapping[str, Decimal]
+    ) -> Iterator[tuple[Party, RowRejected]]:
+        """The customers whose balance is not what their documents come to, with the words for it."""
+        told: dict[str, Row] = {text(row, "number"): row for row in balances if isinstance(row, Mapping)}
+        for number in sorted((self._sums.keys() | told.keys()) - self._unread):
+            party = self._parties.get(number)
+            if party is None:
+                continue
+            try:
+                balance = amount(told.get(number, {}), "balance", self._local)
+            except RowRejected as error:
+                yield party, error
+                continue
+            sums = self._sums.get(number, {})
+            if (sums or balance > 0) and not self._agree(sums, balance, rates):
+                yield party, rejected(Code.BALANCE_DIFFERS, self._words(sums, balance), "balance")
+
+    def _agree(self, sums: Mapping[str, Decimal], balance: Decimal, rates: Mapping[str, Decimal]) -> bool:
+        if not set(sums) - {self._local}:
+            return sum(sums.values(), Decimal(0)) == balance
+        worth = {self._local: Decimal(1), **rates}
+        if not sums.keys() <= worth.keys():
+            return False
+        estimate = sum((left * worth[code] for code, left in sums.items()), Decimal(0))
+        return abs(estimate - balance) <= _RATES_MOVE * max(abs(estimate), abs(balance))
+
+    def _words(self, sums: Mapping[str, Decimal], balance: Decimal) -> str:
+        documents = " and ".join(f"{left} {code}" for code, left in sorted(sums.items())) or "nothing"
+        return (
+            f"The open documents come to {documents}, the customer's balance is {balance} {self._local}; "
+            "look for a payment that is posted but not applied."
+        )
+
+
 def _next(value: object) -> str | None:
     link = value.get("@odata.nextLink") if isinstance(value, Mapping) else None
     if link is not None and not isinstance(link, str):
@@ -207,6 +301,13 @@ def _own_domains(customers: list[object]) -> dict[str, str]:
 def _plain_host(website: str) -> str | None:
     host = website.casefold().removeprefix("www.")
     return as_tenant(host) if "." in host else None
+
+
+def _customer(row: object, domains: Mapping[str, str]) -> Party | None:
+    number = text(row, "number") if isinstance(row, Mapping) else ""
+    if not isinstance(row, Mapping) or not number:
+        return None
+    return Party(text(row, "displayName") or number, number, domains.get(number, ""))
 
 
 def _party(row: Row, domains: Mapping[str, str]) -> Party | None:

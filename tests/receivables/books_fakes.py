@@ -74,6 +74,10 @@ class BusinessCentralBooks(FakeBooks):
     has_tenants = False
     """It has no field for a tenant's id, only a website."""
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.side.rate("USD", "0.90")
+
 
 class StripeBooks(FakeBooks):
     has_disputes = True

@@ -28,6 +28,9 @@ class BusinessCentralSide(FarSide):
         self.forms: list[dict[str, str]] = []
         self.token_answers: list[web.Response] = []
         self.valid: set[str] = set()
+        self.unapplied: dict[str, Decimal] = {}
+        """By customer: payments that are posted and applied to no invoice, in the company's own currency."""
+        self.rates: list[dict[str, Any]] = []
         self.next_link: str | None = None
         """Stands in the place of every link to a next page."""
         self.unfiltered = False
@@ -103,9 +106,42 @@ class BusinessCentralSide(FarSide):
             return [{"displayName": "Partner", "currencyCode": self.local_currency}]
         if entity == "customers":
             return list(self.customers.values())
+        if entity == "customerFinancialDetails":
+            return [
+                {"number": row["number"], "balance": self._balance(party)}
+                for party, row in self.customers.items()
+            ]
+        if entity == "currencyExchangeRates":
+            return list(self.rates)
         if entity == "salesCreditMemos":
             return [self._credit_memo(document) for document in self.of_kind("credit")]
         return [self._invoice(document) for document in self.of_kind("invoice")] + self.extra_rows
+
+    def rate(self, currency: str, worth: str, *, units: int = 1, since: str = "2026-01-01") -> None:
+        """So many units of it are worth that much in the company's own currency."""
+        self.rates.append(
+            {
+                "currencyCode": currency,
+                "startingDate": since,
+                "exchangeRateAmount": units,
+                "relationalCurrencyCode": "",
+                "relationalExchangeRateAmount": Decimal(worth),
+            }
+        )
+
+    def _balance(self, party: str) -> Decimal:
+        """What the customer's ledger entries come to in the company's own currency."""
+        worth = {
+            row["currencyCode"]: row["relationalExchangeRateAmount"] / row["exchangeRateAmount"]
+            for row in self.rates
+        }
+        owed = Decimal(0)
+        for document in self.documents.values():
+            if document.party == party:
+                sign = -1 if document.kind == "credit" else 1
+                owed += sign * document.open * worth.get(document.currency, 1)
+        digits = {"JPY": 0, "KWD": 3}.get(self.local_currency.upper(), 2)
+        return round(owed - self.unapplied.get(party, Decimal(0)), digits)
 
     def _common(self, document: Document) -> dict[str, Any]:
         number = self.customer(document.party)

@@ -205,6 +205,94 @@ async def test_credits_are_read_before_the_invoices_they_may_pay(side, source):
     assert [item.open_amount for item in items] == [Decimal(-500)]
 
 
+class TestTheBalanceBesideTheDocuments:
+    async def doubts(self, source) -> tuple[list[Code], frozenset[str]]:
+        snapshot = await source.fetch_snapshot(as_of=today)
+        return [note.code for note in snapshot.rejected], snapshot.incomplete_parties
+
+    async def test_a_payment_that_is_posted_but_not_applied_puts_the_customer_in_doubt(self, side, source):
+        side.customer("Acme", website="acme.example")
+        side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00")
+        side.invoice("Contoso", "103002", OCTOBER, "EUR", "700.00")
+        side.unapplied["Acme"] = Decimal("500.00")
+        snapshot = await source.fetch_snapshot(as_of=today)
+        assert [item.document_number for item in snapshot.items] == ["103001", "103002"]
+        (note,) = snapshot.rejected
+        assert (note.at, note.code) == ("customer 10000", Code.BALANCE_DIFFERS)
+        assert "500.00 EUR, the customer's balance is 0.00 EUR" in note.message
+        assert snapshot.incomplete_parties == {"tenant:acme.example"}
+
+    async def test_a_cent_is_a_difference(self, side, source):
+        side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00")
+        side.unapplied["Acme"] = Decimal("0.01")
+        assert await self.doubts(source) == (
+            [Code.BALANCE_DIFFERS],
+            frozenset({"business-central/code:10000"}),
+        )
+
+    async def test_a_credit_memo_counts_on_both_sides(self, side, source):
+        side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00")
+        side.credit("Acme", "104001", "EUR", "120.00")
+        assert await self.doubts(source) == ([], frozenset())
+
+    async def test_what_is_owed_without_a_document_puts_the_customer_in_doubt(self, side, source):
+        """An opening balance, or interest: paying the invoices does not clear it."""
+        side.customer("Acme")
+        side.unapplied["Acme"] = Decimal("-80.00")
+        assert await self.doubts(source) == (
+            [Code.BALANCE_DIFFERS],
+            frozenset({"business-central/code:10000"}),
+        )
+
+    async def test_money_of_a_customer_who_owes_nothing_is_no_doubt(self, side, source):
+        side.customer("Acme")
+        side.unapplied["Acme"] = Decimal("80.00")
+        assert await self.doubts(source) == ([], frozenset())
+
+    @pytest.mark.parametrize(
+        ("unapplied", "codes"),
+        [
+            pytest.param("0", [], id="nothing"),
+            pytest.param("40.00", [], id="less than rates may move"),
+            pytest.param("50.00", [Code.BALANCE_DIFFERS], id="more than that"),
+            pytest.param("450.00", [Code.BALANCE_DIFFERS], id="all of it"),
+        ],
+    )
+    async def test_a_foreign_debt_is_compared_at_todays_rate(self, side, source, unapplied, codes):
+        side.rate("USD", "90.00", units=100)
+        side.invoice("Acme", "103001", OCTOBER, "USD", "500.00")
+        side.unapplied["Acme"] = Decimal(unapplied)
+        assert (await self.doubts(source))[0] == codes
+
+    async def test_the_newest_rate_counts_and_none_of_tomorrow(self, side, source):
+        side.invoice("Acme", "103001", OCTOBER, "USD", "500.00")
+        side.rate("USD", "2.00", since="2025-01-01")
+        side.rate("USD", "7.00", since="2026-11-23")
+        side.rate("USD", "0.90", since="2026-11-22")
+        assert await self.doubts(source) == ([], frozenset())
+
+    async def test_without_a_rate_a_foreign_debt_is_in_doubt(self, side, source):
+        side.invoice("Acme", "103001", OCTOBER, "USD", "500.00")
+        assert (await self.doubts(source))[0] == [Code.BALANCE_DIFFERS]
+
+    async def test_rates_are_asked_for_only_where_they_are_needed(self, side, source):
+        side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00")
+        await source.fetch_snapshot(as_of=today)
+        assert not any(asked.path.endswith("currencyExchangeRates") for asked in side.asked)
+
+    async def test_a_payment_while_we_read_is_a_doubt_and_no_harm(self, side, source):
+        side.invoice("Acme", "103001", OCTOBER, "EUR", "500.00")
+
+        def pay(_: int) -> None:
+            if side.asked and side.asked[-1].path.endswith("salesInvoices"):
+                side.pay("103001", "500.00")
+                side.on_answer = lambda _: None
+
+        side.on_answer = pay
+        assert (await self.doubts(source))[0] == [Code.BALANCE_DIFFERS]
+        assert await self.doubts(source) == ([], frozenset())
+
+
 async def test_no_link_is_followed_to_a_stranger(side, source):
     for n in range(3):
         side.invoice("Acme", f"10300{n}", OCTOBER, "EUR", "500.00")
@@ -239,7 +327,7 @@ async def test_a_link_that_leads_in_a_circle_ends(side, source):
 
 async def first_path(side, source) -> str:
     await source.fetch_snapshot(as_of=today)
-    return str(side.asked[-1].path)
+    return next(str(asked.path) for asked in side.asked if asked.path.endswith("salesInvoices"))
 
 
 async def test_what_is_sent_to_sign_in(side, source):
