@@ -19,7 +19,7 @@ from bot.domain.customer import TENANT_ID, Customer, CustomerId
 from bot.domain.free_mail import FREE_MAIL
 from bot.domain.names import folded, spelling, telling_words
 from bot.domain.people import PersonId
-from bot.domain.receivables import PartyBalances
+from bot.domain.receivables import OpenItem, PartyBalances
 
 ALIKE: Final = 0.6
 """So large a part of all words of two names must be in both for one to suggest the other."""
@@ -216,12 +216,17 @@ def _tenant(party: PartyBalances) -> str:
     return (party.tenant or "").strip().lower()
 
 
+def _code(item: OpenItem) -> str:
+    """Two books number their customers each in its own way: a code means somebody within its source only."""
+    return f"{item.source}/{item.customer_code}" if item.customer_code else ""
+
+
 def _codes(party: PartyBalances) -> set[str]:
-    return {item.customer_code for item in party.items if item.customer_code}
+    return {code for item in party.items if (code := _code(item))}
 
 
 def _accounts(party: PartyBalances) -> set[_Account]:
-    return {(item.customer_code or "", spelling(item.customer)) for item in party.items}
+    return {(_code(item), spelling(item.customer)) for item in party.items}
 
 
 def _several(accounts: set[_Account]) -> bool:

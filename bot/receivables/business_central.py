@@ -48,6 +48,7 @@ _SHOWS: Final = (
     "totalAmountIncludingTax", "remainingAmount",
 )  # fmt: skip
 MOST_PAGES: Final = 10_000
+_LONGEST_TOKEN: Final = 2048
 _RATES_MOVE: Final = Decimal("0.10")
 _NEVER: Final = date(1, 1, 1)
 """Business Central's empty date."""
@@ -157,6 +158,11 @@ class BusinessCentral:
     async def close(self) -> None:
         await self._sign_in.close()
         await self._http.aclose()
+
+    def greeting(self, query: Mapping[str, str]) -> str | None:
+        """Said back when a subscription is made or renewed."""
+        token = query.get("validationToken")
+        return token if token and len(token) <= _LONGEST_TOKEN else None
 
     def verify_event(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether every notification in the body carries our `clientState`; there is no signature.

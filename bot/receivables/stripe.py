@@ -108,6 +108,10 @@ class Stripe:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def greeting(self, query: Mapping[str, str]) -> str | None:
+        """Stripe tries nothing."""
+        return None
+
     def verify_event(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Check `Stripe-Signature`, docs.stripe.com/webhooks#verify-events."""
         if not self._webhook_secret:

@@ -54,7 +54,7 @@ class Tryton:
         page_size: int = PAGE_SIZE,
         pace: Pace | None = None,
     ) -> None:
-        """`http` is closed by its owner. Raises ValueError for an address the key must not be sent to.
+        """`http` is closed with it. Raises ValueError for an address the key must not be sent to.
 
         `identifier_type` is the type of the party identifiers that hold a tenant id or domain; None: those
         without a type. `company` is the id of one company, where the key's user may see several.
@@ -63,6 +63,7 @@ class Tryton:
         if address.scheme != "https" and address.hostname not in _LOOPBACK:
             raise ValueError("the key would travel in the open: the address must begin with https://")
         self._models = f"{url.rstrip('/')}/{quote(database, safe='')}/rest/model"
+        self._http = http
         self._reads = JsonReads(
             home=url,
             http=http,
@@ -108,7 +109,7 @@ class Tryton:
         await self._page("account.move.line", _OPEN_LINES, LINE_FIELDS, size=1)
 
     async def close(self) -> None:
-        """Nothing is held open here."""
+        await self._http.aclose()
 
     async def _all(self, model: str, domain: Domain, fields: tuple[str, ...]) -> AsyncIterator[Record]:
         last, count = 0, 0

@@ -19,6 +19,7 @@ from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.requests import Requests
+from bot.services.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
     posts: Posts
     features: Features
     drifts: Drifts

@@ -18,6 +18,7 @@ from bot.domain.request import ActionRequest
 from bot.store import Tx
 from bot.store.books import Import
 from bot.store.collections import Pause
+from bot.store.readings import Attempt
 
 Grounds = Callable[[Tx, ActionRequest], Awaitable[Ground]]
 """Reads again what a request about non-payment stands on."""
@@ -32,6 +33,9 @@ class Day:
     zone: ZoneInfo
     policy: BillingPolicy
     last: Import | None
+    """How sure the books are: as sure as the source of which least is known."""
+    troubles: Sequence[Attempt]
+    """Sources that could not be brought up to date."""
     parties: tuple[PartyBalances, ...]
     directory: Directory
     suspended: Mapping[str, tuple[Countdown, ...]]
@@ -54,7 +58,7 @@ class Day:
 
     @property
     def is_complete(self) -> bool:
-        return self.last is not None and self.last.rejected == 0
+        return self.last is not None and self.last.is_complete
 
     @property
     def age_hours(self) -> int | None:
@@ -125,6 +129,7 @@ async def day_of(
         zone=zone,
         policy=policy,
         last=await tx.books.last_import(on=on),
+        troubles=await tx.readings.troubles(on=on),
         parties=parties,
         directory=directory,
         suspended=by_customer,
@@ -145,6 +150,7 @@ async def ground_now(
         zone=zone,
         policy=policy,
         last=await tx.books.last_import(on=on),
+        troubles=(),
         parties=age(items, on=on),
         directory=Directory(()),
         suspended={},

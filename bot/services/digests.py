@@ -24,12 +24,13 @@ from bot.domain.customer import (
 from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy
-from bot.domain.receivables import PartyBalances, totals
+from bot.domain.receivables import FILE, PartyBalances, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
 from bot.services.day import Day, day_of, ground_now
 from bot.store import Store, Tx
+from bot.store.readings import Attempt, Outcome
 
 COLLECTION = "collection"
 """The mark of the last day whose reading was remembered."""
@@ -107,7 +108,7 @@ class Digests:
             day = await self._day(tx, on)
             if day.last is None:
                 return
-            reading = {"day": on.isoformat(), "books": day.last.applied_at.isoformat()}
+            reading = {"day": on.isoformat(), "books": day.last.changed_at.isoformat()}
             mark = await tx.marks.get(COLLECTION)
             if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
                 return
@@ -292,14 +293,28 @@ class Digests:
 
     def _banners(self, day: Day) -> tuple[Banner, ...]:
         banners = [Banner("dry_run", {})] if self._dry_run else []
+        banners += [_trouble(attempt) for attempt in day.troubles]
         if day.last is None:
             return (*banners, Banner("nothing_imported", {}))
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
-            banners.append(Banner("stale", facts))
+            if day.last.source == FILE:
+                banners.append(Banner("stale", facts))
+            else:
+                banners.append(Banner("stale_source", {**facts, "source": day.last.source}))
         if day.last.rejected:
             banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
         return tuple(banners)
+
+
+def _trouble(attempt: Attempt) -> Banner:
+    """Why the books of a source are not up to date."""
+    facts = {"source": attempt.source, **{name: str(fact) for name, fact in attempt.facts.items()}}
+    match attempt.outcome:
+        case Outcome.HELD:
+            return Banner("held", facts)
+        case _:
+            return Banner("not_read", facts)
 
 
 async def _what_was_done(

@@ -9,9 +9,9 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditTag
-from bot.domain.receivables import Changes, ImportMode, changes
+from bot.domain.receivables import FILE, Changes, ImportMode, changes
 from bot.receivables import Export, read_export
-from bot.store import Store
+from bot.store import Store, Tx
 from bot.store.books import Import
 
 Held = Literal["shrinks", "older_than_books", "in_the_future"]
@@ -58,11 +58,11 @@ class Receivables:
         if as_of > self._now().astimezone(self._zone).date():
             return Intake(export, None, applied=False, held="in_the_future")
         async with self._store.begin() as tx:
-            last = await tx.books.last_import()
+            last = await tx.books.last_import_of(FILE)
             if last and last.as_of > as_of:
                 return Intake(export, None, applied=False, held="older_than_books")
             what = changes(
-                await tx.books.open_on(),
+                await tx.books.open_on(source=FILE),
                 export.items,
                 mode=mode,
                 settled=export.settled,
@@ -72,19 +72,16 @@ class Receivables:
                 return Intake(export, what, applied=False)
             if what.holds_for_confirmation and not even_if_it_shrinks:
                 return Intake(export, what, applied=False, held="shrinks")
-            await tx.books.end((*what.changed, *what.closed), on=as_of)
-            await tx.books.add((*what.new, *what.changed), on=as_of)
-            await tx.books.record(
-                Import(
-                    file=file_name,
-                    sha256=export.sha256,
-                    mode=mode,
-                    as_of=as_of,
-                    applied_at=self._now(),
-                    rejected=len(export.rejected),
-                    incomplete=export.incomplete_parties,
-                )
+            applied = Import(
+                file=file_name,
+                sha256=export.sha256,
+                mode=mode,
+                as_of=as_of,
+                applied_at=self._now(),
+                rejected=len(export.rejected),
+                incomplete=export.incomplete_parties,
             )
+            await enter(tx, what, applied)
             await tx.audit.append(
                 AuditTag.RECEIVABLES_IMPORTED,
                 export.sha256[:16],
@@ -100,6 +97,13 @@ class Receivables:
         return Intake(export, what, applied=True)
 
     async def last_import(self) -> Import | None:
-        """What the books were last brought up to date with."""
+        """How sure the books are now: see `Books.last_import`."""
         async with self._store.read() as tx:
             return await tx.books.last_import()
+
+
+async def enter(tx: Tx, what: Changes, applied: Import) -> None:
+    """Bring the books of one source to what was found."""
+    await tx.books.end((*what.changed, *what.closed), on=applied.as_of)
+    await tx.books.add((*what.new, *what.changed), on=applied.as_of)
+    await tx.books.record(applied)

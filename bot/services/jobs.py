@@ -19,6 +19,7 @@ POST_OVERDUE = "post_overdue"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
+READ_SOURCE = "read_source"
 TELL_DRIFTS = "tell_drifts"
 SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
@@ -85,6 +86,16 @@ def refresh_mirror(*, slot: str) -> Job:
 def reread_mirror(*, slot: str) -> Job:
     """Read those customers again about whom something may change; `slot` as for `refresh_mirror`."""
     return Job(REREAD_MIRROR, id=f"reread:{slot}")
+
+
+def read_source(source: str, *, slot: str, because: str, delay: float) -> Job:
+    """Read one accounting system; `slot` makes the wishes of several, or of many events, one job."""
+    return Job(
+        READ_SOURCE,
+        id=f"read:{source}:{slot}",
+        args={"source": source, "because": because},
+        delay=delay,
+    )
 
 
 def tell_drifts(only: Iterable[Drift] | None = None) -> Job:

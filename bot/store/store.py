@@ -32,6 +32,8 @@ from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.posts import Posts
+from bot.store.readings import Readings
+from bot.store.refresh_tokens import RefreshTokens
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
 
@@ -84,6 +86,14 @@ class Tx:
     @cached_property
     def books(self) -> Books:
         return Books(self.connection)
+
+    @cached_property
+    def readings(self) -> Readings:
+        return Readings(self.connection)
+
+    @cached_property
+    def refresh_tokens(self) -> RefreshTokens:
+        return RefreshTokens(self.connection)
 
     @cached_property
     def marks(self) -> Marks:

@@ -198,6 +198,30 @@ imports = Table(
     Column("applied_at", Instant, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("incomplete", JSON, nullable=False),
+    Column("source", String(32), nullable=False, server_default="file"),
+)
+
+# How the last attempt to read each accounting system ended, and who reads it now.
+readings = Table(
+    "readings",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("lease_until", Instant),
+    Column("at", Instant),
+    Column("outcome", String(16), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+# Tokens that change with every use. `sealed` is encrypted; `origin` tells which token of the settings it came from.
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("origin", String(64), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("holder", String(64), nullable=False),
+    Column("lease_until", Instant),
 )
 
 # An open item as it stood from `valid_from` on, up to but not including `valid_to`.
@@ -211,6 +235,7 @@ open_items = Table(
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
     Column("item", JSON, nullable=False),
+    Column("source", String(32), nullable=False, server_default="file"),
     Index("ix_open_items_valid_to", "valid_to"),
     Index("ix_open_items_party_key", "party_key"),
 )

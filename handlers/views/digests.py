@@ -55,7 +55,10 @@ def summary(digest: OverdueDigest, texts: Texts) -> str:
 
 
 def banner(said: Banner, texts: Texts) -> str:
-    return texts.mrkdwn(f"banner-{said.key.replace('_', '-')}", **said.facts)
+    facts = dict(said.facts)
+    if source := facts.get("source"):
+        facts |= {"name": texts(f"source-{source}"), "source": source}
+    return texts.mrkdwn(f"banner-{said.key.replace('_', '-')}", **facts)
 
 
 def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:

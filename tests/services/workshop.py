@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.exchange import http_client
+from bot.receivables.live import LiveSource
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
@@ -38,6 +39,7 @@ from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
+from bot.services.sources import Sources
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
@@ -79,6 +81,7 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
     posts: Posts
     features: Features
     drifts: Drifts
@@ -161,6 +164,7 @@ async def open_workshop(
     suspensions: TellsSuspensions | None = None,
     lease: timedelta = LEASE,
     now: Callable[[], datetime] | None = None,
+    live: Mapping[str, LiveSource] | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
     await asyncio.to_thread(engine.migrate, sync_url(database_url))
@@ -218,6 +222,7 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        sources=Sources(store, courier, live or {}, zone=place, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,

@@ -60,8 +60,9 @@ from bot.domain.errors import (
 )
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
-from bot.domain.receivables import AgingBucket
+from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words
@@ -204,6 +205,10 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-china",
     "cloud-usgov",
     "column-customer",
+    "source-business-central",
+    "source-stripe",
+    "source-tryton",
+    "source-xero",
     "state-cloud",
 }
 """Names, and what consists of facts alone."""
@@ -326,7 +331,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     *(
         kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
-        for system in ("partner_center", "slack", "database")
+        for system in ("partner_center", "slack", "database", "receivables")
         for kind in (
             Unavailable,
             Unanswered,
@@ -368,6 +373,7 @@ class TestErrors:
             "drift",
             "debtor",
             "link",
+            "source",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -387,6 +393,15 @@ class TestErrors:
         texts = in_language(language)
         said = words(CannotBeSuspended("not-active", word), texts)
         assert texts(f"status-{word}") not in said
+
+    @pytest.mark.parametrize(
+        "kind", [Unavailable, Throttled, SignInFailed, AccessDenied, Rejected], ids=lambda kind: kind.__name__
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_an_accounting_system_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("receivables", "invalid_grant", 401), in_language(language))
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
 
     @pytest.mark.parametrize(
         "kind",
@@ -433,6 +448,7 @@ FAMILIES: dict[str, set[str]] = {
     | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
+    "source-": {FILE, *NEEDED_BY_SOURCE},
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
