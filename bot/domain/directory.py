@@ -124,6 +124,13 @@ class Directory:
         """How `of` knows."""
         return self._found(party)[1] if self.of(party) else MappingMethod.NONE
 
+    def keys_of(self, id: CustomerId) -> set[str]:
+        """The keys under which the books may hold something against that customer, whether or not they do now."""
+        customer = self._by_id.get(id)
+        said = {mapping.party_key for mapping in self._mappings.values() if mapping.customer_id == id}
+        named = {id, customer.domain} if customer and customer.domain else {id}
+        return said | {f"tenant:{name.casefold()}" for name in named}
+
     def mapping_of(self, party: PartyBalances) -> ConfirmedMapping | None:
         """A person's word on it, which stands even when the customer is no longer among ours."""
         return self._mappings.get(party.customer_key)

@@ -52,6 +52,15 @@ class Day:
                 found[customer.id] = (*found.get(customer.id, ()), party)
         return found
 
+    @cached_property
+    def _nobodys(self) -> frozenset[str]:
+        """The keys of debtors of whom it is not clear which customer they are."""
+        return frozenset(p.customer_key for p in self.parties if self.directory.of(p) is None)
+
+    def may_owe_more(self, id: CustomerId) -> bool:
+        """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
+        return bool(self.directory.keys_of(id) & self._nobodys)
+
     @property
     def is_fresh(self) -> bool:
         return self.age_hours is not None and self.age_hours <= self.policy.max_data_age_hours
@@ -92,11 +101,19 @@ class Day:
                 i.disputed and i.open_amount > 0 and i.due_date < self.on for p in parties for i in p.items
             ),
             books_are_fresh=self.is_fresh,
-            books_are_complete=self.last is not None and _is_complete(self.last, parties, id),
+            books_are_complete=self.last is not None and self._is_complete(self.last, parties, id),
             promised_until=max((p.until for p in pauses if p.kind == "promise"), default=None),
             snoozed_until=max((p.until for p in pauses if p.kind == "snooze"), default=None),
             suspended_for_debt=any(c.for_debt for c in self.suspended.get(id, ())) if id else False,
         )
+
+    def _is_complete(self, last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
+        """Whether all of theirs could be read; what names nobody may be anybody's.
+
+        Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
+        """
+        theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
+        return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
 
 
 async def day_of(
@@ -158,12 +175,6 @@ async def ground_now(
         pauses=await tx.collections.pauses(on=on),
     )
     return ground(policy, day.facts_of(day.parties, customer), on=on)
-
-
-def _is_complete(last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
-    """Whether every row of theirs could be read; a row that names nobody may be anybody's."""
-    theirs = {p.customer_key for p in parties} | ({f"tenant:{id}"} if id else set())
-    return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
 
 
 def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:

@@ -332,6 +332,8 @@ def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
         customer = suspended[0].customer
         if id in overdue or customer is None or not any(c.for_debt for c in suspended):
             continue
+        if day.may_owe_more(customer.id):
+            continue
         stands = day.standing(customer)
         if stands.proposes_resume:
             yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))

@@ -183,7 +183,7 @@ class Books:
             last[0],
             rejected=sum(each.rejected for each in last),
             incomplete=frozenset(doubtful),
-            newest_at=max(each.applied_at for each in last),
+            newest_at=max(each.applied_at for each in last) if len(last) > 1 else None,
         )
 
 

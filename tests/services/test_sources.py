@@ -19,9 +19,11 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from bot import report
 from bot.domain.audit import AuditTag
 from bot.domain.errors import NotFound
 from bot.domain.receivables import FILE
+from bot.domain.request import Status
 from bot.receivables.sql import SqlQuery
 from bot.receivables.stripe import Stripe
 from bot.services import jobs
@@ -31,7 +33,7 @@ from tests.builders import CONTOSO, DAY, HOUR, a_customer
 from tests.receivables.stripe_side import WEBHOOK_SECRET, StripeSide
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_digests import OTHER, TODAY, a_row, know, take_in
-from tests.services.workshop import Clock, Workshop
+from tests.services.workshop import PREMIUM, Clock, Workshop
 
 QUERY = """
 SELECT customer, tenant, number AS document_number, due AS due_date, currency, amount AS open_amount FROM debts
@@ -245,7 +247,7 @@ class TestTrouble:
         assert await banners(w) == [("stale_source", facts)]
         assert (await w.digests.overdue()).as_of == TODAY
         assert await proposed(w) == {"Contoso Ltd": False}
-        assert not (await w.digests.standing_of(a_customer())).proposes_suspension
+        assert not (await w.digests.judge(a_customer())).standing.proposes_suspension
 
     async def test_what_cannot_be_read_of_one_customer_stops_proposals_for_that_one(
         self, w: Workshop, ledger: Ledger
@@ -288,7 +290,7 @@ class TestTheGuard:
         assert await banners(held) == [("held", {"source": "sql", "closes": "4", "of": "10"})]
         assert not (await held.digests.overdue()).complete
         assert await proposed(held) == {"Contoso Ltd": False}
-        assert not (await held.digests.standing_of(a_customer())).proposes_suspension
+        assert not (await held.digests.judge(a_customer())).standing.proposes_suspension
 
     async def test_it_waits_however_often_it_is_read_and_is_told_once(self, held: Workshop, clock: Clock):
         clock.passes(HOUR)
@@ -308,6 +310,63 @@ class TestTheGuard:
             ledger.owes(f"INV-{n}")
         assert (await held.sources.read("sql")).outcome is Outcome.APPLIED
         assert await banners(held) == []
+
+
+class TestPaid:
+    """Whoever paid there gets a resumption proposed here, once that is certain."""
+
+    @pytest.fixture
+    async def suspended(self, workshop: OpenWorkshop, ledger: Ledger) -> Workshop:
+        w = await workshop(live={"sql": ledger.source})
+        await w.customers.refresh()
+        ledger.owes("INV-1", tenant=w.far_side.customer("Contoso").domain)
+        for n in range(2, 7):
+            ledger.owes(f"INV-{n}", customer="Other", tenant=OTHER.id)
+        await w.sources.read("sql")
+        assert (await w.run(await w.approved(PREMIUM))).status is Status.DONE
+        assert await self.to_resume(w) == []
+        return w
+
+    async def to_resume(self, w: Workshop) -> list[str]:
+        document = report.overdue(await w.digests.overdue())
+        return [row["customer"] for row in document["customers"] if row["proposal"] == "resume"]
+
+    async def test_a_resumption_is_proposed(self, suspended: Workshop, ledger: Ledger):
+        ledger.paid("INV-1")
+        await suspended.sources.read("sql")
+        assert await self.to_resume(suspended) == ["Contoso Ltd"]
+
+    async def test_not_while_it_cannot_be_read(self, suspended: Workshop, ledger: Ledger):
+        ledger.paid("INV-1")
+        ledger.breaks()
+        await suspended.sources.read("sql")
+        assert await self.to_resume(suspended) == []
+
+    async def test_not_while_it_is_held(self, suspended: Workshop, ledger: Ledger):
+        for n in range(1, 4):
+            ledger.paid(f"INV-{n}")
+        assert (await suspended.sources.read("sql")).outcome is Outcome.HELD
+        assert await self.to_resume(suspended) == []
+
+    async def test_not_once_it_is_old(self, suspended: Workshop, ledger: Ledger, clock: Clock):
+        ledger.paid("INV-1")
+        await suspended.sources.read("sql")
+        clock.passes(27 * HOUR)
+        assert await self.to_resume(suspended) == []
+
+    async def test_not_while_it_is_unclear_whose_a_debt_is(self, suspended: Workshop, ledger: Ledger):
+        await know(suspended, a_customer(name="Namesake"))  # of the same domain
+        assert await self.to_resume(suspended) == []
+
+    async def test_not_for_whom_something_could_not_be_read_though_nothing_else_is_open(
+        self, suspended: Workshop, ledger: Ledger
+    ):
+        ledger.paid("INV-1")
+        await suspended.sources.read("sql")
+        ledger.owes("INV-9", tenant=suspended.far_side.customer("Contoso").domain)
+        ledger.change("UPDATE debts SET amount = 'much' WHERE number = 'INV-9'")
+        await suspended.sources.read("sql")
+        assert await self.to_resume(suspended) == []
 
 
 class TestRetiring:
