@@ -48,3 +48,18 @@ EXPLAIN: Final = "drift_explain"
 ADOPT_FORM: Final = "drift_adopt_form"
 EXPLAIN_FORM: Final = "drift_explain_form"
 EXPLANATION: Final = "explanation"
+
+# Letters. The first button's value says what a letter follows from: the id of a customer, of a request that was
+# carried out, or of a letter that was not sent. The value of the others is a letter's id.
+WRITE_LETTER: Final = "write_letter"
+LETTER_ARRIVED: Final = "letter_was_sent"
+LETTER_LOST: Final = "letter_was_not_sent"
+LETTER_FORM: Final = "letter_form"
+LETTER_SEND: Final = "letter_send"
+LETTER_COPIED: Final = "letter_copied"
+LETTER_KIND: Final = "letter_kind"
+LETTER_LANGUAGE: Final = "letter_language"
+LETTER_TO: Final = "letter_to"
+LETTER_SUBJECT: Final = "letter_subject"
+LETTER_BODY: Final = "letter_body"
+LETTER_WAY: Final = "letter_way"

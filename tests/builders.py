@@ -15,6 +15,7 @@ from bot.domain.customer import (
     SubscriptionStatus,
 )
 from bot.domain.drift import Drift, DriftId
+from bot.domain.letter import Letter, LetterId, LetterKind
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Target
 
@@ -130,3 +131,19 @@ def a_drift(**fields: Any) -> Drift:
         "not_before": noon - DAY,
     }
     return Drift(**(given | fields))
+
+
+def a_letter(*, by: Person = ana, at: datetime = noon, **fields: Any) -> Letter:
+    """A warning as `write` makes it; `fields` are the arguments of `write`."""
+    given: dict[str, Any] = {
+        "kind": LetterKind.WARN,
+        "customer_id": CONTOSO,
+        "customer_name": "Contoso Ltd",
+        "language": "en",
+        "to": "billing@contoso.example",
+        "subject": "Overdue payment",
+        "body": "Dear Sir or Madam,\n\nPlease pay.",
+        "stage": "warn",
+    } | fields
+    letter_id = LetterId(given.pop("id", "L-TEST000001"))
+    return Letter.write(letter_id, given.pop("kind"), by=by, at=at, **given)

@@ -38,6 +38,11 @@ class AuditTag(StrEnum):
     DRIFT_OVER = "drift:over"
     MAPPING_CONFIRMED = "mapping:confirmed"
     MAPPING_REMOVED = "mapping:removed"
+    LETTER_WRITTEN = "letter:written"
+    LETTER_SENT = "letter:sent"
+    LETTER_COPIED = "letter:copied"
+    LETTER_FAILED = "letter:failed"
+    LETTER_UNKNOWN = "letter:unknown"
 
 
 GENESIS = "0" * 64

@@ -171,6 +171,21 @@ class AlreadyLinked(Refused):
 
 
 @dataclass(eq=False)
+class LetterOutdated(Refused):
+    """The letter names days that were worked out on another day."""
+
+    letter_id: str
+
+
+@dataclass(eq=False)
+class LetterSettled(Refused):
+    """The letter is under way, or something has come of it; `why` is what, as a key."""
+
+    letter_id: str
+    why: str
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 
@@ -191,7 +206,7 @@ class NotFound(BackstopError):
 class Upstream(BackstopError):
     """A system we depend on did not do what was asked.
 
-    `system` is `partner_center`, `slack` or `database`. `reason` is the system's own code or a short word;
+    `system` is `partner_center`, `slack`, `mail` or `database`. `reason` is the system's own code or a short word;
     `correlation_id` is what its support asks for.
     """
 
@@ -216,7 +231,7 @@ class Throttled(Unavailable):
 
 
 class NotReady(Unavailable):
-    """It is still working on an earlier change of the same thing; the write was not taken."""
+    """Not now: it is still at an earlier change of the same thing, or was never reached; the write was not taken."""
 
 
 class Conflict(Upstream):

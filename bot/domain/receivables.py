@@ -135,6 +135,11 @@ class OpenItem:
         """Debt that nobody disputes and nobody has blocked."""
         return self.open_amount > 0 and not self.disputed and not self.dunning_blocked
 
+    def may_be_asked_for(self, *, on: date) -> bool:
+        """Such debt that is past due on that day, and of which nobody promised to pay it later."""
+        promised = self.promise_to_pay is not None and on <= self.promise_to_pay
+        return self.may_be_dunned and self.due_date < on and not promised
+
 
 class AgingBucket(StrEnum):
     """How long past due, in calendar days; counted from the due date, never from the invoice date."""

@@ -15,6 +15,7 @@ from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
@@ -35,6 +36,7 @@ class Backstop:
     features: Features
     drifts: Drifts
     mappings: Mappings
+    letters: Letters
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

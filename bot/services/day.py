@@ -171,10 +171,7 @@ def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:
             item
             for party in parties
             for item in party.items
-            if item.currency == currency
-            and item.may_be_dunned
-            and item.due_date < on
-            and not (item.promise_to_pay and on <= item.promise_to_pay)
+            if item.currency == currency and item.may_be_asked_for(on=on)
         ]
         credits = sum(
             (party.balances[currency].credits for party in parties if currency in party.balances), Decimal(0)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from bot.courier import Job
 from bot.domain.drift import Drift
+from bot.domain.letter import Letter
 from bot.domain.request import ActionRequest, Reminder
 
 EXECUTE = "execute"
@@ -22,6 +23,8 @@ REREAD_MIRROR = "reread_mirror"
 TELL_DRIFTS = "tell_drifts"
 SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
+SEND_LETTER = "send_letter"
+TELL_LETTER = "tell_letter"
 
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
@@ -101,3 +104,17 @@ def show_drift(drift: Drift) -> Job:
 def tell_more_drifts(line: str) -> Job:
     """Tell in one line of the drifts that have no card of their own."""
     return Job(TELL_MORE_DRIFTS, id=f"drifts:{line}:{uuid4().hex[:8]}", args={"line": line})
+
+
+def send_letter(letter: Letter) -> Job:
+    """Have a worker send it; however many jobs there are, one worker claims it."""
+    return Job(SEND_LETTER, id=f"letter:{letter.id}:{uuid4().hex[:12]}", args={"letter_id": letter.id})
+
+
+def tell_letter(letter: Letter) -> Job:
+    """Tell its writer, once, what became of it."""
+    return Job(
+        TELL_LETTER,
+        id=f"letter:{letter.id}:{letter.status}:{uuid4().hex[:8]}",
+        args={"letter_id": letter.id},
+    )

@@ -289,3 +289,32 @@ pauses = Table(
     Column("note", Text, nullable=False, server_default=""),
     Index("ix_pauses_tenant", "tenant"),
 )
+
+# Letters to customers. Address and text are personal data: they stay here and go nowhere but into the mail.
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("customer_id", String(64), nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("to", String(254), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("stage", String(64)),
+    Column("written_by", String(32), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("asked_at", Instant),
+    Column("claimed_at", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("sent_at", Instant),
+    Column("recorded_on", Date),
+    Column("error", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_letters_customer_id", "customer_id"),
+    Index("ix_letters_status", "status"),
+)

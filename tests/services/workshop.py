@@ -22,6 +22,7 @@ from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
 from bot.domain.policy import BillingPolicy
 from bot.domain.request import ActionRequest
+from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
@@ -34,6 +35,7 @@ from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
@@ -83,6 +85,7 @@ class Workshop:
     features: Features
     drifts: Drifts
     mappings: Mappings
+    letters: Letters
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -160,6 +163,7 @@ async def open_workshop(
     policy: BillingPolicy | None = None,
     suspensions: TellsSuspensions | None = None,
     lease: timedelta = LEASE,
+    mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
@@ -179,9 +183,10 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
+    rules = policy or policy_file.load(None)
     digests = Digests(
         store,
-        policy or policy_file.load(None),
+        rules,
         cloud=hosting,
         zone=place,
         now=now,
@@ -222,4 +227,5 @@ async def open_workshop(
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, policy=rules, zone=place, now=now),
     )

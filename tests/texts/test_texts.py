@@ -41,6 +41,8 @@ from bot.domain.errors import (
     DriftSettled,
     FeatureMissing,
     Invalid,
+    LetterOutdated,
+    LetterSettled,
     NotFound,
     NothingToRetry,
     NotOurCustomer,
@@ -58,6 +60,7 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
 from bot.domain.receivables import AgingBucket
@@ -65,6 +68,7 @@ from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words
+from handlers.views.letters import Way
 
 from . import usage
 
@@ -204,6 +208,8 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-china",
     "cloud-usgov",
     "column-customer",
+    "letter-form-body",
+    "letter-service",
     "state-cloud",
 }
 """Names, and what consists of facts alone."""
@@ -224,6 +230,7 @@ class TestSlacksLimits:
             "drift-explain-title",
             "adopt",
             "explain",
+            "letter-title",
             "error-title",
             "continue",
             "confirm",
@@ -255,6 +262,10 @@ class TestSlacksLimits:
             "link-change",
             "next",
             "previous",
+            "notice",
+            "notice-again",
+            *map("letter-kind-{}".format, LetterKind),
+            *map("letter-way-{}".format, Way),
             *map("reason-{}".format, Reason),
         ],
     )
@@ -310,11 +321,13 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
+    LetterOutdated("L-7F3K"),
+    *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
     OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
-        Invalid("customer", reason, {"days": "90"})
+        Invalid("customer", reason, {"days": "90", "most": "150"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -368,6 +381,7 @@ class TestErrors:
             "drift",
             "debtor",
             "link",
+            "letter",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -425,6 +439,17 @@ FAMILIES: dict[str, set[str]] = {
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
     "link-doubt-": {*Doubt},
+    "language-": {*LANGUAGES},
+    "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},
+    "letter-body-": {*LetterKind},
+    "letter-failed-": {
+        *("rejected", "rejected-no-smtputf8", "not-ready", "not-ready-tls", "not-ready-no-tls"),
+        *("sign-in-failed", "not-configured", "unavailable"),
+    },
+    "letter-kind-": {*LetterKind},
+    "letter-preview-": {*Way, "once", "by-hand", "warning", "dry-run"},
+    "letter-subject-": {*LetterKind},
+    "letter-way-": {*Way},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +30,14 @@ from bot.domain.customer import (
 from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
+from bot.domain.letter import (
+    Account,
+    Deadline,
+    Letter,
+    LetterKind,
+    Matter,
+    account,
+)
 from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt
 from bot.domain.receivables import OpenItem, age, totals
@@ -43,6 +51,7 @@ from handlers.views import (
     drift,
     errors,
     forms,
+    letters,
     limit,
     mapping,
     policy,
@@ -55,6 +64,7 @@ from tests.builders import (
     HOUR,
     a_customer,
     a_drift,
+    a_letter,
     a_request,
     a_subscription,
     a_target,
@@ -664,6 +674,120 @@ def _help_mistyped(texts: Texts) -> Json:
     return message(replies.help_text(handlers.commands()[:1], texts, hint=hint))
 
 
+# Letters
+
+
+def an_account(*items: OpenItem) -> Account:
+    return account(age(items, on=TODAY), on=TODAY)
+
+
+OWED = an_account(
+    owes("Contoso Ltd", 40, "1234.56", tenant=a_customer().id),
+    owes("Contoso Ltd", 12, "99.00", tenant=a_customer().id),
+    owes("Contoso Ltd", 3, "-34.56", tenant=a_customer().id),
+    owes("Contoso Ltd", 20, "8000.00", "CNY", tenant=a_customer().id),
+)
+SIGNATURE = "Partner GmbH, Accounts\n+49 30 1234567\nbilling@partner.example"
+
+
+def a_matter(kind: LetterKind, **fields: Any) -> Matter:
+    told = not kind.asks_for_money
+    given: dict[str, Any] = {
+        "customer_name": "Contoso Ltd",
+        "contact": "Jane Doe",
+        "on": TODAY,
+        "account": OWED,
+        "deadline": Deadline(TODAY + 7 * DAY, "suspend") if kind.is_warning else None,
+        "services": ("Microsoft 365 E3", "Visio Plan 2") if told else (),
+        "data_until": TODAY + 90 * DAY if kind is LetterKind.SUSPENDED else None,
+        "signature": SIGNATURE,
+    }
+    return Matter(kind=kind, **(given | fields))
+
+
+def a_sheet(texts: Texts, kind: LetterKind = LetterKind.WARN, **fields: Any) -> letters.Sheet:
+    matter = a_matter(kind)
+    given: dict[str, Any] = {
+        "origin": f"{a_customer().id} C0BILLING",
+        "customer": a_customer(),
+        "kind": kind,
+        "language": texts.language,
+        "to": "billing@contoso.example",
+        "subject": letters.subject(matter, texts),
+        "body": letters.text(matter, texts),
+        "can_send": True,
+    }
+    return letters.Sheet(**(given | fields))
+
+
+def a_written_letter(texts: Texts, kind: LetterKind = LetterKind.WARN, **fields: Any) -> Letter:
+    matter = a_matter(kind)
+    return a_letter(
+        **(
+            {
+                "kind": kind,
+                "language": texts.language,
+                "subject": letters.subject(matter, texts),
+                "body": letters.text(matter, texts),
+            }
+            | fields
+        )
+    )
+
+
+def _letters() -> dict[str, Drawing]:
+    asked = a_letter().send(by=ana, at=noon, zone=UTC)
+    begun = asked.claim(holder="w-0", at=noon)
+    results = {
+        "sent": begun.sent(at=noon, zone=UTC),
+        "refused": begun.failed("rejected", "550"),
+        "not-in-ascii": begun.failed("rejected", "no-smtputf8"),
+        "not-now": begun.failed("not-ready", "timeout"),
+        "no-encryption": begun.failed("not-ready", "no-tls"),
+        "not-signed-in": begun.failed("sign-in-failed", "535"),
+        "not-configured": begun.failed("not-configured", ""),
+        "unknown": begun.lost_sight_of("unavailable", "timeout"),
+        "found-missing": begun.lost_sight_of("unavailable", "timeout").decide(
+            was_sent=False, by=ana, at=noon, zone=UTC
+        ),
+    }
+
+    def result(letter: Letter) -> Drawing:
+        return lambda texts: message(letters.result(letter, texts))
+
+    def preview(kind: LetterKind, way: letters.Way, **fields: Any) -> Drawing:
+        return lambda texts: letters.preview(
+            a_written_letter(texts, kind, **fields), way, "L-TEST000001 C0BILLING", texts
+        )
+
+    hints = (
+        "letter-hint-nothing-owed",
+        "letter-hint-no-services",
+        "letter-hint-no-contact",
+        "letter-hint-language",
+        "letter-hint-no-signature",
+    )
+    return {
+        **{f"letter-{name}": result(letter) for name, letter in results.items()},
+        **{f"letter-preview-{kind}": preview(kind, letters.Way.SEND) for kind in LetterKind},
+        "letter-preview-by-hand": preview(LetterKind.FINAL, letters.Way.COPIED, to=""),
+        "letter-preview-dry-run": lambda texts: letters.preview(
+            a_written_letter(texts), letters.Way.SEND, "L-TEST000001 C0BILLING", texts, dry_run=True
+        ),
+        "letter-form": lambda texts: letters.letter_form(a_sheet(texts), texts),
+        "letter-form-without-mail": lambda texts: letters.letter_form(
+            a_sheet(
+                texts,
+                LetterKind.RESUMED,
+                can_send=False,
+                to="",
+                hints=tuple(texts(hint) for hint in hints),
+            ),
+            texts,
+        ),
+    }
+
+
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
@@ -713,6 +837,14 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "over"),
+    domain.NotFound("letter", "x"),
+    *(
+        domain.LetterSettled("L-TEST000001", why)
+        for why in ("draft", "sending", "sent", "copied", "failed", "unknown")
+    ),
+    domain.LetterOutdated("L-TEST000001"),
+    domain.Invalid("letter_to", "no-mail-address"),
+    domain.Invalid("letter_body", "too-long", {"most": "3000"}),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
     domain.Unanswered("database", "OperationalError"),
     domain.Throttled(),
@@ -777,6 +909,7 @@ VIEWS: dict[str, Drawing] = {
     **_digests(),
     **_drifts(),
     **_mappings(),
+    **_letters(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
