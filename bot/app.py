@@ -41,6 +41,7 @@ from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
@@ -162,6 +163,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         ),
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
+        previews=Previews(db, post, zone=settings.zone, rules=policy.version, now=now),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,

@@ -149,6 +149,15 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class PreviewSettled(Refused):
+    """Somebody was first, or it is not what they have seen; `why` is what it has become, as a key."""
+
+    preview_id: str
+    why: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 
@@ -159,7 +168,7 @@ class Invalid(BackstopError):
 
 @dataclass(eq=False)
 class NotFound(BackstopError):
-    """`what` is a key (`customer`, `subscription`, `request`, `drift`), `name` what was looked for."""
+    """`what` is a key (`customer`, `subscription`, `request`, `drift`, `preview`), `name` what was looked for."""
 
     what: str
     name: str

@@ -17,6 +17,7 @@ from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests
 
 
@@ -30,6 +31,7 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts

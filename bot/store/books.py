@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.receivables import ItemKind, OpenItem
 from bot.store.tables import imports, open_items
+
+CHANGE_LOCK: Final = 0x426F6F6B  # any number, as long as it is always this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,24 @@ class Books:
             delete(open_items).where(same, open_items.c.valid_from >= bindparam("d")), keys
         )
         await self._connection.execute(update(open_items).where(same).values(valid_to=bindparam("d")), keys)
+
+    async def lock(self) -> None:
+        """Keep whoever else wants to change the books waiting until our transaction ends."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({CHANGE_LOCK})"))
+
+    async def state(self) -> str:
+        """What changes with every import, and with nothing else."""
+        newest = await self._connection.execute(select(func.max(imports.c.id)))
+        return str(newest.scalar_one() or 0)
+
+    async def applied(self, sha256: str, *, as_of: date) -> datetime | None:
+        """When that very file was last applied for that very day."""
+        query = select(func.max(imports.c.applied_at)).where(
+            imports.c.sha256 == sha256, imports.c.as_of == as_of
+        )
+        at: datetime | None = (await self._connection.execute(query)).scalar_one()
+        return at
 
     async def record(self, applied: Import) -> None:
         await self._connection.execute(

@@ -36,6 +36,7 @@ from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.store import Store
 from bot.store.store import sync_url
@@ -78,6 +79,7 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
@@ -157,6 +159,7 @@ async def open_workshop(
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
     suspensions: TellsSuspensions | None = None,
+    rules: str = "policy-1",
     lease: timedelta = LEASE,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
@@ -210,6 +213,7 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=rules, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
