@@ -51,6 +51,7 @@ from handlers import errors
 from handlers.desk import Channels, Desk, call
 from handlers.digests import overdue_key, post_overdue
 from handlers.drift import show_drift, tell_more_drifts
+from handlers.intake import fetch_export, show_preview
 from handlers.notices import Notices
 from handlers.people import People
 
@@ -334,6 +335,10 @@ class Application:
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
+            jobs.FETCH_EXPORT: partial(fetch_export, self.desk),
+            jobs.READ_EXPORT: backstop.previews.read,
+            jobs.APPLY_EXPORT: backstop.previews.carry_out,
+            jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -354,6 +359,7 @@ class Application:
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
         await self._scheduler.start()
         await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))

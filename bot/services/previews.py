@@ -40,6 +40,8 @@ from bot.store import Store, Tx
 
 SLOW: Final = 1024 * 1024
 """A file of so many bytes has a card that says it is being read."""
+SHARED_WITHIN: Final = timedelta(seconds=15)
+"""Sharing is asynchronous at Slack: so long a file may be known before its message is."""
 LOST_AFTER: Final = timedelta(minutes=2)
 """What waits so long for a worker, or for Slack, has lost its job."""
 MOST_TRIES: Final = 5
@@ -94,6 +96,13 @@ class Previews:
         return self._now().astimezone(self._zone).date()
 
     # What came of fetching it
+
+    async def fetch_later(self, preview: Preview) -> bool:
+        """Try again in a moment, for Slack may not yet say in which message it was shared; False once it should."""
+        if self._now() - preview.shared_at >= SHARED_WITHIN:
+            return False
+        await self._courier.post(jobs.fetch_export(preview, delay=1.0))
+        return True
 
     async def fetched(self, preview_id: str, content: bytes, *, file: str, thread_ts: str | None) -> None:
         """Keep the file and have it read; harmless when it is kept already."""

@@ -43,6 +43,7 @@ from bot.domain.errors import (
     NotPermitted,
     NotReady,
     OwnRequest,
+    PreviewSettled,
     Refused,
     Rejected,
     RequestExpired,
@@ -55,10 +56,12 @@ from bot.domain.errors import (
 )
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
+from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.receivables import Code
 from bot.texts import LANGUAGES, for_locale, in_language
-from handlers.views import blocks
+from handlers.views import blocks, intake
 from handlers.views.errors import key, plain_words, words
 
 from . import usage
@@ -215,6 +218,8 @@ class TestSlacksLimits:
             "deny-title",
             "drift-adopt-title",
             "drift-explain-title",
+            "import-settings-title",
+            "import-look-again",
             "adopt",
             "explain",
             "error-title",
@@ -230,7 +235,7 @@ class TestSlacksLimits:
         assert len(in_language(language)(name)) <= blocks.TITLE
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("name", ["approve", "cancel"])
+    @pytest.mark.parametrize("name", ["approve", "cancel", "import-apply"])
     def test_buttons_of_a_confirm_dialog(self, language, name):
         assert len(in_language(language)(name)) <= 30
 
@@ -246,6 +251,10 @@ class TestSlacksLimits:
             "resume",
             "next",
             "previous",
+            "import-apply",
+            "import-apply-anyway",
+            "import-discard",
+            "import-settings",
             *map("reason-{}".format, Reason),
         ],
     )
@@ -302,7 +311,15 @@ ERRORS: tuple[BackstopError, ...] = (
     NotOurCustomer("advisor"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
-        Invalid("customer", reason, {"days": "90"})
+        PreviewSettled("P-7F3K", why, "U0BEN")
+        for why in sorted(
+            usage.arguments("PreviewSettled", 1)
+            | {*PreviewStatus} - {PreviewStatus.OPEN}
+            | {"books", "rules"}
+        )
+    ),
+    *(
+        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -354,6 +371,7 @@ class TestErrors:
             "draft",
             "day",
             "drift",
+            "preview",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -409,6 +427,12 @@ FAMILIES: dict[str, set[str]] = {
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
+    "import-at-": {"line", "row"},
+    "import-headline-": {*PreviewStatus} - {PreviewStatus.RECEIVED} | {"found"},
+    "import-mode-": {"snapshot", "merge"},
+    "import-note-": {*Code},
+    "import-refused-": {*intake.FILE_LEVEL},
+    "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},
