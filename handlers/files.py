@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.errors import Rejected, Throttled, Unavailable
 from bot.domain.preview import FileRefusal
 from handlers import slack
-from handlers.desk import Desk, call
+from handlers.desk import call
 
 PATIENCE: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
 BLOCK: Final = 64 * 1024
@@ -24,9 +24,9 @@ _TALK: Final = ("image/", "video/", "audio/", "application/pdf")
 class CannotFetch(Exception):
     """The file will not be had, however often one tries."""
 
-    def __init__(self, code: str, file: SharedFile | None = None) -> None:
+    def __init__(self, code: str, file: SharedFile | None = None, *, detail: str = "") -> None:
         super().__init__(code)
-        self.refusal = FileRefusal(code)
+        self.refusal = FileRefusal(code, detail)
         self.file = file
 
 
@@ -48,10 +48,10 @@ class SharedFile:
         return self.mimetype.startswith(_TALK)
 
 
-async def look_up(desk: Desk, file_id: str, *, channel: str) -> SharedFile:
+async def look_up(client: AsyncWebClient, file_id: str, *, channel: str) -> SharedFile:
     """What Slack says of a file that was shared in that channel. Raises CannotFetch, and our own errors."""
     try:
-        answer = await call(desk.client.files_info, file=file_id)
+        answer = await call(client.files_info, file=file_id)
     except Rejected as error:
         if error.reason in ("file_not_found", "file_deleted"):
             raise CannotFetch("gone") from error
@@ -70,23 +70,23 @@ async def look_up(desk: Desk, file_id: str, *, channel: str) -> SharedFile:
     )
 
 
-async def download(desk: Desk, file: SharedFile, *, most: int) -> bytes:
+async def download(client: AsyncWebClient, file: SharedFile, *, most: int) -> bytes:
     """The bytes, at most so many. Raises CannotFetch, Throttled or Unavailable (system `slack`)."""
     if not file.url:
         raise CannotFetch("not-at-slack", file)
-    if not is_slacks(file.url, desk.client.base_url):
+    if not is_slacks(file.url, client.base_url):
         raise CannotFetch("strange-address", file)
     if file.size > most:
-        raise CannotFetch("too_large", file)
-    headers = {"Authorization": f"Bearer {desk.client.token}"}
+        raise _too_large(file, most)
+    headers = {"Authorization": f"Bearer {client.token}"}
     try:
         async with (
-            _session(desk.client) as session,
+            _session(client) as session,
             session.get(
                 file.url,
                 headers=headers,
                 allow_redirects=False,  # nobody else gets the token
-                proxy=desk.client.proxy,
+                proxy=client.proxy,
                 timeout=PATIENCE,
             ) as answer,
         ):
@@ -94,8 +94,8 @@ async def download(desk: Desk, file: SharedFile, *, most: int) -> bytes:
             content = bytearray()
             async for block in answer.content.iter_chunked(BLOCK):
                 content += block
-                if len(content) > most:
-                    raise CannotFetch("too_large", file)
+                if len(content) > most:  # whatever was said of its size
+                    raise _too_large(file, most)
             return bytes(content)
     except slack.UNREACHABLE as error:
         raise Unavailable("slack", type(error).__name__) from error
@@ -110,6 +110,11 @@ def is_slacks(url: str, api: str) -> bool:
         return False
     host, home = asked.hostname or "", ours.hostname or ""
     return same and "@" not in asked.netloc and (host == home or host.endswith(f".{home}"))
+
+
+def _too_large(file: SharedFile, most: int) -> CannotFetch:
+    detail = f"The file has more than {most // 2**20} MB; export a smaller part."
+    return CannotFetch("too_large", file, detail=detail)
 
 
 def _check(answer: aiohttp.ClientResponse, file: SharedFile) -> None:

@@ -66,7 +66,7 @@ async def _refuse(
     """Tell them which right is missing; but people may go on talking in pictures."""
     channel = slack.place(body)
     try:
-        file = await files.look_up(desk, file_id, channel=channel)
+        file = await files.look_up(desk.client, file_id, channel=channel)
         if file.is_talk and not _is_direct(channel):
             return
     except (CannotFetch, BackstopError) as error:
@@ -82,13 +82,13 @@ async def fetch_export(desk: Desk, preview_id: str) -> None:
     if preview.status is not PreviewStatus.RECEIVED:
         return
     try:
-        file = await files.look_up(desk, preview.file_id, channel=preview.channel)
+        file = await files.look_up(desk.client, preview.file_id, channel=preview.channel)
         if file.is_talk and not _is_direct(preview.channel):
             await previews.is_no_export(preview_id)
             return
         if file.thread_ts is None and await previews.fetch_later(preview):
             return
-        content = await files.download(desk, file, most=LARGEST_FILE)
+        content = await files.download(desk.client, file, most=LARGEST_FILE)
     except CannotFetch as error:
         known = error.file
         await previews.cannot_be_fetched(

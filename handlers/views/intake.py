@@ -35,11 +35,13 @@ FILE_LEVEL = frozenset(
 
 def preview_card(preview: Preview, texts: Texts) -> list[Block]:
     """The buttons go with the decision; what was found stays."""
-    card = [blocks.header(texts(f"import-title-{preview.status}")), blocks.fields(_facts(preview, texts))]
+    title = texts("import-title-asks" if preview.asks else f"import-title-{preview.status}")
+    card = [blocks.header(title), blocks.fields(_facts(preview, texts))]
     if preview.status is PreviewStatus.READING:
         return [*card, blocks.section(texts("import-reading"))]
     if preview.refusal:
-        card.append(blocks.section(_refused(preview, texts)))
+        refused = _refused(preview, texts)
+        card.append(blocks.section(f"{refused} {texts('import-asks')}" if preview.asks else refused))
     elif preview.finding:
         card += _found(preview, preview.finding, texts)
     if said := _said(preview, texts):
@@ -127,7 +129,7 @@ def _facts(preview: Preview, texts: Texts) -> list[tuple[str, str]]:
         rows += [
             (texts("import-as-of"), texts.day(preview.reading.as_of)),
             (texts("import-hash"), f"`{preview.sha256[:SHORT_HASH]}…`"),
-            (texts("import-read-as"), _read_as(preview, texts)),
+            (texts("import-mode"), _read_as(preview, texts)),
         ]
     rows.append((texts("import-shared-by"), blocks.person(preview.shared_by)))
     return rows
@@ -262,7 +264,7 @@ def _refused(preview: Preview, texts: Texts) -> str:
         return ""
     key = f"import-refused-{refusal.code}" if refusal.code in FILE_LEVEL else "import-refused"
     said = texts.mrkdwn(key, detail=blocks.shortened(blocks.harmless(refusal.detail), 500))
-    return f"⚠ {said}" + (f" {texts('import-asks')}" if preview.asks else "")
+    return f"⚠ {said}"
 
 
 def _said(preview: Preview, texts: Texts) -> str:
@@ -284,7 +286,9 @@ def _said(preview: Preview, texts: Texts) -> str:
 
 
 def _until(preview: Preview, texts: Texts) -> str:
-    return texts.mrkdwn("import-until", at=blocks.moment(preview.expires_at), id=preview.id)
+    may_be_applied = preview.finding is not None and preview.finding.may_be_applied
+    key = "import-until" if may_be_applied else "import-kept-until"
+    return texts.mrkdwn(key, at=blocks.moment(preview.expires_at), id=preview.id)
 
 
 def _bound(preview: Preview) -> str:

@@ -642,7 +642,7 @@ REFUSALS = {
         "“03/04/2026” can be read in two ways; say whether the day (DMY) or the month (MDY) comes first.",
     ),
     "no-table": FileRefusal("unsupported_file", "This is a PDF; export the list as CSV or XLSX."),
-    "too-large": FileRefusal("too_large"),
+    "too-large": FileRefusal("too_large", "The file has more than 20 MB; export a smaller part."),
     "no-scope": FileRefusal("no-scope"),
     "unknown": FileRefusal("new_code", "Something <!channel> new."),
 }
