@@ -34,11 +34,13 @@ FILE_LEVEL = frozenset(
 
 
 def preview_card(preview: Preview, texts: Texts) -> list[Block]:
-    """The buttons go with the decision; what was found stays."""
+    """The buttons go with the decision; what was found stays where it counts."""
     title = texts("import-title-asks" if preview.asks else f"import-title-{preview.status}")
     card = [blocks.header(title), blocks.fields(_facts(preview, texts))]
     if preview.status is PreviewStatus.READING:
         return [*card, blocks.section(texts("import-reading"))]
+    if preview.status in (PreviewStatus.DISCARDED, PreviewStatus.EXPIRED):
+        return [*card, blocks.section(_said(preview, texts))]
     if preview.refusal:
         refused = _refused(preview, texts)
         card.append(blocks.section(f"{refused} {texts('import-asks')}" if preview.asks else refused))
@@ -149,13 +151,13 @@ def _found(preview: Preview, found: Finding, texts: Texts) -> list[Block]:
     card = [blocks.columns(_rows(found, texts), _books(found, texts))]
     if found.owed:
         card.append(blocks.section(_owed(found.owed, texts)))
-    if warnings := _warnings(preview, found, texts):
-        card.append(blocks.section("\n".join(warnings)))
     if found.rejects:
         title = texts.count("import-rejected-rows", found.rejected)
         card.append(blocks.section(f"*{title}*\n{_notes(found.rejects, texts)}"))
     if found.remarks:
         card.append(blocks.section(f"*{texts('import-remarks')}*\n{_notes(found.remarks, texts)}"))
+    if warnings := _warnings(preview, found, texts):  # last: right above the buttons
+        card.append(blocks.section("\n".join(warnings)))
     return card
 
 
@@ -196,8 +198,8 @@ def _owed(owed: Sequence[Owed], texts: Texts) -> str:
     for each in owed[:MOST_CURRENCIES]:
         facts = {
             "open": texts.money(each.open, each.currency),
-            "overdue": texts.money(each.overdue, each.currency),
-            "credits": texts.money(each.credits, each.currency),
+            "overdue": texts.amount(each.overdue, each.currency),
+            "credits": texts.amount(each.credits, each.currency),
         }
         lines.append(
             texts("import-owed-line-credits", **facts) if each.credits else texts("import-owed-line", **facts)

@@ -127,7 +127,7 @@ class TestDropping:
         assert "open.csv" in said
         assert "Accepted: 10\nRejected: 2\nSkipped (totals, blank): 0\nDuplicates: 0\nNot open: 0" in said
         assert "New: 10\nChanged: 0\nUnchanged: 0\nClosed: 0" in said
-        assert "EUR\u00a050.00 open, EUR\u00a050.00 of it overdue" in said
+        assert "EUR\u00a050.00 open, 50.00 overdue" in said
         assert "• 1 × the amount cannot be read (line 13)" in said
         assert story.buttons(card) == ["Apply", "Settings…", "Discard"]
         assert await open_items(stage) == []
