@@ -54,7 +54,7 @@ _DAMAGED: Final = FileRefusal("damaged")
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """With which books, under which rules, and what follows from that alone."""
+    """With which books, under which rules, and what follows from that alone; `held` is for its day, if at all."""
 
     books: str
     rules: str
@@ -155,8 +155,8 @@ class Previews:
             read = preview.refused(FileRefusal(export.refused.code.value, export.refused.message))
         else:
             async with self._store.read() as tx:
-                what, compared = await self._compared(tx, export, preview)
-            read = preview.found(_finding(export, what, compared))
+                _, finding = await self._compared(tx, export, preview)
+            read = preview.found(finding)
             report = await asyncio.to_thread(reject_report, export.rejected) if export.rejected else None
         async with self._store.begin() as tx:
             if (await tx.previews.get(preview_id)).version == preview.version:
@@ -170,21 +170,21 @@ class Previews:
         if preview.status is not PreviewStatus.APPLYING or content is None:
             return
         export = await self._export(preview, content)
+        if export is None or export.refused:
+            async with self._store.begin() as tx:
+                await self._settle(tx, preview.refused(_DAMAGED))
+            return
+        async with self._store.read() as tx:  # writers wait for what is done below
+            what, finding = await self._compared(tx, export, preview)
         async with self._store.begin() as tx:
             await tx.books.lock()
             if (await tx.previews.get(preview_id)).version != preview.version:
                 return
-            if voided := await self._voided(tx, preview):
-                await self._look_again(tx, preview, voided)
+            voided = await self._voided(tx, preview) or preview.stale(books=finding.books, rules=self._rules)
+            if voided or what is None:
+                await self._look_again(tx, preview, voided or "books")
                 return
-            if export is None or export.refused:
-                await self._settle(tx, preview.refused(_DAMAGED))
-                return
-            what, compared = await self._compared(tx, export, preview)
-            if what is None:
-                await self._look_again(tx, preview, "books")
-                return
-            applied = preview.applied(_finding(export, what, compared))
+            applied = preview.applied(finding)
             await tx.previews.save(applied)
             await self._courier.send(tx.connection, jobs.show_preview(applied))
             await write_down(
@@ -284,8 +284,8 @@ class Previews:
         async with self._one_at_a_time:
             return await asyncio.to_thread(_read, preview, content)
 
-    async def _compared(self, tx: Tx, export: Export, preview: Preview) -> tuple[Changes | None, Compared]:
-        """What it would do to the books; None for a day that it cannot speak for."""
+    async def _compared(self, tx: Tx, export: Export, preview: Preview) -> tuple[Changes | None, Finding]:
+        """What it would do to the books (None for a day that it cannot speak for), and what the card shows of it."""
         books = tx.books
         state = await books.state()  # first: what comes in meanwhile must show as a change
         last = await books.last_import()
@@ -294,12 +294,10 @@ class Previews:
             held = "in_the_future"
         elif last and last.as_of > preview.reading.as_of:
             held = "older_than_books"
-        before = await books.open_on() if held is None else []
-        what = None if held else await asyncio.to_thread(_changes, before, export, preview.reading)
-        if what and what.holds_for_confirmation:
-            held = "shrinks"
         seen_before = await books.applied(export.sha256, as_of=export.as_of)
-        return what, Compared(state, self._rules, held, seen_before)
+        before = await books.open_on() if held is None else None
+        compared = Compared(state, self._rules, held, seen_before)
+        return await asyncio.to_thread(_compare, export, before, preview.reading, compared)
 
     async def _voided(self, tx: Tx, preview: Preview) -> Voided | None:
         return preview.stale(books=await tx.books.state(), rules=self._rules)
@@ -348,19 +346,23 @@ def _read(preview: Preview, content: bytes) -> Export | None:
     )
 
 
-def _changes(before: list[OpenItem], export: Export, reading: Reading) -> Changes:
-    return changes(
-        before,
-        export.items,
-        mode=reading.mode,
-        settled=export.settled,
-        incomplete_parties=export.incomplete_parties,
-    )
-
-
-def _finding(export: Export, what: Changes | None, compared: Compared) -> Finding:
+def _compare(
+    export: Export, before: list[OpenItem] | None, reading: Reading, compared: Compared
+) -> tuple[Changes | None, Finding]:
+    """Hold the export against the books; without them it can only be described."""
+    what = None
+    held = compared.held
+    if before is not None:
+        what = changes(
+            before,
+            export.items,
+            mode=reading.mode,
+            settled=export.settled,
+            incomplete_parties=export.incomplete_parties,
+        )
+        held = "shrinks" if what.holds_for_confirmation else None
     owed = totals(age(export.items, on=export.as_of)).values()
-    return Finding(
+    finding = Finding(
         accepted=export.accepted,
         skipped=export.skipped,
         duplicates=export.duplicates,
@@ -374,12 +376,13 @@ def _finding(export: Export, what: Changes | None, compared: Compared) -> Findin
         owed=tuple(Owed(b.currency, b.open, b.overdue, b.credits) for b in owed),
         rejects=_noted(export.rejected),
         remarks=_noted(export.warnings),
-        held=compared.held,
+        held=held,
         shrinks_by=int((what.shrinks_by * 100).to_integral_value(ROUND_CEILING)) if what else 0,
         books=compared.books,
         rules=compared.rules,
         seen_before=compared.seen_before,
     )
+    return what, finding
 
 
 def _noted(notes: Iterable[RowNote]) -> tuple[Noted, ...]:
