@@ -30,6 +30,7 @@ from bot.app import (
 from bot.demo import PORT as DEMO_PORT
 from bot.demo import Demo, default_data_dir
 from bot.domain.errors import BackstopError
+from bot.domain.policy import BillingPolicy
 from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
 from bot.services.customers import MirrorState
@@ -121,7 +122,8 @@ def parser() -> argparse.ArgumentParser:
     shadow.add_argument("--days", type=_days, default=30, metavar="N", help="so many days back (default 30)")
     shadow.add_argument("--json", action="store_true", help="one JSON document")
     policy = add("policy", _policy, "the billing policy in force")
-    policy.add_argument("which", choices=("show", "check"))
+    policy.add_argument("which", choices=("show", "check", "simulate"))
+    policy.add_argument("--days", type=_days, default=90, metavar="N", help="to replay (default 90)")
     policy.add_argument("--file", type=Path, metavar="F", help="another file than the one in force")
     policy.add_argument("--json", action="store_true", help="one JSON document")
     audit = add("audit", _audit, "the audit trail")
@@ -284,8 +286,12 @@ def _shadow(arguments: argparse.Namespace) -> int:
 
 
 def _policy(arguments: argparse.Namespace) -> int:
-    path = arguments.file or settings.load().backstop_policy_file
-    policy = policy_file.load(path)
+    given = settings.load()
+    path = arguments.file or given.backstop_policy_file
+    today = utc_now().astimezone(given.zone).date() if arguments.which == "check" else None
+    policy = policy_file.load(path, today=today)
+    if arguments.which == "simulate":
+        return _simulate(given, policy, arguments)
     if arguments.json:
         print(_json(report.policy(policy)))
     elif arguments.which == "check":
@@ -295,6 +301,16 @@ def _policy(arguments: argparse.Namespace) -> int:
     else:
         print(path.read_text("utf-8") if path else policy_file.packaged(), end="")
     return 0
+
+
+def _simulate(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    async def simulate(made: Core) -> int:
+        found = await made.backstop.digests.simulate(policy, days=arguments.days)
+        document = report.simulation(found, days=arguments.days)
+        print(_json(document) if arguments.json else report.simulation_words(found))
+        return 0
+
+    return _with_core(given, simulate)
 
 
 def _audit(arguments: argparse.Namespace) -> int:

@@ -40,6 +40,7 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
@@ -148,6 +149,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
                 dry_run=settings.backstop_dry_run,
                 cancels_azure=settings.cancels_azure,
             ),
+            grounds=digests.ground_now,
             now=now,
         ),
         execution=Execution(
@@ -156,6 +158,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             partner_center,
             limits=limits,
             deadline=digests.deadline,
+            grounds=digests.ground_now,
+            may_cut_off=digests.may_cut_off,
             now=now,
         ),
         limits=limits,
@@ -168,6 +172,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
+        mappings=Mappings(db, digests, now=now),
         policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv as csv_format
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditEvent
-from bot.domain.digest import Debtor, OverdueDigest
-from bot.domain.policy import BillingPolicy
+from bot.domain.collection import Standing
+from bot.domain.customer import Countdown
+from bot.domain.digest import Debtor, OverdueDigest, Paid
+from bot.domain.policy import BillingPolicy, StageAction
 from bot.domain.receivables import Balance, OpenItem, bucket, days_overdue
 from bot.domain.shadow import ShadowReport
+from bot.domain.simulation import paid_anyway
 from bot.receivables import RowNote
 from bot.receivables.reject_report import safe_cell
 from bot.services.customers import MirrorState
+from bot.services.digests import Replayed
 from bot.services.intake import Intake
 from bot.texts import Texts
 from handlers.views import digests as views
@@ -112,7 +116,7 @@ def overdue(digest: OverdueDigest) -> Document:
             currency: _amounts(b) | {"buckets": {name.value: str(sum_) for name, sum_ in b.buckets.items()}}
             for currency, b in digest.totals.items()
         },
-        "customers": [_debtor(debtor) for debtor in digest.debtors],
+        "customers": [_debtor(debtor) for debtor in digest.debtors] + [_paid(paid) for paid in digest.paid],
     }
 
 
@@ -261,17 +265,83 @@ def _debtor(debtor: Debtor) -> Document:
         "oldest_days": debtor.party.oldest_days,
         "stage": standing.stage.id if standing.stage else None,
         "next_step": standing.next_stage.id if standing.next_stage else None,
-        "proposal": "suspend" if standing.proposes_suspension else None,
+        "proposal": proposal(standing),
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in standing.reasons],
-        "suspended": [
-            {
-                "subscription": c.subscription.id,
-                "name": c.subscription.name,
-                "deletes_on": c.deadline.isoformat() if c.deadline else None,
-            }
-            for c in debtor.suspended
-        ],
+        "suspended": _suspended(debtor.suspended),
     }
+
+
+def proposal(standing: Standing) -> str | None:
+    """What the policy proposes for a person to decide; the most severe that may be proposed."""
+    if standing.proposes_cancel:
+        return "cancel"
+    if standing.proposes_suspension:
+        return "suspend"
+    if standing.proposes_resume:
+        return "resume"
+    is_ticket = standing.stage is not None and standing.stage.action is StageAction.TICKET
+    return "ticket" if is_ticket and not standing.holds_back else None
+
+
+def _paid(paid: Paid) -> Document:
+    return {
+        "customer": paid.customer.name,
+        "tenant": paid.customer.id,
+        "mapped": True,
+        "amounts": {},
+        "oldest_days": 0,
+        "stage": None,
+        "next_step": None,
+        "proposal": proposal(paid.standing),
+        "reasons": [{"rule": r.rule, "fact": r.fact} for r in paid.standing.reasons],
+        "suspended": _suspended(paid.suspended),
+    }
+
+
+def simulation(found: Replayed, *, days: int) -> Document:
+    """What a policy would have done, and who of those it went for paid anyway."""
+    return {
+        "days": days,
+        "from": found.since.isoformat(),
+        "to": found.until.isoformat(),
+        "proposals": [
+            {
+                "date": f.on.isoformat(),
+                "customer": found.names.get(f.party, f.party),
+                "tenant": f.tenant,
+                "stage": f.stage.id,
+                "action": f.stage.action.value,
+                "reasons": [{"rule": r.rule, "fact": r.fact} for r in f.reasons],
+                "paid_on": f.paid_on.isoformat() if f.paid_on else None,
+            }
+            for f in found.fired
+        ],
+        "paid_anyway": paid_anyway(found.fired),
+    }
+
+
+def simulation_words(found: Replayed) -> str:
+    """The same for a terminal, a line a step."""
+    cut = len({f.party for f in found.fired if f.stage.action.cuts_off})
+    lines = [
+        f"From {found.since} to {found.until}: {len(found.fired)} steps; {cut} customers would have been cut off, "
+        f"{paid_anyway(found.fired)} of them paid anyway."
+    ]
+    for f in found.fired:
+        paid = f"paid {f.paid_on}" if f.paid_on else "not paid"
+        lines.append(f"  {f.on}  {f.stage.id:<12}  {found.names.get(f.party, f.party)}  ({paid})")
+    return "\n".join(lines)
+
+
+def _suspended(countdowns: Sequence[Countdown]) -> list[Document]:
+    return [
+        {
+            "subscription": c.subscription.id,
+            "name": c.subscription.name,
+            "deletes_on": c.deadline.isoformat() if c.deadline else None,
+        }
+        for c in countdowns
+    ]
 
 
 def _amounts(balance: Balance) -> Document:

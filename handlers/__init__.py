@@ -7,7 +7,19 @@ from types import ModuleType
 
 from handlers.command import Command, Shortcut
 
-FEATURES = ("csp", "suspend", "resume", "azure", "asking", "decisions", "limit", "digests", "drift", "intake")
+FEATURES = (
+    "csp",
+    "suspend",
+    "resume",
+    "azure",
+    "asking",
+    "decisions",
+    "limit",
+    "digests",
+    "drift",
+    "mapping",
+    "intake",
+)
 
 
 def features() -> list[ModuleType]:

@@ -25,6 +25,8 @@ from bot.domain.customer import (
 )
 from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
+from bot.domain.request import NO_GROUND
+from bot.services.digests import Judgement
 from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
 from bot.texts import Texts
@@ -254,7 +256,13 @@ async def live(
     return customer, tuple(fitting), tuple(left_out)
 
 
-def to_confirm(asked: Asking, *, policy_note: str = "", not_before: datetime | None = None) -> Confirmed:
+def to_confirm(
+    asked: Asking,
+    *,
+    policy_note: str = "",
+    not_before: datetime | None = None,
+    judged: Judgement | None = None,
+) -> Confirmed:
     """What a request is placed from, once somebody presses *Confirm*."""
     return Confirmed(
         customer_id=asked.customer.id,
@@ -266,7 +274,10 @@ def to_confirm(asked: Asking, *, policy_note: str = "", not_before: datetime | N
         note=asked.note,
         policy_note=policy_note,
         approvals_needed=asked.approvals_needed,
+        time_to_live=asked.time_to_live,
         not_before=not_before,
+        ground=judged.ground if judged else NO_GROUND,
+        debtors=judged.debtors if judged else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""`/csp`: help, find, requests, status, shadow."""
+"""`/csp`: help, find, requests, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import handlers
 from bot.domain.people import Person, Right
 from handlers.command import Command
 from handlers.desk import Desk
-from handlers.views import blocks, replies
+from handlers.views import blocks, mapping, replies
 from handlers.views.shadow import shadow_report
 
 SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | requests | status | shadow",
+    usage="help | find TEXT | requests | status | shadow | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -30,6 +30,7 @@ COMMAND = Command(
         ("requests", "help-requests"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
+        ("debtors [TEXT]", "help-debtors"),
     ),
 )
 
@@ -52,6 +53,8 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
             found = await status(desk, person)
         case "shadow":
             found = await shadow(desk, person)
+        case "debtors":
+            found = await debtors(desk, person, rest.strip())
         case _:
             found = show_help(desk, person, mistyped=word)
     await ack(blocks.reply(_first_words(found), found))
@@ -120,6 +123,20 @@ async def shadow(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     found = await desk.backstop.digests.shadow(days=SHADOW_DAYS)
     return shadow_report(found, desk.texts_for(person))
+
+
+async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    mappings = desk.backstop.mappings
+    unmapped = await mappings.unmapped(mapping.MOST_UNMAPPED, words=words)
+    return mapping.debtors(
+        unmapped.debtors,
+        unmapped.total,
+        await mappings.confirmed(words=words),
+        desk.texts_for(person),
+        may_link=Right.OPERATE in person.rights,
+        narrowed=bool(words),
+    )
 
 
 def _first_words(found: list[blocks.Block]) -> str:

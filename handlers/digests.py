@@ -47,6 +47,8 @@ async def post_overdue(desk: Desk, day: str) -> bool:
 
     key = overdue_key(channel, digest.on)
     posted = await desk.backstop.posts.once(key, post, channel=channel)
+    if digest.on == desk.backstop.digests.today():
+        await desk.backstop.digests.record(on=digest.on)
     if posted and len(digest.debtors) > views.PAGE:
         await _attach_list(desk, key, digest)
     return posted

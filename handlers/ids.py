@@ -34,6 +34,12 @@ DATE: Final = "date"
 TIME: Final = "time"
 NOTE: Final = "note"
 
+# Whose a debtor in the books is. The button's value is `bot.domain.directory.party_id`.
+LINK_CUSTOMER: Final = "link_customer"
+LINK_FORM: Final = "link_form"
+UNLINK_FORM: Final = "unlink_form"
+LINKED_CUSTOMER: Final = "linked_customer"
+
 # In place of a subscription's id: all of the customer's that it can be done to.
 ALL: Final = "*"
 # What changed outside Backstop. The buttons' value is a drift's id.

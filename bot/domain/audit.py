@@ -17,6 +17,7 @@ class AuditTag(StrEnum):
     REQUEST_APPROVED = "request:approved"
     REQUEST_DENIED = "request:denied"
     REQUEST_WITHDRAWN = "request:withdrawn"
+    REQUEST_CALLED_OFF = "request:called-off"
     REQUEST_CANCELLED = "request:cancelled"
     REQUEST_REOPENED = "request:reopened"
     REQUEST_RETRIED = "request:retried"
@@ -39,6 +40,8 @@ class AuditTag(StrEnum):
     DRIFT_ADOPTED = "drift:adopted"
     DRIFT_EXPLAINED = "drift:explained"
     DRIFT_OVER = "drift:over"
+    MAPPING_CONFIRMED = "mapping:confirmed"
+    MAPPING_REMOVED = "mapping:removed"
 
 
 GENESIS = "0" * 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -33,6 +33,12 @@ class BusinessCalendar:
 
     name: str = ""
     is_business_day: Callable[[date], bool] = _monday_to_friday
+
+    def but(self, *, working: Collection[date], off: Collection[date]) -> BusinessCalendar:
+        """The same but for these days."""
+        known = self.is_business_day
+        name = self.name or "own"
+        return BusinessCalendar(name, lambda day: day not in off and (day in working or known(day)))
 
     def next_after(self, day: date) -> date:
         """The first business day after that day."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from bot.domain.collection import Standing
 from bot.domain.customer import Countdown, Customer
-from bot.domain.policy import Standing
 from bot.domain.receivables import Balance, PartyBalances
 
 
@@ -39,6 +39,15 @@ class Debtor:
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """Nothing of theirs is overdue any more, and something is still suspended for non-payment."""
+
+    customer: Customer
+    standing: Standing
+    suspended: tuple[Countdown, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OverdueDigest:
     """Who owes what past its due date on one day, the worst first. Currencies stay apart."""
 
@@ -49,6 +58,8 @@ class OverdueDigest:
     banners: tuple[Banner, ...]
     totals: Mapping[str, Balance]
     debtors: tuple[Debtor, ...]
+    paid: tuple[Paid, ...] = ()
+    """Whom the policy proposes to be resumed."""
     others_suspended: tuple[Countdown, ...] = ()
     """What is suspended of customers that owe nothing past its due date; known for today alone."""
 

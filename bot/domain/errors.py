@@ -158,6 +158,28 @@ class PreviewSettled(Refused):
 
 
 @dataclass(eq=False)
+class OutOfScope(Refused):
+    """The billing policy leaves that kind of product out."""
+
+    kind: str
+
+
+@dataclass(eq=False)
+class BooksUnsure(Refused):
+    """The books are too old or too patchy by now to tell whether the customer still owes anything."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
+class AlreadyLinked(Refused):
+    """Somebody has linked this debtor of the books to another customer."""
+
+    customer: str
+    by: str
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 
@@ -168,7 +190,7 @@ class Invalid(BackstopError):
 
 @dataclass(eq=False)
 class NotFound(BackstopError):
-    """`what` is a key (`customer`, `subscription`, `request`, `drift`, `preview`), `name` what was looked for."""
+    """`what` is a key (`customer`, `request`, `debtor`, `link` …), `name` what was looked for."""
 
     what: str
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from bot.domain.free_mail import FREE_MAIL
 from bot.receivables.cells import clean
 
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
@@ -13,13 +14,6 @@ _TENANT_DOMAIN: Final = re.compile(
     r"[a-z0-9-]+\.(?:onmicrosoft\.(?:com|us|de)|partner\.onmschina\.cn)", re.IGNORECASE
 )
 _TAGGED: Final = re.compile(rf"\bcsp:\s*{_GUID.pattern}", re.IGNORECASE)
-_MAIL_PROVIDERS: Final = """
-126.com 163.com aol.com foxmail.com freenet.de gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com
-icloud.com live.com mail.com mail.ru me.com msn.com outlook.com proton.me protonmail.com qq.com sina.com
-t-online.de web.de yahoo.com yandex.ru
-"""
-FREE_MAIL: Final = frozenset(_MAIL_PROVIDERS.split())
-"""Domains of mail providers: they belong to nobody's tenant and would make one party of many customers."""
 
 
 class Party(NamedTuple):

@@ -16,6 +16,7 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
@@ -35,6 +36,7 @@ class Backstop:
     posts: Posts
     features: Features
     drifts: Drifts
+    mappings: Mappings
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
+from bot.domain.collection import Facts, Ground, History, Standing, advance, ground, standing
 from bot.domain.customer import (
-    TENANT_ID,
     Cloud,
     Countdown,
     Customer,
+    CustomerId,
     Known,
     Subscription,
     SubscriptionId,
     deletion_deadline,
     most_urgent_first,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.drift import Acts, Drift, DriftStatus
-from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
-from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
-from bot.domain.request import ActionRequest
+from bot.domain.policy import BillingPolicy
+from bot.domain.receivables import PartyBalances, totals
+from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
+from bot.domain.simulation import Fired, Replay
+from bot.services.day import Day, day_of, ground_now
 from bot.store import Store, Tx
-from bot.store.books import Import
-from bot.store.mirror import folded
+
+COLLECTION = "collection"
+"""The mark of the last day whose reading was remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a policy would have done from `since` to `until`, both included; `names` are of parties and tenants."""
+
+    since: date
+    until: date
+    fired: tuple[Fired, ...]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Where a customer stands, what a suspension would stand on, and under which keys the books have its debts."""
+
+    standing: Standing
+    ground: Ground
+    debtors: tuple[str, ...]
 
 
 class Digests:
@@ -54,33 +78,76 @@ class Digests:
 
     async def overdue(self, *, on: date | None = None) -> OverdueDigest:
         """Who is past due on that day (default: today), by the books as they were then."""
-        day = on or self.today()
         async with self._store.read() as tx:
-            last = await tx.books.last_import(on=day)
-            items = await tx.books.open_on(day)
-            directory = Directory(await tx.mirror.all_customers())
-            # The mirror knows how things are, not how they were.
-            suspended = await self._countdowns(tx) if day == self.today() else ()
-        theirs: dict[str, tuple[Countdown, ...]] = {}
-        for countdown in suspended:
-            owner = countdown.subscription.customer_id
-            theirs[owner] = (*theirs.get(owner, ()), countdown)
-        parties = age(items, on=day)
-        debtors = [
-            self._debtor(party, directory, day, last, theirs)
-            for party in parties
-            if _has_past_due(party, day)
-        ]
+            day = await self._day(tx, on or self.today())
+        debtors = [self._debtor(party, day) for party in day.parties if _has_past_due(party, day.on)]
         overdue = {debtor.customer.id for debtor in debtors if debtor.customer}
         return OverdueDigest(
-            on=day,
-            as_of=last.as_of if last else None,
-            complete=last is not None and last.rejected == 0,
-            banners=self._banners(last, day),
-            totals=totals(parties),
+            on=day.on,
+            as_of=day.last.as_of if day.last else None,
+            complete=day.is_complete,
+            banners=self._banners(day),
+            totals=totals(day.parties),
             debtors=worst_first(debtors),
-            others_suspended=tuple(c for c in suspended if c.subscription.customer_id not in overdue),
+            paid=tuple(_paid(day, overdue)),
+            others_suspended=tuple(
+                c
+                for theirs in day.suspended.values()
+                for c in theirs
+                if c.subscription.customer_id not in overdue
+            ),
         )
+
+    async def record(self, *, on: date) -> None:
+        """Remember what the day's reading came to: episodes begin and end, stages fire once.
+
+        The same books read twice on one day change nothing; neither does a day before the last one.
+        """
+        async with self._store.begin() as tx:
+            day = await self._day(tx, on)
+            if day.last is None:
+                return
+            reading = {"day": on.isoformat(), "books": day.last.applied_at.isoformat()}
+            mark = await tx.marks.get(COLLECTION)
+            if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
+                return
+            await tx.marks.set(COLLECTION, at=self._now(), **reading)
+            changed: dict[str, tuple[History, History]] = {}
+            woken: list[str] = []
+            for id in day.theirs.keys() | day.histories.keys():
+                before = day.histories.get(id, History())
+                facts = day.facts(CustomerId(id))
+                stands = standing(self._policy, facts, before, on=on)
+                after = advance(self._policy, facts, before, stands, on=on)
+                if after != before:
+                    changed[id] = (before, after)
+                if facts.snoozed_until and _worsened(before, facts):
+                    woken.append(id)
+            await tx.collections.save(changed, on=on)
+            await tx.collections.wake(woken)
+
+    async def simulate(self, policy: BillingPolicy, *, days: int) -> Replayed:
+        """What that policy would have done on each of the last `days` days, by the books as they were."""
+        until = self.today()
+        since = until - timedelta(days=days - 1)
+        replay = Replay(policy)
+        names: dict[str, str] = {}
+        async with self._store.read() as tx:
+            for n in range(days):
+                day = await self._day(tx, since + timedelta(days=n), policy=policy)
+                if day.last is None:
+                    continue
+                facts: dict[str, Facts] = {}
+                for party in day.parties:
+                    customer = day.directory.of(party)
+                    if customer is None:
+                        names[party.customer_key] = party.customer
+                        facts[party.customer_key] = day.facts_of([party], None)
+                    elif customer.id not in facts:
+                        names[customer.id] = customer.name
+                        facts[customer.id] = day.facts(customer.id)
+                replay.day(day.on, facts, trusted=day.is_fresh and day.is_complete)
+        return Replayed(since, until, tuple(replay.fired), names)
 
     async def shadow(self, *, days: int) -> ShadowReport:
         """What the policy would have proposed on each of the last `days` days, beside what people asked for."""
@@ -137,11 +204,14 @@ class Digests:
             case Drift() as found:
                 at, known = found.since
                 by = found.by if found.status is DriftStatus.ADOPTED else None
-                return self._counted(subscription, customer, at, known, by=by, episode=found.id)
+                debt = found.reason is Reason.NON_PAYMENT
+                return self._counted(subscription, customer, at, known, by=by, episode=found.id, debt=debt)
             case ActionRequest() as request:
                 id = subscription.id if request.done_at(subscription.id) else subscription.parent_id
                 at, by = request.done_at(id) if id else None, request.requested_by
-                return self._counted(subscription, customer, at, Known.OURS, by=by, episode=request.id)
+                debt = request.action.reason is Reason.NON_PAYMENT
+                ours = Known.OURS
+                return self._counted(subscription, customer, at, ours, by=by, episode=request.id, debt=debt)
             case None:
                 return self._counted(subscription, customer, None, Known.UNKNOWN, by=None, episode="")
 
@@ -154,9 +224,12 @@ class Digests:
         *,
         by: str | None,
         episode: str,
+        debt: bool = False,
     ) -> Countdown:
         deadline = self.deadline(subscription, at.astimezone(self._zone).date() if at else None)
-        return Countdown(subscription, customer, deadline, asked_by=by, known=known, episode=episode)
+        return Countdown(
+            subscription, customer, deadline, asked_by=by, known=known, episode=episode, for_debt=debt
+        )
 
     async def lifted(self, subscriptions: Sequence[Subscription]) -> list[ActionRequest | Drift | None]:
         """Of each what it is suspended under: ours, what was noticed from outside, or nobody knows what."""
@@ -169,107 +242,64 @@ class Digests:
         days = self._policy.deletion_days
         return deletion_deadline(subscription, suspended_on=suspended_on, cloud=self._cloud, days=days)
 
-    async def standing_of(self, customer: Customer) -> Standing:
+    async def judge(self, customer: Customer) -> Judgement:
         """Where one customer stands today, for a confirmation."""
-        day = self.today()
         async with self._store.read() as tx:
-            last = await tx.books.last_import(on=day)
-            items = await tx.books.open_on(day)
-            directory = Directory(await tx.mirror.all_customers())
-        directory.add(customer)
-        if last is None:
-            return Standing(None, None, proposes_suspension=False, reasons=())
-        parties = age(items, on=day)
-        theirs = [party for party in parties if directory.of(party) == customer]
-        if theirs:
-            return self._standing(theirs, customer, day, last)
-        namesakes = [party for party in parties if directory.suggestion_for(party) == customer]
-        return self._standing(namesakes, None, day, last)
+            day = await self._day(tx, self.today(), besides=customer)
+        if day.last is None:
+            return Judgement(Standing(None, None, proposes_suspension=False, reasons=()), NO_GROUND, ())
+        theirs, id = day.theirs.get(customer.id, ()), customer.id
+        namesakes = [party for party in day.parties if day.directory.suggestion_for(party) == customer]
+        if namesakes and not theirs:
+            stands, parties = day.standing_of_nobody(namesakes), tuple(namesakes)
+        else:
+            stands, parties = day.standing(customer), theirs
+        stood_on = ground(self._policy, day.facts_of(parties, id), on=day.on)
+        return Judgement(stands, stood_on, tuple(party.customer_key for party in parties))
 
-    def _debtor(
-        self,
-        party: PartyBalances,
-        directory: Directory,
-        day: date,
-        last: Import | None,
-        suspended: Mapping[str, tuple[Countdown, ...]],
-    ) -> Debtor:
-        customer = directory.of(party)
+    async def ground_now(self, tx: Tx, request: ActionRequest) -> Ground:
+        """What a request about non-payment stands on by now; what stood on nothing is not looked up."""
+        if not request.ground.owes:
+            return NO_GROUND
+        return await ground_now(tx, request, policy=self._policy, at=self._now(), zone=self._zone)
+
+    def may_cut_off(self, at: datetime) -> datetime:
+        """That moment, or the next at which the billing policy lets somebody be cut off for non-payment."""
+        return self._policy.may_cut_off(at, zone=self._zone)
+
+    async def _day(
+        self, tx: Tx, on: date, *, policy: BillingPolicy | None = None, besides: Customer | None = None
+    ) -> Day:
+        return await day_of(
+            tx,
+            on,
+            policy=policy or self._policy,
+            asked_at=self._now(),
+            zone=self._zone,
+            suspended=await self._countdowns(tx) if on == self.today() else (),
+            besides=besides,
+        )
+
+    def _debtor(self, party: PartyBalances, day: Day) -> Debtor:
+        customer = day.directory.of(party)
         return Debtor(
             party=party,
             customer=customer,
-            suggestion=directory.suggestion_for(party),
-            standing=self._standing([party], customer, day, last),
-            suspended=suspended.get(customer.id, ()) if customer else (),
+            suggestion=day.directory.suggestion_for(party),
+            standing=day.standing(customer) if customer else day.standing_of_nobody([party]),
+            suspended=day.suspended.get(customer.id, ()) if customer else (),
         )
 
-    def _standing(
-        self, parties: list[PartyBalances], customer: Customer | None, day: date, last: Import | None
-    ) -> Standing:
-        unread = last.incomplete if last else frozenset()
-        complete = UNKNOWN_PARTY not in unread and not any(p.customer_key in unread for p in parties)
-        return standing(
-            self._policy,
-            _exposure(parties),
-            tenant=customer.id if customer else None,
-            on=day,
-            data_is_fresh=last is not None and self._is_fresh(last, day),
-            data_is_complete=complete,
-        )
-
-    def _banners(self, last: Import | None, day: date) -> tuple[Banner, ...]:
+    def _banners(self, day: Day) -> tuple[Banner, ...]:
         banners = [Banner("dry_run", {})] if self._dry_run else []
-        if last is None:
+        if day.last is None:
             return (*banners, Banner("nothing_imported", {}))
-        if not self._is_fresh(last, day):
-            hours = self._age_hours(last, day)
-            banners.append(Banner("stale", {"as_of": last.as_of.isoformat(), "hours": str(hours)}))
-        if last.rejected:
-            banners.append(Banner("incomplete", {"rejected": str(last.rejected)}))
+        if not day.is_fresh:
+            facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
+            banners.append(Banner("stale", facts))
+        if day.last.rejected:
+            banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
         return tuple(banners)
-
-    def _is_fresh(self, last: Import, day: date) -> bool:
-        return self._age_hours(last, day) <= self._policy.max_data_age_hours
-
-    def _age_hours(self, last: Import, day: date) -> int:
-        """Hours since the moment the books speak for: the import itself, or the end of an earlier day."""
-        end_of_day = datetime.combine(last.as_of + timedelta(days=1), time(), self._zone)
-        moment = min(last.applied_at, end_of_day)
-        asked = self._now() if day == self.today() else datetime.combine(day, time(12), self._zone)
-        return max(0, int((asked - moment).total_seconds() // 3600))
-
-
-class Directory:
-    """Which customer of ours a party in the books is: by tenant id or by exact domain, never by name alone."""
-
-    def __init__(self, customers: list[Customer]) -> None:
-        self._by_id: dict[str, Customer] = {}
-        self._by_domain: dict[str, list[Customer]] = {}
-        self._by_name: dict[str, list[Customer]] = {}
-        for customer in customers:
-            self.add(customer)
-
-    def add(self, customer: Customer) -> None:
-        if customer.id in self._by_id:
-            return
-        self._by_id[customer.id] = customer
-        if customer.domain:
-            self._by_domain.setdefault(customer.domain.lower(), []).append(customer)
-        self._by_name.setdefault(folded(customer.name), []).append(customer)
-
-    def of(self, party: PartyBalances) -> Customer | None:
-        tenant = (party.tenant or "").strip().lower()
-        if TENANT_ID.fullmatch(tenant):
-            return self._by_id.get(tenant)
-        at_domain = self._by_domain.get(tenant, [])
-        return at_domain[0] if len(at_domain) == 1 else None
-
-    def suggestion_for(self, party: PartyBalances) -> Customer | None:
-        """The one customer of exactly the party's name, where the books do not say which it is."""
-        if self.of(party):
-            return None
-        named = self._by_name.get(folded(party.customer.strip()), [])
-        return named[0] if len(named) == 1 else None
 
 
 async def _what_was_done(
@@ -281,17 +311,21 @@ async def _what_was_done(
     return acts, await tx.drifts.standing(ids)
 
 
-def _exposure(parties: list[PartyBalances]) -> Exposure:
-    """Several parties in the books may be one customer; currencies stay apart."""
-    debts: dict[str, Debt] = {}
-    for party in parties:
-        for currency, balance in party.balances.items():
-            known = debts.get(currency, Debt(Decimal(0), 0))
-            if balance.overdue_net > 0:
-                debts[currency] = Debt(
-                    known.overdue + balance.overdue_net, max(known.oldest_days, balance.oldest_days)
-                )
-    return debts
+def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
+    """Whose debt is cleared while something of theirs is still suspended for it."""
+    for id, suspended in day.suspended.items():
+        customer = suspended[0].customer
+        if id in overdue or customer is None or not any(c.for_debt for c in suspended):
+            continue
+        stands = day.standing(customer)
+        if stands.proposes_resume:
+            yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))
+
+
+def _worsened(before: History, now: Facts) -> bool:
+    """Whether more is overdue than when it was last looked at."""
+    known = before.overdue or {}
+    return any(debt.overdue > known.get(currency, Decimal(0)) for currency, debt in now.exposure.items())
 
 
 def _has_past_due(party: PartyBalances, day: date) -> bool:

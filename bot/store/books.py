@@ -54,6 +54,20 @@ class Books:
             found += [_item(row.item) for row in part]
         return found
 
+    async def party_keys(self) -> list[str]:
+        """The customer keys of whoever has something open in the latest state."""
+        query = select(open_items.c.party_key).where(open_items.c.valid_to.is_(None)).distinct()
+        return list((await self._connection.execute(query)).scalars())
+
+    async def open_of(self, party_key: str) -> list[OpenItem]:
+        """What one party has open in the latest state."""
+        query = (
+            select(open_items.c.item)
+            .where(open_items.c.party_key == party_key, open_items.c.valid_to.is_(None))
+            .order_by(open_items.c.id)
+        )
+        return [_item(row.item) for row in (await self._connection.execute(query)).all()]
+
     async def add(self, items: Iterable[OpenItem], *, on: date) -> None:
         """Open these from that day on."""
         rows = [

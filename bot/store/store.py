@@ -24,9 +24,11 @@ from sqlalchemy.pool import NullPool
 from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
+from bot.store.collections import Collections
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
 from bot.store.limits import Limits
+from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.posts import Posts
@@ -55,6 +57,10 @@ class Tx:
     @cached_property
     def requests(self) -> Requests:
         return Requests(self.connection)
+
+    @cached_property
+    def collections(self) -> Collections:
+        return Collections(self.connection)
 
     @cached_property
     def limits(self) -> Limits:
@@ -87,6 +93,10 @@ class Tx:
     @cached_property
     def marks(self) -> Marks:
         return Marks(self.connection)
+
+    @cached_property
+    def mappings(self) -> Mappings:
+        return Mappings(self.connection)
 
     @cached_property
     def drifts(self) -> Drifts:

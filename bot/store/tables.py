@@ -74,6 +74,10 @@ requests = Table(
     Column("decisions", JSON, nullable=False),
     Column("acts_at", Instant),
     Column("over_daily_limit", Boolean, nullable=False),
+    Column("outside_hours", Boolean, nullable=False, server_default=false()),
+    Column("ground", JSON),
+    Column("debtors", JSON),
+    Column("gone", String(16)),
     Column("closed_by", String(32)),
     Column("closed_at", Instant),
     Column("round", Integer, nullable=False, server_default="0"),
@@ -212,6 +216,17 @@ open_items = Table(
     Index("ix_open_items_party_key", "party_key"),
 )
 
+# A person's word on whose a debtor in the books is.
+mappings = Table(
+    "mappings",
+    metadata,
+    Column("party_key", Text, primary_key=True),
+    Column("customer_id", String(64), nullable=False),
+    Column("confirmed_by", String(32), nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("party_name", Text, nullable=False),
+)
+
 # What changed at Microsoft without us. The defaults are the server's: an older release may write here beside us.
 drifts = Table(
     "drifts",
@@ -272,4 +287,38 @@ previews = Table(
     Column("report", Text),
     Index("ix_previews_status", "status"),
     Index("ix_previews_saved_at", "saved_at"),
+)
+
+# From the first day something counted as overdue until the policy's exit.
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("began", Date, primary_key=True),
+    Column("ended", Date),
+    Column("cleared", Integer, nullable=False, server_default="0"),
+    Column("overdue", JSON),
+)
+
+# The stages that fired in an episode: none twice, unless it repeats.
+steps = Table(
+    "steps",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("began", Date, primary_key=True),
+    Column("stage", String(32), primary_key=True),
+    Column("on", Date, primary_key=True),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("until", Date, nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("ix_pauses_tenant", "tenant"),
 )

@@ -16,6 +16,7 @@ from handlers.views.policy import next_step
 
 PAGE = 8
 """Customers a page: with everything around them well under Slack's 50 blocks and 13,200 characters."""
+MOST_PAID = 8
 MOST_CURRENCIES = 5
 """Each takes two of the ten fields of a section."""
 
@@ -37,6 +38,8 @@ def overdue(digest: OverdueDigest, texts: Texts, *, page: int = 0) -> list[Block
         body += _debtor(debtor, texts, on=digest.on)
     if page == 0 and digest.as_of and digest.others_suspended:
         body.append(blocks.context(others_suspended_words(digest.others_suspended, texts, on=digest.on)))
+    if page == 0:
+        body += _paid(digest, texts)
     body += _footer(digest, texts, page=page, pages=pages)
     return body
 
@@ -112,6 +115,29 @@ def _debtor(debtor: Debtor, texts: Texts, *, on: date) -> list[Block]:
     if debtor.suspended:
         notes.append(suspended_words(debtor.suspended, texts, on=on))
     return [row, blocks.context(" · ".join(notes))] if notes else [row]
+
+
+def _paid(digest: OverdueDigest, texts: Texts) -> list[Block]:
+    """Who paid while still suspended for it: the policy proposes to resume them."""
+    if not digest.paid:
+        return []
+    made = [blocks.divider(), blocks.section(f"*{texts('overdue-paid')}*")]
+    for paid in digest.paid[:MOST_PAID]:
+        name = blocks.name(paid.customer.name)
+        made.append(
+            blocks.section(
+                texts.count("overdue-paid-line", len(paid.suspended), customer=name),
+                accessory=blocks.button(
+                    texts("resume"),
+                    ids.RESUME_CUSTOMER,
+                    paid.customer.id,
+                    style="primary",
+                    label=texts("resume-label", customer=blocks.harmless(paid.customer.name)),
+                ),
+            )
+        )
+    more = len(digest.paid) - MOST_PAID
+    return [*made, blocks.context(texts.count("requests-more", more))] if more > 0 else made
 
 
 def _suspend(debtor: Debtor, texts: Texts) -> Block | None:

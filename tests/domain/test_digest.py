@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from bot.domain.collection import Standing
 from bot.domain.customer import Customer
 from bot.domain.digest import Debtor, worst_first
-from bot.domain.policy import Standing
 from bot.domain.receivables import OpenItem, age
 from tests.builders import a_customer
 

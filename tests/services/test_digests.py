@@ -91,10 +91,9 @@ class TestWhoseDebtItIs:
         (debtor,) = (await w.digests.overdue()).debtors
         assert debtor.known_as is None
 
-    @pytest.mark.parametrize("name", ["Contoso", "Contoso Ltd & Sons"])
-    async def test_a_part_of_a_name_suggests_nobody(self, w: Workshop, name: str):
+    async def test_a_part_of_a_name_suggests_nobody(self, w: Workshop):
         await know(w, a_customer())
-        await take_in(w, a_row("1", name, "", 45, "500.00"))
+        await take_in(w, a_row("1", "Contoso Ltd & Sons", "", 45, "500.00"))
         (debtor,) = (await w.digests.overdue()).debtors
         assert debtor.known_as is None
 
@@ -197,19 +196,19 @@ class TestStanding:
             a_row("1", "Contoso Ltd", CONTOSO, 45, "60.00"),
             a_row("2", "Contoso Ltd", "contoso.onmicrosoft.com", 40, "60.00"),
         )
-        standing = await w.digests.standing_of(a_customer())
+        standing = (await w.digests.judge(a_customer())).standing
         assert standing.proposes_suspension
         assert standing.stage is not None
         assert standing.stage.id == "suspend"
 
     async def test_who_owes_nothing_stands_well(self, w: Workshop):
         await take_in(w, a_row("1", "Other", OTHER.id, 45, "500.00"))
-        standing = await w.digests.standing_of(a_customer(name="Paid Up"))
+        standing = (await w.digests.judge(a_customer(name="Paid Up"))).standing
         assert not standing.proposes_suspension
         assert [r.rule for r in standing.reasons] == ["nothing_overdue"]
 
     async def test_without_any_import_nothing_is_known(self, w: Workshop):
-        standing = await w.digests.standing_of(a_customer())
+        standing = (await w.digests.judge(a_customer())).standing
         assert (standing.stage, standing.proposes_suspension, standing.reasons) == (None, False, ())
 
 

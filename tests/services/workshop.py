@@ -35,6 +35,7 @@ from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
@@ -83,6 +84,7 @@ class Workshop:
     posts: Posts
     features: Features
     drifts: Drifts
+    mappings: Mappings
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -198,7 +200,11 @@ async def open_workshop(
         http=http,
         partner_center=partner_center,
         requests=Requests(
-            store, courier, rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True), now=now
+            store,
+            courier,
+            rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True),
+            grounds=digests.ground_now,
+            now=now,
         ),
         execution=Execution(
             store,
@@ -206,6 +212,8 @@ async def open_workshop(
             partner_center,
             limits=limits,
             deadline=digests.deadline,
+            grounds=digests.ground_now,
+            may_cut_off=digests.may_cut_off,
             now=now,
             lease=lease,
         ),
@@ -217,4 +225,5 @@ async def open_workshop(
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
+        mappings=Mappings(store, digests, now=now),
     )

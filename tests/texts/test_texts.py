@@ -19,15 +19,19 @@ from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature
+from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.directory import Doubt, MappingMethod
 from bot.domain.drift import DriftStatus
 from bot.domain.errors import (
     AccessDenied,
     AlreadyApproved,
     AlreadyDecided,
     AlreadyLifted,
+    AlreadyLinked,
     AlreadyWaiting,
     BackstopError,
+    BooksUnsure,
     CannotBeCancelled,
     CannotBeResumed,
     CannotBeSuspended,
@@ -42,6 +46,7 @@ from bot.domain.errors import (
     NotOurCustomer,
     NotPermitted,
     NotReady,
+    OutOfScope,
     OwnRequest,
     PreviewSettled,
     Refused,
@@ -217,6 +222,8 @@ class TestSlacksLimits:
             "title-suspend",
             "deny-title",
             "drift-adopt-title",
+            "link-title",
+            "link-remove",
             "drift-explain-title",
             "import-settings-title",
             "import-look-again",
@@ -249,6 +256,8 @@ class TestSlacksLimits:
             "cancel",
             "suspend",
             "resume",
+            "link",
+            "link-change",
             "next",
             "previous",
             "import-apply",
@@ -309,6 +318,9 @@ ERRORS: tuple[BackstopError, ...] = (
         for why in sorted(usage.arguments("CannotBeResumed", 0) | obstacles("resume"))
     ),
     NotOurCustomer("advisor"),
+    AlreadyLinked("Contoso Ltd", "U0BEN"),
+    BooksUnsure("R-7F3K"),
+    OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         PreviewSettled("P-7F3K", why, "U0BEN")
@@ -372,6 +384,8 @@ class TestErrors:
             "day",
             "drift",
             "preview",
+            "debtor",
+            "link",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -416,6 +430,7 @@ FAMILIES: dict[str, set[str]] = {
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},
     "card-counted-": {"done", Result.FAILED, Result.UNKNOWN},
+    "card-gone-": {*Gone},
     "card-title-": {*Verb},
     "card-what-": {*Verb},
     "cloud-": {*Cloud},
@@ -433,6 +448,7 @@ FAMILIES: dict[str, set[str]] = {
     "import-note-": {*Code},
     "import-refused-": {*intake.FILE_LEVEL},
     "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
+    "link-doubt-": {*Doubt},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},
@@ -445,6 +461,7 @@ FAMILIES: dict[str, set[str]] = {
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
     "title-": {*Verb},
+    "unlinked-": {m.replace("_", "-") for m in MappingMethod} - {"table"},
     "verb-": {*Verb},
 }
 """The keys that end in a fact, and every fact they can end in."""

@@ -15,6 +15,7 @@ from bot.domain import shadow
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import Feature, Outage, missing
+from bot.domain.collection import Facts, Gone, History, Standing, standing
 from bot.domain.customer import (
     Cloud,
     Countdown,
@@ -26,16 +27,18 @@ from bot.domain.customer import (
     SubscriptionStatus,
     deletion_deadline,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
+from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
 from bot.domain.limit import DailyLimit
-from bot.domain.policy import Debt, Standing, standing
+from bot.domain.policy import Debt
 from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import (
+    blocks,
     confirmation,
     digests,
     drift,
@@ -43,6 +46,7 @@ from handlers.views import (
     forms,
     intake,
     limit,
+    mapping,
     policy,
     replies,
     request_card,
@@ -135,9 +139,8 @@ def confirmed(*subscriptions: Subscription, **fields: Any) -> Drawing:
 
 
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
-    given: dict[str, Any] = {"tenant": a_customer().id, "on": TODAY, "data_is_fresh": True}
     debts = {"EUR": Debt(Decimal(overdue), days)} if overdue else {}
-    return standing(POLICY, debts, **(given | fields))
+    return standing(POLICY, Facts(a_customer().id, debts, **fields), History(), on=TODAY)
 
 
 LATE = stands("2400.00", 45)
@@ -181,7 +184,7 @@ def _confirmations() -> dict[str, Drawing]:
     return drawn | {
         "confirmation-against-the-policy": confirmed(seat, standing=stands("2400.00", 20)),
         "confirmation-nothing-overdue": confirmed(seat, standing=stands("", 0)),
-        "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, data_is_fresh=False)),
+        "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, books_are_fresh=False)),
         "confirmation-no-books": confirmed(seat, standing=None),
         "confirmation-fraud": confirmed(seat, reason=Reason.FRAUD, undo=timedelta(0)),
         "confirmation-dry-run-with-note": confirmed(seat, dry_run=True, note="Third reminder of 12 November"),
@@ -304,7 +307,8 @@ def _requests() -> dict[str, ActionRequest]:
         "expired": pending.expire(at=noon + DAY),
         "withdrawn": pending.withdraw(by=ana, at=noon + HOUR),
         "cancelled": approved.cancel(by=ben, at=noon + HOUR),
-    }
+        "outside-hours": approved.keep_hours(until=noon + DAY),
+    } | {f"gone-{why}": replace(approved, status=Status.WITHDRAWN, gone=why, closed_at=end) for why in Gone}
 
 
 REQUESTS = _requests()
@@ -318,7 +322,7 @@ def _cards() -> dict[str, Drawing]:
         return lambda texts: message(result_message(request, texts)[1])
 
     drawn = {f"card-{name}": card(request) for name, request in REQUESTS.items()}
-    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn")
+    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn", "gone-paid")
     return drawn | {f"result-{name}": result(REQUESTS[name]) for name in ends}
 
 
@@ -370,7 +374,12 @@ def a_digest(*items: OpenItem, banners: tuple[Banner, ...] = (), as_of: date | N
                 party=party,
                 customer=known,
                 suggestion=a_customer() if party.customer == "Contoso Ltd" and known is None else None,
-                standing=standing(POLICY, exposure, tenant=party.tenant, on=TODAY, data_is_fresh=not banners),
+                standing=standing(
+                    POLICY,
+                    Facts(party.tenant, exposure, books_are_fresh=not banners),
+                    History(),
+                    on=TODAY,
+                ),
             )
         )
     return OverdueDigest(
@@ -434,6 +443,10 @@ def _digests() -> dict[str, Drawing]:
     }
     pages |= {"nobody": (a_digest(owes("Contoso Ltd", -3, "10.00")), 0), "nothing-imported": (EMPTY, 0)}
     pages |= {"warned": (warned, 0), "suspended": (_with_suspended(), 0)}
+    cleared = standing(POLICY, Facts(a_customer().id, {}, suspended_for_debt=True), History(), on=TODAY)
+    two = (Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY, for_debt=True),) * 2
+    paid = tuple(Paid(a_customer(name=f"Payer {n} & <Sons>"), cleared, two) for n in range(10))
+    pages |= {"paid": (replace(SEVERAL, paid=paid[:1]), 0), "many-paid": (replace(LONG, paid=paid), 0)}
     pages |= {"dry-run": (replace(SEVERAL, banners=(Banner("dry_run", {}),)), 0)}
 
     def page(digest: OverdueDigest, number: int) -> Drawing:
@@ -466,6 +479,64 @@ def _drifts() -> dict[str, Drawing]:
         "drift-adopted-and-over": card(adopted.over(at=noon + DAY)),
         "form-adopt": lambda texts: drift.adopt_form(suspended, texts),
         "form-explain": lambda texts: drift.explain_form(resumed, texts),
+    }
+
+
+# Whose a debtor is
+
+
+def said(key: str, name: str, **fields: Any) -> ConfirmedMapping:
+    given: dict[str, Any] = {"customer_id": a_customer().id, "confirmed_by": ana.id, "confirmed_at": noon}
+    return ConfirmedMapping(party_key=key, party_name=name, **(given | fields))
+
+
+def entry_of(*items: OpenItem, mappings: tuple[ConfirmedMapping, ...] = ()) -> Entry:
+    """Of the debtor that owes the first, among all of them."""
+    directory = Directory([a_customer()], mappings)
+    parties = age(items, on=TODAY)
+    directory.see(parties)
+    return directory.entry(next(p for p in parties if p.customer_key == items[0].customer_key))
+
+
+def _mappings() -> dict[str, Drawing]:
+    owed = owes("Contoso <!channel> *now*", 45, "2400.00", customer_code="D-10001")
+    dollars = owes("Contoso <!channel> *now*", 5, "12.50", "USD", customer_code="D-10001")
+    named = owes("Contoso Ltd", 3, "10.00", tenant=a_customer().id)
+    holding = owes("Contoso Holding", 3, "10.00", tenant=a_customer().id)
+    link = said(owed.customer_key, owed.customer)
+
+    def form(entry: Entry) -> Drawing:
+        return lambda texts: mapping.link_form(entry, texts, channel="C0OVERDUE")
+
+    def answer(entry: Entry) -> Drawing:
+        return lambda texts: message([blocks.section(mapping.answer(entry, texts))])
+
+    nobodys = entry_of(owes("Halden Marine", 64, "1975.00"))
+    linked = entry_of(owed, dollars, mappings=(link,))
+    gone = said("code:D-7", "Gone & Sons", customer_id=CustomerId("t-gone"))
+    directory = Directory([a_customer()])
+    links = [directory.entry_of(link), directory.entry_of(gone)]
+    many = tuple(d for d in LONG.debtors)
+    return {
+        "form-link": form(nobodys),
+        "form-link-suggested": form(entry_of(owes("Contoso", 45, "2400.00"))),
+        "form-link-shared": form(entry_of(named, holding)),
+        "form-link-named-by-the-books": form(entry_of(named)),
+        "form-unlink": form(linked),
+        "form-unlink-nothing-open": form(links[1]),
+        "answer-linked": answer(linked),
+        "answer-unlinked": answer(nobodys),
+        "answer-unlinked-to-the-books": answer(entry_of(named)),
+        "reply-debtors": lambda texts: message(
+            mapping.debtors(SEVERAL.debtors[:4], 4, links, texts, may_link=True)
+        ),
+        "reply-debtors-many": lambda texts: message(
+            mapping.debtors(many, len(many), links * 8, texts, may_link=False)
+        ),
+        "reply-debtors-none": lambda texts: message(mapping.debtors((), 0, (), texts, may_link=True)),
+        "reply-debtors-none-found": lambda texts: message(
+            mapping.debtors((), 0, (), texts, may_link=True, narrowed=True)
+        ),
     }
 
 
@@ -713,6 +784,9 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeResumed("not-suspended", "expired"),
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
+    domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
+    domain.BooksUnsure("R-7F3K"),
+    domain.OutOfScope("azure_plan"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("when", "urgent"),
     domain.Invalid("date", "in-the-past"),
@@ -732,6 +806,8 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.Invalid("export_as_of", "older-than-books", {"day": "Nov 23, 2026"}),
     domain.Invalid("export_as_of", "in-the-future"),
     domain.Invalid("export_currency", "no-currency"),
+    domain.NotFound("debtor", "x"),
+    domain.NotFound("link", "x"),
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "over"),
@@ -799,6 +875,7 @@ VIEWS: dict[str, Drawing] = {
     **_digests(),
     **_drifts(),
     **_previews(),
+    **_mappings(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,

@@ -19,12 +19,23 @@ from bot import texts
 from bot.domain import errors as domain
 from bot.domain.action import Verb
 from bot.domain.customer import CustomerId
+from bot.domain.directory import Directory
 from bot.domain.errors import CannotBeSuspended
 from bot.domain.preview import FileRefusal, Noted, Owed
 from bot.domain.receivables import MINOR_UNITS
 from bot.receivables import Code
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
-from handlers.views import blocks, confirmation, digests, drift, forms, intake, replies, request_card
+from handlers.views import (
+    blocks,
+    confirmation,
+    digests,
+    drift,
+    forms,
+    intake,
+    mapping,
+    replies,
+    request_card,
+)
 from tests.builders import (
     a_customer,
     a_drift,
@@ -88,6 +99,14 @@ def test_names_and_notes_of_any_length_fit(language: str):
     left_out = [
         confirmation.LeftOut(subscription, CannotBeSuspended("azure-active", names=(long, long)))
     ] * 50
+    owed = [
+        drawn.owes(
+            f"{n} {long}", 50, "123456789.00", currency, customer_code=f"{n} {long}", tenant=customer.id
+        )
+        for n, currency in enumerate(("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN"))
+    ]
+    link = drawn.said(owed[0].customer_key, long)
+    linked = Directory([customer]).entry_of(link)
     changed = a_drift(customer_name=long, subscription_name=long, words=(long, long))
     told = replace(
         drawn.MUCH_TO_SAY,
@@ -116,6 +135,12 @@ def test_names_and_notes_of_any_length_fit(language: str):
         drawn.message(request_card.request_card(several, words)),
         drawn.message(request_card.request_card(request, words)),
         drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
+        mapping.link_form(drawn.entry_of(*owed), words, channel="C1"),
+        mapping.link_form(drawn.entry_of(*owed, mappings=(link,)), words, channel="C1"),
+        drawn.message([blocks.section(mapping.answer(linked, words))]),
+        drawn.message(
+            mapping.debtors(drawn.a_digest(*owed).debtors, 30, [linked] * 30, words, may_link=True)
+        ),
         drift.adopt_form(changed, words),
         drift.explain_form(changed, words),
         drawn.message(drift.drift_card(changed, None, words, on=drawn.TODAY)),
