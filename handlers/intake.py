@@ -44,10 +44,13 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
 
 async def receive(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    """Remember a file that was shared with us or in the overdue channel; a worker fetches it."""
+    """Remember a file that was shared with us or in the overdue channel; a worker fetches it.
+
+    Of files we shared ourselves Slack tells as well; Bolt leaves those out.
+    """
     event: dict[str, Any] = body["event"]
     channel, file_id = slack.place(body), str(event.get("file_id") or "")
-    if not (file_id and _is_ours(desk, channel)) or slack.is_own(body):
+    if not (file_id and _is_ours(desk, channel)):
         await ack()
         return
     person = await desk.people.who_clicked(body)

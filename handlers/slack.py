@@ -60,8 +60,3 @@ def place(body: Mapping[str, Any]) -> str:
     return str(
         (channel.get("id") if isinstance(channel, Mapping) else channel) or told.get("channel_id") or ""
     )
-
-
-def is_own(body: Mapping[str, Any]) -> bool:
-    """Whether an event tells of what we did ourselves."""
-    return actor(body) in {str(each.get("user_id")) for each in body.get("authorizations") or ()}

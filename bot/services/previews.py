@@ -276,6 +276,7 @@ class Previews:
                     continue
                 await tx.previews.tried(preview.id)
                 await self._courier.send(tx.connection, _NEXT[preview.status](preview))
+            await tx.previews.drop_reports(saved_before=at - LOOK_BACK)
             for preview in await tx.previews.behind(since=at - LOOK_BACK, until=at - LOST_AFTER):
                 await self._courier.send(tx.connection, jobs.show_preview(preview))
 

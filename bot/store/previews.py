@@ -73,6 +73,14 @@ class Previews:
             update(previews).where(previews.c.id == preview_id).values(report=None)
         )
 
+    async def drop_reports(self, *, saved_before: datetime) -> None:
+        """Let go of what could not be handed out for so long; it names customers."""
+        await self._connection.execute(
+            update(previews)
+            .where(previews.c.report.is_not(None), previews.c.saved_at < saved_before)
+            .values(report=None)
+        )
+
     async def save(self, preview: Preview, **more: Any) -> None:
         """Write the next state, and let go of a file that nobody needs; `more` may be `content` and `report`.
 

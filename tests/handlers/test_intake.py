@@ -165,6 +165,7 @@ class TestDropping:
         await previewed(stage, a_file(1), name="another.csv")
         assert len(await audited(stage, "receivables:received")) == 2
         assert len(cards(stage, shared)) == 1
+        assert await refused(stage) == []
 
     async def test_without_rejects_there_is_no_file(self, stage: Stage):
         shared, card = await previewed(stage)

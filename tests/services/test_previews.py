@@ -14,7 +14,7 @@ from bot.domain.errors import NotPermitted, PreviewSettled
 from bot.domain.people import Person
 from bot.domain.preview import FileRefusal, Preview, PreviewStatus, Reading
 from bot.services import jobs
-from bot.services.previews import LOST_AFTER, MOST_TRIES, SLOW
+from bot.services.previews import LOST_AFTER, MOST_TRIES, SHARED_WITHIN, SLOW
 from tests.builders import DAY, ana, ben, boss, eve, noon
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import Workshop
@@ -406,6 +406,25 @@ class TestSweep:
         w.clock.passes(LOST_AFTER)
         await w.previews.sweep()
         assert (await waiting(w, jobs.SHOW_PREVIEW)).count(preview.id) == before + 1
+
+    async def test_rejects_that_slack_never_takes_are_not_kept_for_ever(self, w: Workshop):
+        preview = await applied(w, await previewed(w, TEN + b"\nx,,99,?,EUR,1"))
+        w.clock.passes(2 * DAY)
+        await w.previews.sweep()
+        assert await w.previews.report(preview.id)
+        w.clock.passes(timedelta(seconds=1))
+        await w.previews.sweep()
+        assert await w.previews.report(preview.id) is None
+
+    async def test_a_file_slack_knows_before_its_message_is_asked_for_again_for_a_moment(self, w: Workshop):
+        preview = await w.previews.receive(file_id="F0", event="Ev0", channel="C0OVERDUE", by=ana)
+        assert preview is not None
+        assert await w.previews.fetch_later(preview)
+        found = await w.courier._ready().list_workflows_async(status=["DELAYED", "ENQUEUED"])
+        fetching = [w.input["args"] for w in found if w.input and w.input["args"][0] == jobs.FETCH_EXPORT]
+        assert len(fetching) == 2
+        w.clock.passes(SHARED_WITHIN)
+        assert not await w.previews.fetch_later(preview)
 
     async def test_a_file_that_cannot_be_fetched_says_why(self, w: Workshop):
         preview = await w.previews.receive(file_id="F0", event="Ev0", channel="C0OVERDUE", by=ana)
