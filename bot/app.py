@@ -44,6 +44,7 @@ from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
@@ -53,6 +54,7 @@ from handlers import errors
 from handlers.desk import Channels, Desk, call
 from handlers.digests import overdue_key, post_overdue
 from handlers.drift import show_drift, tell_more_drifts
+from handlers.intake import fetch_export, show_preview
 from handlers.letters import tell_letter
 from handlers.notices import Notices
 from handlers.people import People
@@ -169,6 +171,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         ),
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
+        previews=Previews(db, post, zone=settings.zone, rules=policy.version, now=now),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
@@ -370,6 +373,10 @@ class Application:
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
             jobs.SEND_LETTER: backstop.letters.deliver,
             jobs.TELL_LETTER: partial(tell_letter, self.desk),
+            jobs.FETCH_EXPORT: partial(fetch_export, self.desk),
+            jobs.READ_EXPORT: backstop.previews.read,
+            jobs.APPLY_EXPORT: backstop.previews.carry_out,
+            jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -391,6 +398,7 @@ class Application:
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
         await self._scheduler.start()
         await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))

@@ -149,6 +149,15 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class PreviewSettled(Refused):
+    """Somebody was first, or it is not what they have seen; `why` is what it has become, as a key."""
+
+    preview_id: str
+    why: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
 class OutOfScope(Refused):
     """The billing policy leaves that kind of product out."""
 

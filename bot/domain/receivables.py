@@ -306,6 +306,9 @@ LARGEST_QUIET_SHRINK: Final = Decimal("0.30")
 
 ImportMode = Literal["snapshot", "merge"]
 
+Held = Literal["shrinks", "older_than_books", "in_the_future"]
+"""Why an export is not applied as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:

@@ -19,6 +19,7 @@ from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests
 
 
@@ -32,6 +33,7 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -118,6 +118,8 @@ async def day_of(
     for countdown in suspended:
         owner = countdown.subscription.customer_id
         by_customer[owner] = (*by_customer.get(owner, ()), countdown)
+    warned = await tx.letters.warnings(on=on)
+    histories = await tx.collections.histories(on=on)
     is_today = on == asked_at.astimezone(zone).date()
     return Day(
         on=on,
@@ -128,7 +130,10 @@ async def day_of(
         parties=parties,
         directory=directory,
         suspended=by_customer,
-        histories=await tx.collections.histories(on=on),
+        histories={
+            id: replace(histories.get(id, History()), warned=warned.get(id, ()))
+            for id in histories.keys() | warned.keys()
+        },
         pauses=await tx.collections.pauses(on=on) if is_today else {},
     )
 

@@ -33,6 +33,7 @@ from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.posts import Posts
+from bot.store.previews import Previews
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
 
@@ -85,6 +86,10 @@ class Tx:
     @cached_property
     def books(self) -> Books:
         return Books(self.connection)
+
+    @cached_property
+    def previews(self) -> Previews:
+        return Previews(self.connection, self._now)
 
     @cached_property
     def marks(self) -> Marks:

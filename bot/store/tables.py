@@ -14,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -254,6 +255,38 @@ drifts = Table(
     Column("saved_at", Instant, nullable=False),
     Index("ix_drifts_subscription_id", "subscription_id"),
     Index("ix_drifts_told", "told"),
+)
+
+# Exports that were shared in Slack and wait for a word. `source` is where Slack told of which file; `content` (the
+# file) and `report` (its rejects) are taken out as soon as they are not needed.
+previews = Table(
+    "previews",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("source", String(160), nullable=False, unique=True),
+    Column("event", String(64), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("file_id", String(32), nullable=False),
+    Column("shared_by", String(32), nullable=False),
+    Column("shared_at", Instant, nullable=False),
+    Column("reading", JSON, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("thread_ts", String(32)),
+    Column("status", String(16), nullable=False),
+    Column("finding", JSON(none_as_null=True)),
+    Column("refusal", JSON(none_as_null=True)),
+    Column("voided", String(16)),
+    Column("by", String(32)),
+    Column("at", Instant),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),  # how often the sweep has handed it out again
+    Column("content", LargeBinary),
+    Column("report", Text),
+    Index("ix_previews_status", "status"),
+    Index("ix_previews_saved_at", "saved_at"),
 )
 
 # From the first day something counted as overdue until the policy's exit.

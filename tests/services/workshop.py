@@ -39,6 +39,7 @@ from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.store import Store
 from bot.store.store import sync_url
@@ -81,6 +82,7 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
@@ -162,6 +164,7 @@ async def open_workshop(
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
     suspensions: TellsSuspensions | None = None,
+    rules: str = "policy-1",
     lease: timedelta = LEASE,
     mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
@@ -183,10 +186,10 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
-    rules = policy or policy_file.load(None)
+    billing = policy or policy_file.load(None)
     digests = Digests(
         store,
-        rules,
+        billing,
         cloud=hosting,
         zone=place,
         now=now,
@@ -223,9 +226,10 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=rules, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
-        letters=Letters(store, courier, partner_center, mail=mail, policy=rules, zone=place, now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, policy=billing, zone=place, now=now),
     )

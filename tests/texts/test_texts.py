@@ -50,6 +50,7 @@ from bot.domain.errors import (
     NotReady,
     OutOfScope,
     OwnRequest,
+    PreviewSettled,
     Refused,
     Rejected,
     RequestExpired,
@@ -63,10 +64,12 @@ from bot.domain.errors import (
 from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
+from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.receivables import Code
 from bot.texts import LANGUAGES, for_locale, in_language
-from handlers.views import blocks
+from handlers.views import blocks, intake
 from handlers.views.errors import key, plain_words, words
 from handlers.views.letters import Way
 
@@ -228,6 +231,8 @@ class TestSlacksLimits:
             "link-title",
             "link-remove",
             "drift-explain-title",
+            "import-settings-title",
+            "import-look-again",
             "adopt",
             "explain",
             "letter-title",
@@ -244,7 +249,7 @@ class TestSlacksLimits:
         assert len(in_language(language)(name)) <= blocks.TITLE
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("name", ["approve", "cancel"])
+    @pytest.mark.parametrize("name", ["approve", "cancel", "import-apply"])
     def test_buttons_of_a_confirm_dialog(self, language, name):
         assert len(in_language(language)(name)) <= 30
 
@@ -266,6 +271,10 @@ class TestSlacksLimits:
             "notice-again",
             *map("letter-kind-{}".format, LetterKind),
             *map("letter-way-{}".format, Way),
+            "import-apply",
+            "import-apply-anyway",
+            "import-discard",
+            "import-settings",
             *map("reason-{}".format, Reason),
         ],
     )
@@ -327,7 +336,15 @@ ERRORS: tuple[BackstopError, ...] = (
     OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
-        Invalid("customer", reason, {"days": "90", "most": "150"})
+        PreviewSettled("P-7F3K", why, "U0BEN")
+        for why in sorted(
+            usage.arguments("PreviewSettled", 1)
+            | {*PreviewStatus} - {PreviewStatus.OPEN}
+            | {"books", "rules"}
+        )
+    ),
+    *(
+        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026", "most": "150"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -379,6 +396,7 @@ class TestErrors:
             "draft",
             "day",
             "drift",
+            "preview",
             "debtor",
             "link",
             "letter",
@@ -438,6 +456,12 @@ FAMILIES: dict[str, set[str]] = {
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
+    "import-at-": {"line", "row"},
+    "import-headline-": {*PreviewStatus} - {PreviewStatus.RECEIVED} | {"found"},
+    "import-mode-": {"snapshot", "merge"},
+    "import-note-": {*Code},
+    "import-refused-": {*intake.FILE_LEVEL},
+    "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
     "link-doubt-": {*Doubt},
     "language-": {*LANGUAGES},
     "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},

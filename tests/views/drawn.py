@@ -40,6 +40,7 @@ from bot.domain.letter import (
 )
 from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt
+from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
@@ -51,6 +52,7 @@ from handlers.views import (
     drift,
     errors,
     forms,
+    intake,
     letters,
     limit,
     mapping,
@@ -64,7 +66,9 @@ from tests.builders import (
     HOUR,
     a_customer,
     a_drift,
+    a_finding,
     a_letter,
+    a_preview,
     a_request,
     a_subscription,
     a_target,
@@ -788,6 +792,94 @@ def _letters() -> dict[str, Drawing]:
     }
 
 
+# Shared exports
+
+
+def _preview(preview: Preview) -> Drawing:
+    return lambda texts: message(intake.preview_card(preview, texts))
+
+
+def _settings(preview: Preview) -> Drawing:
+    return lambda texts: intake.settings_form(preview, texts)
+
+
+MUCH_TO_SAY = a_finding(
+    rejected=131,
+    rejects=(
+        Noted("bad_amount", 120, ("line 14", "line 17", "line 20")),
+        Noted("bad_date", 10, ("line 2", "line 3", "line 5")),
+        Noted("missing_customer", 1, ("row 9",)),
+    ),
+    remarks=tuple(
+        Noted(code, 9 - n, (f"line {n}",))
+        for n, code in enumerate(
+            (
+                "due_date_derived",
+                "dispute_hint",
+                "two_digit_year",
+                "open_from_total",
+                "number_format_assumed",
+                "bad_tenant",
+                "encoding_assumed",
+                "one_nobody_knows",
+            )
+        )
+    ),
+    kept=3,
+    seen_before=noon - DAY,
+)
+REFUSALS = {
+    "no-currency": FileRefusal(
+        "missing_currency", "The file names no currency; add a currency column or say which one it is in."
+    ),
+    "date-order": FileRefusal(
+        "ambiguous_date_order",
+        "“03/04/2026” can be read in two ways; say whether the day (DMY) or the month (MDY) comes first.",
+    ),
+    "no-table": FileRefusal("unsupported_file", "This is a PDF; export the list as CSV or XLSX."),
+    "too-large": FileRefusal("too_large", "The file has more than 20 MB; export a smaller part."),
+    "no-scope": FileRefusal("no-scope"),
+    "unknown": FileRefusal("new_code", "Something <!channel> new."),
+}
+
+
+def _previews() -> dict[str, Drawing]:
+    at = noon + HOUR
+    waiting = a_preview()
+    applying = waiting.apply(by=ana, at=at, sha256=waiting.sha256, seal=waiting.seal)
+    told = a_preview(
+        reading=Reading(as_of=TODAY, mode="merge", currency="EUR", date_order="DMY"),
+        finding=MUCH_TO_SAY,
+        file="<!channel> *now* Außenstände 应收.xlsx",
+        voided="books",
+    )
+    nothing = a_finding(new=0, changed=0, closed=0, unchanged=12, owed=())
+    refused = {name: waiting.refused(refusal) for name, refusal in REFUSALS.items()}
+    return {
+        "import-preview": _preview(waiting),
+        "import-preview-with-much-to-say": _preview(told),
+        "import-preview-that-shrinks": _preview(
+            a_preview(finding=a_finding(held="shrinks", shrinks_by=42, closed=5))
+        ),
+        "import-preview-too-old": _preview(a_preview(finding=a_finding(held="older_than_books"))),
+        "import-preview-under-other-rules": _preview(a_preview(voided="rules")),
+        "import-preview-of-nothing-new": _preview(a_preview(finding=nothing)),
+        "import-reading": _preview(a_preview(status=PreviewStatus.READING, finding=None)),
+        "import-applying": _preview(applying),
+        "import-applied": _preview(applying.applied(a_finding())),
+        "import-applied-nothing": _preview(applying.applied(nothing)),
+        "import-discarded": _preview(waiting.discard(by=ana, at=at)),
+        "import-expired": _preview(waiting.expire()),
+        **{f"import-refused-{name}": _preview(preview) for name, preview in refused.items()},
+        "import-refused-gone": _preview(
+            a_preview(file="", sha256="", thread_ts=None).refused(FileRefusal("gone"))
+        ),
+        "form-import": _settings(told),
+        "form-import-no-currency": _settings(refused["no-currency"]),
+        "form-import-date-order": _settings(refused["date-order"]),
+    }
+
+
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
@@ -832,6 +924,12 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NotFound("day", "x"),
     domain.NotFound("azure-subscription", "x"),
     domain.NotFound("drift", "x"),
+    domain.NotFound("preview", "x"),
+    *(domain.PreviewSettled("P-TEST000001", why, "U0ANA") for why in ("applied", "books", "changed", "held")),
+    domain.PreviewSettled("P-TEST000001", "expired"),
+    domain.Invalid("export_as_of", "older-than-books", {"day": "Nov 23, 2026"}),
+    domain.Invalid("export_as_of", "in-the-future"),
+    domain.Invalid("export_currency", "no-currency"),
     domain.NotFound("debtor", "x"),
     domain.NotFound("link", "x"),
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
@@ -908,6 +1006,7 @@ VIEWS: dict[str, Drawing] = {
     **_limits(),
     **_digests(),
     **_drifts(),
+    **_previews(),
     **_mappings(),
     **_letters(),
     "reply-help": _help,

@@ -7,8 +7,8 @@ from alembic import op
 
 from bot.store.tables import Instant
 
-revision = "0005"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
