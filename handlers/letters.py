@@ -12,7 +12,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.customer import Customer, CustomerId, Known, SubscriptionStatus
-from bot.domain.errors import Invalid, NotFound
+from bot.domain.errors import Invalid, LetterOutdated, NotFound
 from bot.domain.letter import (
     BillingContact,
     Letter,
@@ -56,19 +56,19 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a form follows from, and the channel it was opened in; together they are the form's opaque id."""
+    """What a form follows from, where it was opened and when it was filled in; together they are its opaque id."""
 
     about: str
     """The id of a customer, a request or a letter."""
-    channel: str
+    channel: str = ""
+    on: str = ""
 
     def __str__(self) -> str:
-        return f"{self.about} {self.channel}".strip()
+        return f"{self.about} {self.channel} {self.on}"
 
 
 def origin_of(view: dict[str, Any]) -> Origin:
-    about, _, channel = str(view.get("private_metadata") or "").partition(" ")
-    return Origin(about, channel)
+    return Origin(*str(view.get("private_metadata") or "").split(" "))
 
 
 async def open_letter_form(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ async def open_letter_form(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> N
 
 async def choose(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """Another kind or another language: other words. Whom it goes to stays as it was typed."""
-    person = await desk.people.who_looks(body)
+    person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
     view = body["view"]
     await ack()
@@ -98,12 +98,15 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person.must(Right.OPERATE)
     view, origin = body["view"], origin_of(body["view"])
     customer = await desk.backstop.customers.customer(await _customer_id(desk, person, origin.about))
-    stage = (await desk.backstop.letters.situation(customer)).standing.stage
+    found = await desk.backstop.letters.situation(customer)
+    stage = found.standing.stage
     way = Way(chosen(view, ids.LETTER_WAY) or Way.COPIED)
     try:
         written = _written(view, customer, stage.id if stage else None)
         if way is Way.SEND and not written.to:
             raise Invalid("to", "missing")
+        if written.kind.is_warning and origin.on != found.on.isoformat():
+            raise LetterOutdated
         letter = await desk.backstop.letters.draft(written, by=person)
     except Invalid as error:
         raise Invalid(_block_of(view, error.at), error.reason, error.facts) from error
@@ -223,7 +226,7 @@ async def _sheet(
     )
     address = contact.email if contact and contact.email and is_address(contact.email) else ""
     return Sheet(
-        origin=str(origin),
+        origin=str(replace(origin, on=found.on.isoformat())),
         customer=customer,
         kind=kind,
         language=language,

@@ -179,11 +179,8 @@ class AlreadyLinked(Refused):
     by: str
 
 
-@dataclass(eq=False)
 class LetterOutdated(Refused):
-    """The letter names days that were worked out on another day."""
-
-    letter_id: str
+    """The letter names a day that was worked out on another one."""
 
 
 @dataclass(eq=False)

@@ -158,7 +158,7 @@ class Letter:
         if not self.to:
             raise Invalid("to", "missing")
         if self.is_outdated(at=at, zone=zone):
-            raise LetterOutdated(self.id)
+            raise LetterOutdated
         return replace(self, status=LetterStatus.SENDING, asked_at=at)
 
     def copied(self, *, by: Person, at: datetime, zone: tzinfo) -> Letter:

@@ -176,6 +176,18 @@ async def test_the_day_named_is_that_of_the_policy_and_a_draft_of_yesterday_is_n
     assert office.taken == []
 
 
+async def test_neither_is_a_form_that_was_filled_in_yesterday_shown_as_a_warning(
+    set_stage: SetStage, mail: dict[str, Any]
+):
+    clock = Clock()
+    stage = await set_stage(now=clock, **mail)
+    await imports_books(stage)
+    await form(stage, "woodgrove")
+    clock.passes(timedelta(days=1))
+    assert (await stage.ana.submit()).ok
+    assert "worked out yesterday or before" in story.words(story.top(stage.ana))
+
+
 async def test_whoever_is_exempt_is_not_told_a_day_and_the_writer_hears_why(
     set_stage: SetStage, mail: dict[str, Any], tmp_path: Path
 ):

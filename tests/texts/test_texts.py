@@ -330,7 +330,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
-    LetterOutdated("L-7F3K"),
+    LetterOutdated(),
     *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
     OutOfScope("azure_plan"),

@@ -940,7 +940,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
         domain.LetterSettled("L-TEST000001", why)
         for why in ("draft", "sending", "sent", "copied", "failed", "unknown")
     ),
-    domain.LetterOutdated("L-TEST000001"),
+    domain.LetterOutdated(),
     domain.Invalid("letter_to", "no-mail-address"),
     domain.Invalid("letter_body", "too-long", {"most": "3000"}),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
