@@ -18,6 +18,8 @@ FEATURES = (
     "digests",
     "drift",
     "mapping",
+    "letters",
+    "intake",
 )
 
 
@@ -32,3 +34,8 @@ def commands() -> list[Command]:
 
 def shortcuts() -> list[Shortcut]:
     return [feature.SHORTCUT for feature in features() if hasattr(feature, "SHORTCUT")]
+
+
+def events() -> list[str]:
+    """Every event the app has to be told of, sorted."""
+    return sorted({event for feature in features() for event in getattr(feature, "EVENTS", ())})

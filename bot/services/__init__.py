@@ -15,9 +15,11 @@ from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests
 from bot.services.sources import Sources
 
@@ -33,10 +35,12 @@ class Backstop:
     digests: Digests
     receivables: Receivables
     sources: Sources
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
+    letters: Letters
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

@@ -22,6 +22,7 @@ from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
 from bot.domain.policy import BillingPolicy
 from bot.domain.request import ActionRequest
+from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
@@ -35,9 +36,11 @@ from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.services.sources import Sources
 from bot.store import Store
@@ -82,10 +85,12 @@ class Workshop:
     digests: Digests
     receivables: Receivables
     sources: Sources
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
+    letters: Letters
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -162,7 +167,9 @@ async def open_workshop(
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
     suspensions: TellsSuspensions | None = None,
+    rules: str = "policy-1",
     lease: timedelta = LEASE,
+    mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
     live: Mapping[str, LiveSource] | None = None,
 ) -> Workshop:
@@ -183,9 +190,10 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
+    billing = policy or policy_file.load(None)
     digests = Digests(
         store,
-        policy or policy_file.load(None),
+        billing,
         cloud=hosting,
         zone=place,
         now=now,
@@ -223,8 +231,10 @@ async def open_workshop(
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
         sources=Sources(store, courier, live or {}, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=rules, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, policy=billing, zone=place, now=now),
     )
