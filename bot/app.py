@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
+from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -26,11 +27,23 @@ from sqlalchemy.exc import ArgumentError
 import handlers
 from bot import courier, policy_file, store
 from bot.courier import AlreadyRunning, Courier, Handler
-from bot.domain.errors import BackstopError, SignInFailed, Unavailable
+from bot.domain.errors import BackstopError, Invalid, SignInFailed, Unavailable
+from bot.mail import Mail, sender_of, server_of
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
 from bot.partner_center.exchange import http_client
+from bot.receivables import json_reads
+from bot.receivables.business_central import AUTHORITY, BusinessCentral
+from bot.receivables.business_central import BASE_URL as BUSINESS_CENTRAL_URL
+from bot.receivables.live import LiveSource
+from bot.receivables.sql import SqlQuery
+from bot.receivables.sql_query import QueryRefused
+from bot.receivables.stripe import BASE_URL as STRIPE_URL
+from bot.receivables.stripe import Stripe
+from bot.receivables.tryton import Tryton
+from bot.receivables.xero import BASE_URL as XERO_URL
+from bot.receivables.xero import IDENTITY_URL, Xero
 from bot.scheduler import GRACE, Scheduler, latest_slot
 from bot.services import Backstop, jobs
 from bot.services.customers import Customers
@@ -40,10 +53,14 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
+from bot.services.sources import Sources
+from bot.services.vault import Vault
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
 from bot.store.store import async_url, sync_url
@@ -52,12 +69,17 @@ from handlers import errors
 from handlers.desk import Channels, Desk, call
 from handlers.digests import post_overdue, redraw_overdue, say_overdue_is_late
 from handlers.drift import show_drift, tell_more_drifts
+from handlers.intake import fetch_export, show_preview
+from handlers.letters import tell_letter
 from handlers.notices import Notices
 from handlers.people import People
 
 SWEEP_SECONDS = 30
 NAME_SECONDS = 5
 CATCH_UP = timedelta(minutes=5)
+FRESHEN_SECONDS = 120
+FRESH_ENOUGH = timedelta(minutes=10)
+"""What was read so short a time before the digest is not read again for it."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104  Slack, or a proxy before us, has to reach us
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -85,6 +107,7 @@ class Core:
 
     async def close(self) -> None:
         await self.courier.close()
+        await self.backstop.sources.close()
         for client in self.http:
             await client.aclose()
         await self.store.close()
@@ -167,17 +190,53 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         ),
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
+        sources=Sources(
+            db,
+            post,
+            {name: source_of(name, settings, db, now=now) for name in settings.receivables_sources},
+            zone=settings.zone,
+            now=now,
+        ),
+        previews=Previews(db, post, zone=settings.zone, rules=policy.version, now=now),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(db, digests, now=now),
         followup=FollowUp(db, post, digests, policy=policy, now=now),
+        letters=Letters(
+            db,
+            post,
+            partner_center,
+            mail=mail_of(settings, now=now),
+            policy=policy,
+            signature=settings.backstop_mail_signature or "",
+            zone=settings.zone,
+            now=now,
+        ),
         policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
     )
     return Core(settings, db, post, clients, partner_center, backstop)
+
+
+def mail_of(settings: Settings, *, now: Callable[[], datetime]) -> Mail | None:
+    """The way to a mail server, where one is named, and whom mail is from. Raises BadSettings."""
+    if settings.smtp_url is None:
+        return None
+    try:
+        server = server_of(settings.smtp_url.get_secret_value())
+    except ValueError as error:
+        raise BadSettings(f"SMTP_URL: {error}") from None
+    try:
+        if settings.backstop_mail_from:
+            return Mail(server, sender=sender_of(settings.backstop_mail_from), now=now)
+    except ValueError as error:
+        raise BadSettings(f"BACKSTOP_MAIL_FROM: {error}") from None
+    with suppress(ValueError):  # many servers sign a mailbox in by its address
+        return Mail(server, sender=sender_of(server.user), now=now)
+    return None
 
 
 def cloud_of(settings: Settings) -> CloudHosts:
@@ -212,6 +271,115 @@ def partner_center_of(
         cloud=cloud, http=api, now=now, max_concurrency=settings.partner_center_max_concurrency
     )
     return client, (api, authority)
+
+
+def source_of(
+    name: str, settings: Settings, store: Store, *, now: Callable[[], datetime] = utc_now
+) -> LiveSource:
+    """One accounting system, read as the settings say. Raises BadSettings."""
+    settings.need_source(name)
+    try:
+        return _SOURCES[name](settings, store, now)
+    except QueryRefused as error:
+        raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: one SELECT is needed ({error})") from None
+    except Invalid as error:
+        if error.reason != "extra-not-installed":
+            raise
+        raise BadSettings(
+            f"RECEIVABLES_SOURCES: {name} needs a package that is not installed: "
+            f'pip install "backstop[{name}]"'
+        ) from None
+
+
+def _tryton(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+    try:
+        return Tryton(
+            url=settings.receivables_tryton_url or "",
+            database=settings.receivables_tryton_database or "",
+            key=_secret(settings.receivables_tryton_key),
+            identifier_type=settings.receivables_tryton_identifier_type,
+            company=settings.receivables_tryton_company,
+            http=json_reads.http_client(),
+            pace=json_reads.Pace(now=now),
+        )
+    except ValueError as error:
+        raise BadSettings(f"RECEIVABLES_TRYTON_URL: {error}") from None
+
+
+def _sql(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+    file = settings.receivables_sql_query_file
+    try:
+        query = file.read_text("utf-8") if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: cannot be read ({type(error).__name__})") from None
+    try:
+        return SqlQuery(
+            url=_secret(settings.receivables_sql_url),
+            query=query,
+            amount_scale=settings.receivables_sql_amount_scale,
+            now=now,
+        )
+    except QueryRefused:
+        raise
+    except ValueError as error:
+        raise BadSettings(f"RECEIVABLES_SQL_URL: {error}") from None
+
+
+def _business_central(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+    return BusinessCentral(
+        tenant_id=settings.receivables_business_central_tenant_id or "",
+        environment=settings.receivables_business_central_environment,
+        company_id=settings.receivables_business_central_company_id or "",
+        client_id=settings.receivables_business_central_client_id or "",
+        client_secret=_secret(settings.receivables_business_central_client_secret),
+        client_state=_secret(settings.receivables_business_central_client_state),
+        base_url=settings.receivables_business_central_base_url or BUSINESS_CENTRAL_URL,
+        authority=settings.receivables_business_central_authority_url or AUTHORITY,
+        pace=json_reads.Pace(now=now),
+    )
+
+
+def _stripe(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+    return Stripe(
+        api_key=_secret(settings.receivables_stripe_api_key),
+        zone=settings.zone,
+        grace_days=settings.receivables_stripe_grace_days,
+        webhook_secret=_secret(settings.receivables_stripe_webhook_secret),
+        base_url=settings.receivables_stripe_base_url or STRIPE_URL,
+        pace=json_reads.Pace(now=now),
+    )
+
+
+def _xero(settings: Settings, store: Store, now: Callable[[], datetime]) -> LiveSource:
+    return Xero(
+        client_id=settings.receivables_xero_client_id or "",
+        client_secret=_secret(settings.receivables_xero_client_secret),
+        refresh_tokens=Vault(
+            store,
+            name="xero",
+            first=_secret(settings.receivables_xero_refresh_token),
+            key=_secret(settings.backstop_secret_key),
+            now=now,
+        ),
+        organisation_id=settings.receivables_xero_organisation_id or "",
+        webhook_key=_secret(settings.receivables_xero_webhook_key),
+        base_url=settings.receivables_xero_base_url or XERO_URL,
+        identity_url=settings.receivables_xero_identity_url or IDENTITY_URL,
+        pace=json_reads.Pace(now=now),
+    )
+
+
+_SOURCES: Mapping[str, Callable[[Settings, Store, Callable[[], datetime]], LiveSource]] = {
+    "tryton": _tryton,
+    "sql": _sql,
+    "business-central": _business_central,
+    "stripe": _stripe,
+    "xero": _xero,
+}
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
 
 
 def slack_is_here(settings: Settings) -> bool:
@@ -281,6 +449,7 @@ class Application:
         self._client = slack_client(settings)
         self.desk = desk_of(self.core, self._client)
         self._worker = ""
+        self._read_slot = -1
         self._scheduler = Scheduler(zone=settings.zone, now=now)
         self._socket: AsyncSocketModeHandler | None = None
         self._web: Web | None = None
@@ -343,14 +512,21 @@ class Application:
             jobs.REMIND: notices.remind,
             jobs.SHOW_LIMIT: notices.show_limit,
             jobs.WARN_OF_DELETION: notices.warn_of_deletion,
-            jobs.POST_OVERDUE: partial(post_overdue, self.desk),
             jobs.REDRAW_OVERDUE: partial(redraw_overdue, self.desk),
             jobs.SAY_OVERDUE_IS_LATE: partial(say_overdue_is_late, self.desk),
+            jobs.POST_OVERDUE: self._read_and_post_overdue,
+            jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.reread,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
+            jobs.SEND_LETTER: backstop.letters.deliver,
+            jobs.TELL_LETTER: partial(tell_letter, self.desk),
+            jobs.FETCH_EXPORT: partial(fetch_export, self.desk),
+            jobs.READ_EXPORT: backstop.previews.read,
+            jobs.APPLY_EXPORT: backstop.previews.carry_out,
+            jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -366,19 +542,25 @@ class Application:
         if self.settings.backstop_overdue_channel:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
+        if backstop.sources.names:
+            self._scheduler.every(SWEEP_SECONDS, self._read_sources)
         self._scheduler.daily("30 3 * * *", self._refresh)
         self._scheduler.daily("20 * * * *", self._reread)
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
         await self._scheduler.start()
         await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
+        await self._read_sources()
 
     async def _begin(self, worker: str) -> None:
         """Work under this name."""
         await self.core.backstop.execution.begin(worker)
         await self.core.backstop.posts.begin(worker)
+        await self.core.backstop.letters.begin(worker)
         self._worker = worker
 
     async def _keep_name(self) -> None:
@@ -390,6 +572,24 @@ class Application:
                 await self._begin(worker)
         except Unavailable as error:
             log.warning("the database does not answer (%s); %s waits for it", error.reason, self._worker)
+
+    async def _read_sources(self) -> None:
+        """Once an interval, whoever of all replicas comes first: the slot's number makes it one."""
+        interval = self.settings.receivables_interval
+        slot = int(self._now().timestamp() // interval.total_seconds())
+        if self.core.backstop.sources.names and slot != self._read_slot:
+            since = datetime.fromtimestamp(slot * interval.total_seconds(), UTC)
+            await self.core.backstop.sources.ask_all(slot=since)
+            self._read_slot = slot
+
+    async def _read_and_post_overdue(self, day: str) -> None:
+        """The digest shows what the accounting systems say now; one that does not answer delays it no longer."""
+        try:
+            async with asyncio.timeout(FRESHEN_SECONDS):
+                await self.core.backstop.sources.freshen(older_than=FRESH_ENOUGH)
+        except TimeoutError:
+            log.warning("the digest is posted before all accounting systems were read")
+        await post_overdue(self.desk, day)
 
     async def _post_overdue(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))
@@ -426,7 +626,11 @@ class Application:
         if port is None or not (self._listens or self.settings.port is not None):
             return
         http = app if self.settings.mode is Mode.HTTP else None
-        self._web = Web(app=http, checks={"database": self._database_answers, "slack": self._hears_slack})
+        self._web = Web(
+            app=http,
+            checks={"database": self._database_answers, "slack": self._hears_slack},
+            events=self._hear,
+        )
         try:
             await self._web.start(port, host="127.0.0.1" if slack_is_here(self.settings) else EVERYWHERE)
         except OSError as error:
@@ -434,6 +638,15 @@ class Application:
                 f"PORT: {port} cannot be listened on ({os.strerror(error.errno or 0)}): "
                 "choose another, or stop what uses it"
             ) from error
+
+    async def _hear(
+        self, source: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, str]:
+        """Status and text for an event of an accounting system."""
+        heard = await self.core.backstop.sources.hear(source, query=query, headers=headers, body=body)
+        if not heard.known:
+            return 404, ""
+        return (200, heard.answer) if heard.believed else (401, "")
 
     async def _connect(self, app: AsyncApp) -> None:
         token = self.settings.slack_app_token
@@ -506,3 +719,5 @@ def check_ready_to_run(settings: Settings, *, listens: bool) -> None:
         )
     settings.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
     settings.need("backstop_approvals_channel")
+    for source in settings.receivables_sources:
+        settings.need_source(source)

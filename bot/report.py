@@ -15,7 +15,7 @@ from bot.domain.customer import Countdown
 from bot.domain.digest import Change, Debtor, OverdueDigest, Paid, Since, proposal
 from bot.domain.followup import Pause
 from bot.domain.policy import BillingPolicy
-from bot.domain.receivables import Balance, OpenItem, bucket, days_overdue
+from bot.domain.receivables import Balance, Changes, OpenItem, bucket, days_overdue
 from bot.domain.shadow import ShadowReport
 from bot.domain.simulation import paid_anyway
 from bot.receivables import RowNote
@@ -23,8 +23,11 @@ from bot.receivables.reject_report import safe_cell
 from bot.services.customers import MirrorState
 from bot.services.digests import Replayed
 from bot.services.intake import Intake
+from bot.services.sources import Reading
+from bot.store.readings import Outcome
 from bot.texts import Texts
 from handlers.views import digests as views
+from handlers.views import errors
 from handlers.views import shadow as shadow_views
 from handlers.views.countdown import others_suspended_words, suspended_words
 
@@ -60,12 +63,16 @@ def intake(taken: Intake, *, file: str) -> Document:
         "rejected": [_note(note) for note in export.rejected],
         "warnings": [_note(note) for note in export.warnings],
         "items": [_item(item, export.as_of) for item in export.items],
-        "changes": {
-            "new": len(what.new) if what else 0,
-            "changed": len(what.changed) if what else 0,
-            "unchanged": len(what.unchanged) if what else 0,
-            "closed": len(what.closed) if what else 0,
-        },
+        "changes": _changes(what),
+    }
+
+
+def _changes(what: Changes | None) -> Document:
+    return {
+        "new": len(what.new) if what else 0,
+        "changed": len(what.changed) if what else 0,
+        "unchanged": len(what.unchanged) if what else 0,
+        "closed": len(what.closed) if what else 0,
     }
 
 
@@ -102,6 +109,44 @@ def _held(taken: Intake) -> Document | None:
         case None:
             return None
     return {"code": taken.held, "message": message}
+
+
+def reading(found: Reading, texts: Texts) -> Document:
+    """One reading of an accounting system; `outcome` is `busy` where somebody else reads it right now."""
+    snapshot, what = found.snapshot, found.changes
+    return {
+        "source": found.source,
+        "outcome": found.outcome.value if found.outcome else "busy",
+        "as_of": snapshot.as_of.isoformat() if snapshot else None,
+        "complete": snapshot.complete if snapshot else None,
+        "items": len(snapshot.items) if snapshot else None,
+        "rejected": [_note(note) for note in snapshot.rejected] if snapshot else [],
+        "warnings": [_note(note) for note in snapshot.warnings] if snapshot else [],
+        "changes": _changes(what) if what else None,
+        "error": {"code": found.error.code, "message": errors.plain_words(found.error, texts)}
+        if found.error
+        else None,
+    }
+
+
+def reading_words(found: Reading, texts: Texts) -> str:
+    snapshot, what = found.snapshot, found.changes
+    if found.error:
+        return f"{found.source}: {errors.plain_words(found.error, texts)}"
+    if snapshot is None or what is None:
+        return f"{found.source}: is being read by another process right now; nothing was done."
+    lines = [
+        f"{found.source}: {len(snapshot.items)} open items as of {snapshot.as_of}. "
+        f"New {len(what.new)}, changed {len(what.changed)}, unchanged {len(what.unchanged)}, "
+        f"closed {len(what.closed)}."
+    ]
+    if found.outcome is Outcome.HELD:
+        lines.append(
+            "  Not applied: over 30 % of its open items would close. "
+            f"If that is right: backstop read {found.source} --yes"
+        )
+    lines += [f"  {n.at}: {n.code}: {n.message}" for n in (*snapshot.rejected, *snapshot.warnings)]
+    return "\n".join(lines)
 
 
 def overdue(digest: OverdueDigest) -> Document:

@@ -30,7 +30,14 @@ class AuditTag(StrEnum):
     LIMIT_LIFTED = "limit:lifted"
     ACCESS_REFUSED = "access:refused"
     DIGEST_POSTED = "digest:posted"
+    RECEIVABLES_RECEIVED = "receivables:received"
+    RECEIVABLES_PREVIEWED = "receivables:previewed"
     RECEIVABLES_IMPORTED = "receivables:imported"
+    RECEIVABLES_READ = "receivables:read"
+    RECEIVABLES_HELD = "receivables:held"
+    RECEIVABLES_RETIRED = "receivables:retired"
+    RECEIVABLES_DISCARDED = "receivables:discarded"
+    RECEIVABLES_EXPIRED = "receivables:expired"
     MIRROR_REFRESHED = "mirror:refreshed"
     DRIFT_SEEN = "drift:seen"
     DRIFT_ADOPTED = "drift:adopted"
@@ -42,6 +49,11 @@ class AuditTag(StrEnum):
     CUSTOMER_WOKEN = "customer:woken"
     CUSTOMER_PROMISED = "customer:promised"
     CUSTOMER_OWNER_SET = "customer:owner-set"
+    LETTER_WRITTEN = "letter:written"
+    LETTER_SENT = "letter:sent"
+    LETTER_COPIED = "letter:copied"
+    LETTER_FAILED = "letter:failed"
+    LETTER_UNKNOWN = "letter:unknown"
 
 
 GENESIS = "0" * 64

@@ -16,10 +16,13 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests
+from bot.services.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,14 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
     followup: FollowUp
+    letters: Letters
     policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -20,6 +20,7 @@ from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, days_overd
 from bot.domain.request import ActionRequest
 from bot.store import Tx
 from bot.store.books import Import
+from bot.store.readings import Attempt
 
 Grounds = Callable[[Tx, ActionRequest], Awaitable[Ground]]
 """Reads again what a request about non-payment stands on."""
@@ -34,6 +35,9 @@ class Day:
     zone: ZoneInfo
     policy: BillingPolicy
     last: Import | None
+    """How sure the books are: as sure as the source of which least is known."""
+    troubles: Sequence[Attempt]
+    """Sources that could not be brought up to date."""
     parties: tuple[PartyBalances, ...]
     directory: Directory
     suspended: Mapping[str, tuple[Countdown, ...]]
@@ -58,13 +62,22 @@ class Day:
                 found[customer.id] = (*found.get(customer.id, ()), party)
         return found
 
+    @cached_property
+    def _nobodys(self) -> frozenset[str]:
+        """The keys of debtors of whom it is not clear which customer they are."""
+        return frozenset(p.customer_key for p in self.parties if self.directory.of(p) is None)
+
+    def may_owe_more(self, id: CustomerId) -> bool:
+        """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
+        return bool(self.directory.keys_of(id) & self._nobodys)
+
     @property
     def is_fresh(self) -> bool:
         return self.age_hours is not None and self.age_hours <= self.policy.max_data_age_hours
 
     @property
     def is_complete(self) -> bool:
-        return self.last is not None and self.last.rejected == 0
+        return self.last is not None and self.last.is_complete
 
     @property
     def age_hours(self) -> int | None:
@@ -125,11 +138,19 @@ class Day:
                 i.disputed and i.open_amount > 0 and i.due_date < self.on for p in parties for i in p.items
             ),
             books_are_fresh=self.is_fresh,
-            books_are_complete=self.last is not None and _is_complete(self.last, parties, id),
+            books_are_complete=self.last is not None and self._is_complete(self.last, parties, id),
             promised_until=promise.until if promise else None,
             snoozed_until=snooze.until if snooze else None,
             suspended_for_debt=any(c.for_debt for c in self.suspended.get(id, ())) if id else False,
         )
+
+    def _is_complete(self, last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
+        """Whether all of theirs could be read; what names nobody may be anybody's.
+
+        Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
+        """
+        theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
+        return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
 
 
 async def day_of(
@@ -155,6 +176,8 @@ async def day_of(
     for countdown in suspended:
         owner = countdown.subscription.customer_id
         by_customer[owner] = (*by_customer.get(owner, ()), countdown)
+    warned = await tx.letters.warnings(on=on)
+    histories = await tx.collections.histories(on=on)
     is_today = on == asked_at.astimezone(zone).date()
     return Day(
         on=on,
@@ -162,10 +185,14 @@ async def day_of(
         zone=zone,
         policy=policy,
         last=await tx.books.last_import(on=on),
+        troubles=await tx.readings.troubles(on=on),
         parties=parties,
         directory=directory,
         suspended=by_customer,
-        histories=await tx.collections.histories(on=on),
+        histories={
+            id: replace(histories.get(id, History()), warned=warned.get(id, ()))
+            for id in histories.keys() | warned.keys()
+        },
         pauses=await tx.collections.pauses(on=on) if is_today else {},
         owners=await tx.owners.all(),
         running=await tx.mirror.running() if is_today else None,
@@ -184,6 +211,7 @@ async def ground_now(
         zone=zone,
         policy=policy,
         last=await tx.books.last_import(on=on),
+        troubles=(),
         parties=age(items, on=on),
         directory=Directory(()),
         suspended={},
@@ -197,12 +225,6 @@ def _last(pauses: Sequence[Pause], kind: str) -> Pause | None:
     return max((p for p in pauses if p.kind == kind), key=lambda p: p.until, default=None)
 
 
-def _is_complete(last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
-    """Whether every row of theirs could be read; a row that names nobody may be anybody's."""
-    theirs = {p.customer_key for p in parties} | ({f"tenant:{id}"} if id else set())
-    return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
-
-
 def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:
     """What counts: due, undisputed, unblocked, not promised for later, net of their own unused credits.
 
@@ -214,10 +236,7 @@ def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:
             item
             for party in parties
             for item in party.items
-            if item.currency == currency
-            and item.may_be_dunned
-            and item.due_date < on
-            and not (item.promise_to_pay and on <= item.promise_to_pay)
+            if item.currency == currency and item.may_be_asked_for(on=on)
         ]
         credits = sum(
             (party.balances[currency].credits for party in parties if currency in party.balances), Decimal(0)

@@ -38,12 +38,13 @@ from bot.domain.digest import (
 )
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy
-from bot.domain.receivables import OpenItem, PartyBalances, age, totals
+from bot.domain.receivables import FILE, OpenItem, PartyBalances, age, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
 from bot.services.day import Day, day_of, ground_now
 from bot.store import Store, Tx
+from bot.store.readings import Attempt, Outcome
 
 COLLECTION = "collection"
 """The mark of the last day whose reading was remembered."""
@@ -146,7 +147,7 @@ class Digests:
             day = await self._day(tx, on)
             if day.last is None:
                 return
-            reading = {"day": on.isoformat(), "books": day.last.applied_at.isoformat()}
+            reading = {"day": on.isoformat(), "books": day.last.changed_at.isoformat()}
             mark = await tx.marks.get(COLLECTION)
             if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
                 return
@@ -366,13 +367,26 @@ class Digests:
         dry_run = (Banner("dry_run", {}),) if self._dry_run else ()
         if day.last is None:
             return (Banner("nothing_imported", {}), *dry_run)
-        banners = []
+        banners = [_trouble(attempt) for attempt in day.troubles]
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
-            banners.append(Banner("stale", facts))
+            if day.last.source == FILE:
+                banners.append(Banner("stale", facts))
+            else:
+                banners.append(Banner("stale_source", {**facts, "source": day.last.source}))
         if day.last.rejected:
             banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
         return (*banners, *dry_run)
+
+
+def _trouble(attempt: Attempt) -> Banner:
+    """Why the books of a source are not up to date."""
+    facts = {"source": attempt.source, **{name: str(fact) for name, fact in attempt.facts.items()}}
+    match attempt.outcome:
+        case Outcome.HELD:
+            return Banner("held", facts)
+        case _:
+            return Banner("not_read", facts)
 
 
 async def _what_was_done(
@@ -389,6 +403,8 @@ def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
     for id, suspended in day.suspended.items():
         customer = suspended[0].customer
         if id in overdue or customer is None or not any(c.for_debt for c in suspended):
+            continue
+        if day.may_owe_more(customer.id):
             continue
         stands = day.standing(customer)
         if stands.proposes_resume:

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Executable, Integer, bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import JSON, Executable, Integer, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.collection import History, Step
@@ -24,7 +24,14 @@ class Collections:
         self._connection = connection
 
     async def histories(self, *, on: date) -> dict[str, History]:
-        """The episodes that were open on that day, by tenant, with what had fired by then."""
+        """The episodes that were open on that day, by tenant, with what had fired by then; of who has none open, when
+        the last one ended."""
+        ended = await self._connection.execute(
+            select(episodes.c.tenant, func.max(episodes.c.ended))
+            .where(episodes.c.ended <= on)
+            .group_by(episodes.c.tenant)
+        )
+        before: dict[str, date] = {row[0]: row[1] for row in ended}
         rows = await self._connection.execute(
             select(episodes).where(
                 episodes.c.began <= on, or_(episodes.c.ended.is_(None), episodes.c.ended > on)
@@ -36,9 +43,11 @@ class Collections:
             episode = found.get(row.tenant)
             if episode is not None and row.began == episode.began:
                 fired.setdefault(row.tenant, []).append(Step(row.stage, row.on))
-        return {
+        over = {tenant: History(before=day) for tenant, day in before.items() if tenant not in found}
+        return over | {
             tenant: History(
                 began=row.began,
+                before=before.get(tenant),
                 steps=tuple(fired.get(tenant, ())),
                 cleared=row.cleared,
                 overdue={c: Decimal(a) for c, a in row.overdue.items()} if row.overdue is not None else None,

@@ -79,11 +79,12 @@ def banner(said: Banner, texts: Texts) -> str:
 
 
 def _facts_of(said: Banner, texts: Texts) -> Mapping[str, str]:
-    """Days as people write them."""
-    return {
+    """Days as people write them, and the names of sources."""
+    facts = {
         name: texts.day(date.fromisoformat(fact)) if name == "as_of" else fact
         for name, fact in said.facts.items()
     }
+    return facts | {"name": texts(f"source-{source}")} if (source := facts.get("source")) else facts
 
 
 def change_words(change: Change | None, texts: Texts) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,10 +22,12 @@ from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
 from bot.domain.policy import BillingPolicy
 from bot.domain.request import ActionRequest
+from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.exchange import http_client
+from bot.receivables.live import LiveSource
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
@@ -35,10 +37,13 @@ from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
+from bot.services.sources import Sources
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
@@ -80,11 +85,14 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
     followup: FollowUp
+    letters: Letters
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -161,8 +169,11 @@ async def open_workshop(
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
     suspensions: TellsSuspensions | None = None,
+    rules: str = "policy-1",
     lease: timedelta = LEASE,
+    mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
+    live: Mapping[str, LiveSource] | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
     await asyncio.to_thread(engine.migrate, sync_url(database_url))
@@ -181,9 +192,10 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
+    billing = policy or policy_file.load(None)
     digests = Digests(
         store,
-        policy or policy_file.load(None),
+        billing,
         cloud=hosting,
         zone=place,
         now=now,
@@ -220,9 +232,12 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        sources=Sources(store, courier, live or {}, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=rules, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
         followup=FollowUp(store, courier, digests, policy=policy or policy_file.load(None), now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, policy=billing, zone=place, now=now),
     )

@@ -42,12 +42,16 @@ from bot.domain.errors import (
     DriftSettled,
     FeatureMissing,
     Invalid,
+    LetterOutdated,
+    LetterSettled,
     NotFound,
     NothingToRetry,
     NotOurCustomer,
     NotPermitted,
     NotReady,
+    OutOfScope,
     OwnRequest,
+    PreviewSettled,
     PromisedBefore,
     Refused,
     Rejected,
@@ -59,14 +63,19 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
-from bot.domain.receivables import AgingBucket
+from bot.domain.preview import PreviewStatus
+from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.receivables import Code
+from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers import digest_files
-from handlers.views import blocks
+from handlers.views import blocks, intake
 from handlers.views.errors import key, plain_words, words
+from handlers.views.letters import Way
 
 from . import usage
 
@@ -206,6 +215,12 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-china",
     "cloud-usgov",
     "column-customer",
+    "source-business-central",
+    "source-stripe",
+    "source-tryton",
+    "source-xero",
+    "letter-form-body",
+    "letter-service",
     "state-cloud",
 }
 """Names, and what consists of facts alone."""
@@ -228,8 +243,11 @@ class TestSlacksLimits:
             "owner",
             "save",
             "drift-explain-title",
+            "import-settings-title",
+            "import-look-again",
             "adopt",
             "explain",
+            "letter-title",
             "error-title",
             "continue",
             "confirm",
@@ -243,7 +261,7 @@ class TestSlacksLimits:
         assert len(in_language(language)(name)) <= blocks.TITLE
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("name", ["approve", "cancel"])
+    @pytest.mark.parametrize("name", ["approve", "cancel", "import-apply"])
     def test_buttons_of_a_confirm_dialog(self, language, name):
         assert len(in_language(language)(name)) <= 30
 
@@ -261,6 +279,14 @@ class TestSlacksLimits:
             "link-change",
             "next",
             "previous",
+            "notice",
+            "notice-again",
+            *map("letter-kind-{}".format, LetterKind),
+            *map("letter-way-{}".format, Way),
+            "import-apply",
+            "import-apply-anyway",
+            "import-discard",
+            "import-settings",
             *map("reason-{}".format, Reason),
         ],
     )
@@ -317,10 +343,21 @@ ERRORS: tuple[BackstopError, ...] = (
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
     PromisedBefore(2, 1),
+    LetterOutdated(),
+    *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
+    OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
-        Invalid("customer", reason, {"days": "90"})
+        PreviewSettled("P-7F3K", why, "U0BEN")
+        for why in sorted(
+            usage.arguments("PreviewSettled", 1)
+            | {*PreviewStatus} - {PreviewStatus.OPEN}
+            | {"books", "rules"}
+        )
+    ),
+    *(
+        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026", "most": "150"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -332,7 +369,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     *(
         kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
-        for system in ("partner_center", "slack", "database")
+        for system in ("partner_center", "slack", "database", "receivables")
         for kind in (
             Unavailable,
             Unanswered,
@@ -372,9 +409,12 @@ class TestErrors:
             "draft",
             "day",
             "drift",
+            "preview",
             "debtor",
             "link",
             "page",
+            "source",
+            "letter",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -394,6 +434,15 @@ class TestErrors:
         texts = in_language(language)
         said = words(CannotBeSuspended("not-active", word), texts)
         assert texts(f"status-{word}") not in said
+
+    @pytest.mark.parametrize(
+        "kind", [Unavailable, Throttled, SignInFailed, AccessDenied, Rejected], ids=lambda kind: kind.__name__
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_an_accounting_system_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("receivables", "invalid_grant", 401), in_language(language))
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
 
     @pytest.mark.parametrize(
         "kind",
@@ -434,7 +483,24 @@ FAMILIES: dict[str, set[str]] = {
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
+    "import-at-": {"line", "row"},
+    "import-headline-": {*PreviewStatus} - {PreviewStatus.RECEIVED} | {"found"},
+    "import-mode-": {"snapshot", "merge"},
+    "import-note-": {*Code},
+    "import-refused-": {*intake.FILE_LEVEL},
+    "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
     "link-doubt-": {*Doubt},
+    "language-": {*LANGUAGES},
+    "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},
+    "letter-body-": {*LetterKind},
+    "letter-failed-": {
+        *("rejected", "rejected-no-smtputf8", "not-ready", "not-ready-tls", "not-ready-no-tls"),
+        *("sign-in-failed", "not-configured", "unavailable"),
+    },
+    "letter-kind-": {*LetterKind},
+    "letter-preview-": {*Way, "once", "by-hand", "warning", "dry-run"},
+    "letter-subject-": {*LetterKind},
+    "letter-way-": {*Way},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},
@@ -443,6 +509,7 @@ FAMILIES: dict[str, set[str]] = {
     | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
+    "source-": {FILE, *NEEDED_BY_SOURCE},
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
