@@ -12,6 +12,7 @@ from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.countdown import others_suspended_words, suspended_words
+from handlers.views.letters import notice_button
 from handlers.views.mapping import link_button
 from handlers.views.policy import next_step
 
@@ -204,6 +205,7 @@ def _buttons(debtor: Debtor, texts: Texts) -> list[Block]:
     label = texts("snooze-label", customer=name)
     made.append(blocks.button(texts("snooze"), ids.SNOOZE_CUSTOMER, customer.id, label=label))
     if debtor.trusted:
+        made.append(notice_button(customer.id, customer.name, texts))
         label = texts("promise-label", customer=name)
         made.append(blocks.button(texts("promise"), ids.PROMISE_OF_CUSTOMER, customer.id, label=label))
     label = texts("owner-label", customer=name)
