@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -30,6 +30,8 @@ LONGEST_READING: Final = timedelta(minutes=10)
 LEASE: Final = LONGEST_READING + timedelta(minutes=5)
 EVENTS_WAIT: Final = timedelta(minutes=2)
 """The most an event waits; all that come until then ask for one reading, for vendors count our calls."""
+
+PAUSE_SECONDS: Final = 1.0
 
 Because = Literal["schedule", "event"]
 
@@ -66,12 +68,14 @@ class Sources:
         *,
         zone: ZoneInfo,
         now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._courier = courier
         self._live = live
         self._zone = zone
         self._now = now
+        self._sleep = sleep
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,14 +108,26 @@ class Sources:
             raise
 
     async def freshen(self, *, older_than: timedelta) -> None:
-        """Read every system of which the last attempt is older than that, all at once. Never raises Upstream."""
-        async with self._store.read() as tx:
-            attempts = await tx.readings.attempts()
-        recent = self._now() - older_than
-        due = [name for name in self._live if name not in attempts or attempts[name].at <= recent]
-        for ended in await asyncio.gather(*(self.read(name) for name in due), return_exceptions=True):
+        """Have every system read of which the last attempt is older than that, all at once. Never raises Upstream.
+
+        Where somebody else reads one, this waits for it.
+        """
+        since = self._now() - older_than
+        for ended in await asyncio.gather(
+            *(self._freshen(name, since) for name in self._live), return_exceptions=True
+        ):
             if isinstance(ended, BaseException):
                 log.error("a source could not be read", exc_info=ended)
+
+    async def _freshen(self, source: str, since: datetime) -> None:
+        while True:
+            async with self._store.read() as tx:
+                last = (await tx.readings.attempts()).get(source)
+            if last and last.at > since:
+                return
+            if (await self.read(source)).outcome is not None:
+                return
+            await self._sleep(PAUSE_SECONDS)
 
     async def work(self, source: str, because: Because) -> None:
         """A job: read one system. An event that meets a reading under way asks again: that may be older than it."""
