@@ -33,9 +33,10 @@ from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
 from bot.partner_center.exchange import http_client
-from bot.receivables import json_reads
 from bot.receivables.business_central import AUTHORITY, BusinessCentral
 from bot.receivables.business_central import BASE_URL as BUSINESS_CENTRAL_URL
+from bot.receivables.json_reads import Pace
+from bot.receivables.json_reads import http_client as receivables_client
 from bot.receivables.live import LiveSource
 from bot.receivables.sql import SqlQuery
 from bot.receivables.sql_query import QueryRefused
@@ -193,7 +194,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         sources=Sources(
             db,
             post,
-            {name: source_of(name, settings, db, now=now) for name in settings.receivables_sources},
+            {name: source_of(name, settings, db, Pace(now=now)) for name in settings.receivables_sources},
             zone=settings.zone,
             now=now,
         ),
@@ -273,13 +274,11 @@ def partner_center_of(
     return client, (api, authority)
 
 
-def source_of(
-    name: str, settings: Settings, store: Store, *, now: Callable[[], datetime] = utc_now
-) -> LiveSource:
+def source_of(name: str, settings: Settings, store: Store, pace: Pace) -> LiveSource:
     """One accounting system, read as the settings say. Raises BadSettings."""
     settings.need_source(name)
     try:
-        return _SOURCES[name](settings, store, now)
+        return _SOURCES[name](settings, store, pace)
     except QueryRefused as error:
         raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: one SELECT is needed ({error})") from None
     except Invalid as error:
@@ -291,7 +290,7 @@ def source_of(
         ) from None
 
 
-def _tryton(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+def _tryton(settings: Settings, _: Store, pace: Pace) -> LiveSource:
     try:
         return Tryton(
             url=settings.receivables_tryton_url or "",
@@ -299,14 +298,14 @@ def _tryton(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSo
             key=_secret(settings.receivables_tryton_key),
             identifier_type=settings.receivables_tryton_identifier_type,
             company=settings.receivables_tryton_company,
-            http=json_reads.http_client(),
-            pace=json_reads.Pace(now=now),
+            http=receivables_client(),
+            pace=pace,
         )
     except ValueError as error:
         raise BadSettings(f"RECEIVABLES_TRYTON_URL: {error}") from None
 
 
-def _sql(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+def _sql(settings: Settings, _: Store, pace: Pace) -> LiveSource:
     file = settings.receivables_sql_query_file
     try:
         query = file.read_text("utf-8") if file else ""
@@ -317,7 +316,7 @@ def _sql(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSourc
             url=_secret(settings.receivables_sql_url),
             query=query,
             amount_scale=settings.receivables_sql_amount_scale,
-            now=now,
+            now=pace.now,
         )
     except QueryRefused:
         raise
@@ -325,7 +324,7 @@ def _sql(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSourc
         raise BadSettings(f"RECEIVABLES_SQL_URL: {error}") from None
 
 
-def _business_central(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+def _business_central(settings: Settings, _: Store, pace: Pace) -> LiveSource:
     return BusinessCentral(
         tenant_id=settings.receivables_business_central_tenant_id or "",
         environment=settings.receivables_business_central_environment,
@@ -335,22 +334,22 @@ def _business_central(settings: Settings, _: Store, now: Callable[[], datetime])
         client_state=_secret(settings.receivables_business_central_client_state),
         base_url=settings.receivables_business_central_base_url or BUSINESS_CENTRAL_URL,
         authority=settings.receivables_business_central_authority_url or AUTHORITY,
-        pace=json_reads.Pace(now=now),
+        pace=pace,
     )
 
 
-def _stripe(settings: Settings, _: Store, now: Callable[[], datetime]) -> LiveSource:
+def _stripe(settings: Settings, _: Store, pace: Pace) -> LiveSource:
     return Stripe(
         api_key=_secret(settings.receivables_stripe_api_key),
         zone=settings.zone,
         grace_days=settings.receivables_stripe_grace_days,
         webhook_secret=_secret(settings.receivables_stripe_webhook_secret),
         base_url=settings.receivables_stripe_base_url or STRIPE_URL,
-        pace=json_reads.Pace(now=now),
+        pace=pace,
     )
 
 
-def _xero(settings: Settings, store: Store, now: Callable[[], datetime]) -> LiveSource:
+def _xero(settings: Settings, store: Store, pace: Pace) -> LiveSource:
     return Xero(
         client_id=settings.receivables_xero_client_id or "",
         client_secret=_secret(settings.receivables_xero_client_secret),
@@ -359,17 +358,17 @@ def _xero(settings: Settings, store: Store, now: Callable[[], datetime]) -> Live
             name="xero",
             first=_secret(settings.receivables_xero_refresh_token),
             key=_secret(settings.backstop_secret_key),
-            now=now,
+            now=pace.now,
         ),
         organisation_id=settings.receivables_xero_organisation_id or "",
         webhook_key=_secret(settings.receivables_xero_webhook_key),
         base_url=settings.receivables_xero_base_url or XERO_URL,
         identity_url=settings.receivables_xero_identity_url or IDENTITY_URL,
-        pace=json_reads.Pace(now=now),
+        pace=pace,
     )
 
 
-_SOURCES: Mapping[str, Callable[[Settings, Store, Callable[[], datetime]], LiveSource]] = {
+_SOURCES: Mapping[str, Callable[[Settings, Store, Pace], LiveSource]] = {
     "tryton": _tryton,
     "sql": _sql,
     "business-central": _business_central,

@@ -45,6 +45,7 @@ from bot.domain.errors import (
     Upstream,
 )
 from bot.policy_file import BadPolicy
+from bot.receivables.json_reads import Pace
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
 from bot.store.store import async_url
@@ -388,7 +389,7 @@ class _Preflight:
             )
         store = Store(self._settings.database_url, now=self._now)
         try:
-            source = source_of(name, self._settings, store, now=self._now)
+            source = source_of(name, self._settings, store, Pace(more_tries=0, now=self._now))
             try:
                 await source.check()
             except SignInFailed as error:

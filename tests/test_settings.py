@@ -57,6 +57,9 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
+        pytest.param("RECEIVABLES_SOURCES", "tryton, xero", ("tryton", "xero"), id="two sources"),
+        pytest.param("RECEIVABLES_INTERVAL", "900", timedelta(minutes=15), id="an interval in seconds"),
+        pytest.param("RECEIVABLES_TRYTON_COMPANY", "2", 2, id="a company"),
     ],
 )
 def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object):
@@ -69,6 +72,14 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
     [
         pytest.param("PARTNER_CENTER_CLOUD", "germany", id="a cloud that is no more"),
         pytest.param("BACKSTOP_OPERATORS", "@ana", id="a name instead of an id"),
+        pytest.param("RECEIVABLES_SOURCES", "tryton,sage", id="a source nobody has written"),
+        pytest.param("RECEIVABLES_SOURCES", "xero,xero", id="a source twice"),
+        pytest.param("RECEIVABLES_INTERVAL", "PT1M", id="too often"),
+        pytest.param("RECEIVABLES_INTERVAL", "P2D", id="too seldom"),
+        pytest.param("RECEIVABLES_TRYTON_URL", "tryton.example", id="an address without a scheme"),
+        pytest.param("RECEIVABLES_SQL_QUERY_FILE", "open.sql", id="a file that is not there"),
+        pytest.param("RECEIVABLES_SQL_AMOUNT_SCALE", "-2", id="fewer than no decimals"),
+        pytest.param("BACKSTOP_SECRET_KEY", "too-short-to-be-a-key", id="a short key"),
         pytest.param("BACKSTOP_APPROVERS", "U0ANA;U0BEN", id="semicolons"),
         pytest.param("BACKSTOP_APPROVALS_CHANNEL", "#csp-approvals", id="a channel's name"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "a day", id="a duration in words"),

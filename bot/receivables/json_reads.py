@@ -49,8 +49,9 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How time passes between two tries."""
+    """How often something is tried again, and how time passes between two tries."""
 
+    more_tries: int = MORE_TRIES
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
@@ -168,7 +169,7 @@ class JsonReads:
         tries = 0
         while isinstance(outcome := await self._once(request), _Trouble):
             passes = isinstance(outcome.error, Unavailable)
-            if tries == MORE_TRIES or not passes or outcome.retry_after > LONGEST_WAIT:
+            if tries == self._pace.more_tries or not passes or outcome.retry_after > LONGEST_WAIT:
                 raise outcome.error
             await self._pace.sleep(outcome.retry_after + 2**tries * (1 + self._pace.jitter()) / 2)
             tries += 1
