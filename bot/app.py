@@ -78,9 +78,11 @@ from handlers.people import People
 SWEEP_SECONDS = 30
 NAME_SECONDS = 5
 CATCH_UP = timedelta(minutes=5)
-FRESHEN_SECONDS = 120
 FRESH_ENOUGH = timedelta(minutes=10)
 """What was read so short a time before the digest is not read again for it."""
+DIGEST_WAITS = timedelta(minutes=2)
+FRESH_FOR_ACTING = timedelta(minutes=1)
+ACTING_WAITS = timedelta(minutes=1)
 EVERYWHERE = "0.0.0.0"  # noqa: S104  Slack, or a proxy before us, has to reach us
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -505,7 +507,7 @@ class Application:
         notices = Notices(self.desk)
         backstop = self.core.backstop
         work: dict[str, Handler] = {
-            jobs.EXECUTE: backstop.execution.run,
+            jobs.EXECUTE: self._read_and_execute,
             jobs.SHOW_REQUEST: notices.show_request,
             jobs.TELL_RESULT: notices.tell_result,
             jobs.REMIND: notices.remind,
@@ -583,12 +585,15 @@ class Application:
 
     async def _read_and_post_overdue(self, day: str) -> None:
         """The digest shows what the accounting systems say now; one that does not answer delays it no longer."""
-        try:
-            async with asyncio.timeout(FRESHEN_SECONDS):
-                await self.core.backstop.sources.freshen(older_than=FRESH_ENOUGH)
-        except TimeoutError:
-            log.warning("the digest is posted before all accounting systems were read")
+        await self.core.backstop.sources.freshen(older_than=FRESH_ENOUGH, patience=DIGEST_WAITS)
         await post_overdue(self.desk, day)
+
+    async def _read_and_execute(self, request_id: str) -> None:
+        """Whoever is to be cut off for non-payment may have paid since the accounting systems were last read."""
+        backstop = self.core.backstop
+        if backstop.sources.names and (await backstop.requests.get(request_id)).action.is_for_debt:
+            await backstop.sources.freshen(older_than=FRESH_FOR_ACTING, patience=ACTING_WAITS)
+        await backstop.execution.run(request_id)
 
     async def _post_overdue(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))

@@ -107,17 +107,23 @@ class Sources:
             await self._failed(source, as_of, holder, Unavailable(SYSTEM, type(error).__name__))
             raise
 
-    async def freshen(self, *, older_than: timedelta) -> None:
+    async def freshen(self, *, older_than: timedelta, patience: timedelta) -> None:
         """Have every system read of which the last attempt is older than that, all at once. Never raises Upstream.
 
-        Where somebody else reads one, this waits for it.
+        Where somebody else reads one, this waits for it; after so much patience it waits for none.
         """
         since = self._now() - older_than
-        for ended in await asyncio.gather(
-            *(self._freshen(name, since) for name in self._live), return_exceptions=True
-        ):
-            if isinstance(ended, BaseException):
-                log.error("a source could not be read", exc_info=ended)
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                ended = await asyncio.gather(
+                    *(self._freshen(name, since) for name in self._live), return_exceptions=True
+                )
+        except TimeoutError:
+            log.warning("not all accounting systems were read within %s", patience)
+            return
+        for error in ended:
+            if isinstance(error, BaseException):
+                log.error("a source could not be read", exc_info=error)
 
     async def _freshen(self, source: str, since: datetime) -> None:
         while True:
@@ -174,6 +180,7 @@ class Sources:
         Raises NotFound where nothing was ever taken from it.
         """
         async with self._store.begin() as tx:
+            await tx.books.lock()
             last = await tx.books.last_import_of(source)
             if last is None or last.mode == RETIRED:
                 raise NotFound("source", source)
@@ -217,6 +224,7 @@ class Sources:
     async def _enter(self, snapshot: Snapshot, holder: str, *, even_if_it_shrinks: bool) -> Reading:
         source = snapshot.source_id
         async with self._store.begin() as tx:
+            await tx.books.lock()
             if not await tx.readings.holds(source, holder=holder):
                 return Reading(source, None)  # it took so long that somebody else has begun
             before = await tx.books.open_on(source=source)

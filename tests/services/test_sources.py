@@ -470,11 +470,11 @@ class TestSchedule:
         await w.sources.read("sql")
         ledger.owes("INV-1")
         stripe_side.invoice("Acme", "A-1", TODAY - 3 * DAY, "EUR", "10.00")
-        await w.sources.freshen(older_than=HOUR / 2)
+        await w.sources.freshen(older_than=HOUR / 2, patience=HOUR)
         assert await numbers(w) == ["A-1"]
         clock.passes(HOUR)
         ledger.breaks()
-        await w.sources.freshen(older_than=HOUR / 2)
+        await w.sources.freshen(older_than=HOUR / 2, patience=HOUR)
         assert [facts["source"] for _, facts in await banners(w)] == ["sql"]
 
     async def test_a_job_for_a_source_that_is_gone_is_done(self, w: Workshop):

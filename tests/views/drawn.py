@@ -555,7 +555,16 @@ def _digests() -> dict[str, Drawing]:
             Banner("incomplete", {"rejected": "3"}),
         ),
     )
+    sources = replace(
+        SEVERAL,
+        banners=(
+            Banner("not_read", {"source": "xero", "code": "sign_in_failed", "reason": "invalid_grant"}),
+            Banner("held", {"source": "sql", "closes": "40", "of": "100"}),
+            Banner("stale_source", {"source": "business-central", "as_of": "2026-11-20", "hours": "70"}),
+        ),
+    )
     pages = {
+        "sources": (sources, 0),
         "several": (SEVERAL, 0),
         "first-page": (LONG, 0),
         "middle-page": (LONG, 1),
