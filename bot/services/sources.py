@@ -228,7 +228,9 @@ class Sources:
             if not await tx.readings.holds(source, holder=holder):
                 return Reading(source, None)  # it took so long that somebody else has begun
             before = await tx.books.open_on(source=source)
-            what = changes(
+            # Large books take a second to compare: nobody's click waits for it.
+            what = await asyncio.to_thread(
+                changes,
                 before,
                 snapshot.items,
                 mode="snapshot",

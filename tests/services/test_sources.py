@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -156,6 +157,29 @@ class TestReading:
         assert (await w.sources.read("sql")).outcome is None
         clock.passes(LEASE)
         assert (await w.sources.read("sql")).outcome is Outcome.APPLIED
+
+    async def test_a_reader_that_was_followed_enters_nothing_any_more(
+        self, w: Workshop, clock: Clock, stripe_side: StripeSide
+    ):
+        for n in range(4):
+            stripe_side.invoice("Acme", f"A-{n}", TODAY - 3 * DAY, "EUR", "10.00")
+        stripe_side.page_size = 10
+        asked, may_answer = asyncio.Event(), asyncio.Event()
+
+        async def slow(_request: web.Request, body: bytes) -> web.StreamResponse:
+            asked.set()
+            await may_answer.wait()
+            return web.Response(body=body, content_type="application/json")
+
+        stripe_side.then(slow)
+        late = asyncio.create_task(w.sources.read("stripe"))
+        await asked.wait()
+        stripe_side.pay("A-0", "10.00")
+        clock.passes(LEASE)
+        assert (await w.sources.read("stripe")).outcome is Outcome.APPLIED
+        may_answer.set()
+        assert (await late).outcome is None
+        assert await numbers(w) == ["A-1", "A-2", "A-3"]
 
     async def test_a_mistake_of_ours_does_not_keep_the_next_one_out(self, w: Workshop, stripe: Stripe):
         await stripe.close()
