@@ -339,6 +339,7 @@ def _with_core(given: Settings, work: Callable[[Core], Awaitable[T]]) -> T:
     async def run() -> T:
         made = core(given)
         try:
+            await made.backstop.policies.begin(keeps=False)
             return await work(made)
         finally:
             await made.close()

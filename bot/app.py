@@ -24,7 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import ArgumentError
 
 import handlers
-from bot import courier, policy_file, store
+from bot import courier, store
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
 from bot.partner_center.auth import AppRegistration, SignIn
@@ -41,6 +41,7 @@ from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
+from bot.services.policies import Policies
 from bot.services.posts import Posts
 from bot.services.requests import Requests, Rules
 from bot.settings import BadSettings, Mode, Settings
@@ -55,6 +56,8 @@ from handlers.notices import Notices
 from handlers.people import People
 
 SWEEP_SECONDS = 30
+POLICY_SECONDS = 30
+"""A changed policy file is in force within this time, in every process."""
 NAME_SECONDS = 5
 CATCH_UP = timedelta(minutes=5)
 EVERYWHERE = "0.0.0.0"  # noqa: S104  Slack, or a proxy before us, has to reach us
@@ -117,8 +120,10 @@ def _bad_address(error: Exception) -> StartFailed:
 
 
 def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
-    """Construct everything that does not talk to Slack. Raises BadSettings, BadPolicy, StartFailed."""
-    policy = policy_file.load(settings.backstop_policy_file)
+    """Construct everything that does not talk to Slack. Raises BadSettings, StartFailed.
+
+    Nothing is judged before `policies.begin` has put a billing policy in force.
+    """
     try:
         db, post = Store(settings.database_url, now=now), Courier(sync_url(settings.database_url))
     except (ArgumentError, ValueError) as error:
@@ -127,9 +132,12 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
     drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
+    policies = Policies(
+        db, settings.backstop_policy_file, zone=settings.zone, now=now, host=socket.gethostname()
+    )
     digests = Digests(
         db,
-        policy,
+        policies.in_force,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
@@ -170,7 +178,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         features=features,
         drifts=drifts,
         mappings=Mappings(db, digests, now=now),
-        policy=policy,
+        policies=policies,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
@@ -279,15 +287,20 @@ class Application:
         return self._web.port if self._web else None
 
     async def start(self) -> None:
-        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed."""
+        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed, BadPolicy."""
         await asyncio.to_thread(migrate, self.settings)
         await self.core.store.ping()
+        await self.core.backstop.policies.begin(keeps=True)
         # Without a session of its own the SDK opens a connection, and shakes hands on it, for every single call.
         self._client.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self._client.timeout))
         authorized = await self._sign_in_to_slack()
         await self.core.courier.open()
+        self._scheduler.every(POLICY_SECONDS, self.core.backstop.policies.reread)
         if self._works:
             await self._start_work()
+        await self._scheduler.start()
+        if self._works:
+            await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
         app = bolt_app(self.settings, self.desk, self._client, authorized) if self._listens else None
         await self._serve(app)
         if app and self.settings.mode is Mode.SOCKET:
@@ -358,8 +371,6 @@ class Application:
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
-        await self._scheduler.start()
-        await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
 
     async def _begin(self, worker: str) -> None:
         """Work under this name."""

@@ -112,6 +112,7 @@ def overdue(digest: OverdueDigest) -> Document:
         "as_of": digest.as_of.isoformat() if digest.as_of else None,
         "complete": digest.complete,
         "banners": [b.key for b in digest.banners],
+        "policy_version": digest.policy_version,
         "totals": {
             currency: _amounts(b) | {"buckets": {name.value: str(sum_) for name, sum_ in b.buckets.items()}}
             for currency, b in digest.totals.items()

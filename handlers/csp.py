@@ -113,7 +113,7 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         counts=await backstop.requests.counts(),
         countdowns=await backstop.digests.countdowns(),
         today=backstop.digests.today(),
-        policy_version=backstop.policy.version,
+        policy=backstop.policies.in_force(),
         outages=await backstop.features.unavailable(),
     )
     return replies.status(state, texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
 
 from slack_bolt.async_app import AsyncApp
@@ -17,6 +18,7 @@ from bot.domain.customer import (
 from bot.domain.errors import CannotBeCancelled
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
+from bot.services.digests import Judgement
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut
@@ -81,7 +83,7 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         approvals_needed=await backstop.requests.approvals_needed(
             Verb.SUSPEND,
             [s.id for s in subscriptions],
-            by_policy=_asked_by_policy(desk, form.reason, customer),
+            by_policy=_asked_by_policy(judged, customer, on=backstop.digests.today()),
         ),
         time_to_live=backstop.requests.rules.time_to_live,
         dry_run=backstop.requests.rules.dry_run,
@@ -107,10 +109,11 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     return Shown(confirmed, partial(confirmation.suspend_confirmation, asked, what))
 
 
-def _asked_by_policy(desk: Desk, reason: Reason, customer: Customer) -> int:
-    if reason is not Reason.NON_PAYMENT:
+def _asked_by_policy(judged: Judgement | None, customer: Customer, *, on: date) -> int:
+    """By the very policy the customer was held against."""
+    if judged is None:
         return 0
-    stages = desk.backstop.policy.stages_for(customer.id, on=desk.backstop.digests.today())
+    stages = judged.policy.stages_for(customer.id, on=on)
     return max((s.approvals for s in stages if s.action is StageAction.PROPOSE_SUSPEND), default=0)
 
 

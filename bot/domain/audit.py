@@ -31,6 +31,7 @@ class AuditTag(StrEnum):
     ACCESS_REFUSED = "access:refused"
     DIGEST_POSTED = "digest:posted"
     RECEIVABLES_IMPORTED = "receivables:imported"
+    POLICY_CHANGED = "policy:changed"
     MIRROR_REFRESHED = "mirror:refreshed"
     DRIFT_SEEN = "drift:seen"
     DRIFT_ADOPTED = "drift:adopted"

@@ -229,6 +229,15 @@ class BillingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """The policy that holds, and since when; `refused` says why a newer file does not."""
+
+    policy: BillingPolicy
+    since: datetime | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Debt:
     """Overdue net of unapplied credits, undisputed only, in one currency, and how old the oldest of it is."""
 

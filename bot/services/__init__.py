@@ -17,6 +17,7 @@ from bot.services.features import Features
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
+from bot.services.policies import Policies
 from bot.services.posts import Posts
 from bot.services.requests import Requests
 
@@ -35,8 +36,13 @@ class Backstop:
     features: Features
     drifts: Drifts
     mappings: Mappings
-    policy: BillingPolicy
+    policies: Policies
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""
     now: Callable[[], datetime]
+
+    @property
+    def policy(self) -> BillingPolicy:
+        """The one in force this moment; take it once for one decision."""
+        return self.policies.in_force().policy

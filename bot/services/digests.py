@@ -23,7 +23,7 @@ from bot.domain.customer import (
 )
 from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.drift import Acts, Drift, DriftStatus
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.receivables import PartyBalances, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
@@ -52,13 +52,15 @@ class Judgement:
     standing: Standing
     ground: Ground
     debtors: tuple[str, ...]
+    policy: BillingPolicy
+    """What it was held against."""
 
 
 class Digests:
     def __init__(
         self,
         store: Store,
-        policy: BillingPolicy,
+        in_force: Callable[[], InForce],
         *,
         cloud: Cloud,
         zone: ZoneInfo,
@@ -67,10 +69,14 @@ class Digests:
     ) -> None:
         self._store = store
         self._dry_run = dry_run
-        self._policy = policy
+        self._in_force = in_force
         self._cloud = cloud
         self._zone = zone
         self._now = now
+
+    @property
+    def _policy(self) -> BillingPolicy:
+        return self._in_force().policy
 
     def today(self) -> date:
         """The day in the partner's time zone."""
@@ -87,6 +93,7 @@ class Digests:
             as_of=day.last.as_of if day.last else None,
             complete=day.is_complete,
             banners=self._banners(day),
+            policy_version=day.policy.version,
             totals=totals(day.parties),
             debtors=worst_first(debtors),
             paid=tuple(_paid(day, overdue)),
@@ -117,8 +124,8 @@ class Digests:
             for id in day.theirs.keys() | day.histories.keys():
                 before = day.histories.get(id, History())
                 facts = day.facts(CustomerId(id))
-                stands = standing(self._policy, facts, before, on=on)
-                after = advance(self._policy, facts, before, stands, on=on)
+                stands = standing(day.policy, facts, before, on=on)
+                after = advance(day.policy, facts, before, stands, on=on)
                 if after != before:
                     changed[id] = (before, after)
                 if facts.snoozed_until and _worsened(before, facts):
@@ -247,15 +254,16 @@ class Digests:
         async with self._store.read() as tx:
             day = await self._day(tx, self.today(), besides=customer)
         if day.last is None:
-            return Judgement(Standing(None, None, proposes_suspension=False, reasons=()), NO_GROUND, ())
+            nowhere = Standing(None, None, proposes_suspension=False, reasons=())
+            return Judgement(nowhere, NO_GROUND, (), day.policy)
         theirs, id = day.theirs.get(customer.id, ()), customer.id
         namesakes = [party for party in day.parties if day.directory.suggestion_for(party) == customer]
         if namesakes and not theirs:
             stands, parties = day.standing_of_nobody(namesakes), tuple(namesakes)
         else:
             stands, parties = day.standing(customer), theirs
-        stood_on = ground(self._policy, day.facts_of(parties, id), on=day.on)
-        return Judgement(stands, stood_on, tuple(party.customer_key for party in parties))
+        stood_on = ground(day.policy, day.facts_of(parties, id), on=day.on)
+        return Judgement(stands, stood_on, tuple(party.customer_key for party in parties), day.policy)
 
     async def ground_now(self, tx: Tx, request: ActionRequest) -> Ground:
         """What a request about non-payment stands on by now; what stood on nothing is not looked up."""
@@ -292,6 +300,8 @@ class Digests:
 
     def _banners(self, day: Day) -> tuple[Banner, ...]:
         banners = [Banner("dry_run", {})] if self._dry_run else []
+        if why := self._in_force().refused:
+            banners.append(Banner("policy_refused", {"why": why, "version": day.policy.version}))
         if day.last is None:
             return (*banners, Banner("nothing_imported", {}))
         if not day.is_fresh:

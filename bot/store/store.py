@@ -31,6 +31,7 @@ from bot.store.limits import Limits
 from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
+from bot.store.policies import Policies
 from bot.store.posts import Posts
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
@@ -92,6 +93,10 @@ class Tx:
     @cached_property
     def mappings(self) -> Mappings:
         return Mappings(self.connection)
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.connection)
 
     @cached_property
     def drifts(self) -> Drifts:

@@ -289,3 +289,14 @@ pauses = Table(
     Column("note", Text, nullable=False, server_default=""),
     Index("ix_pauses_tenant", "tenant"),
 )
+
+# The text of each billing policy that came into force, in that order; nothing in it is ever changed.
+policies = Table(
+    "policies",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("version", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("host", Text, nullable=False),
+)

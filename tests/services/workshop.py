@@ -20,7 +20,7 @@ from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditEvent
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.request import ActionRequest
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
@@ -42,6 +42,7 @@ from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
 
+PACKAGED = policy_file.load(None)
 E3 = "Microsoft 365 E3"
 PREMIUM = "Microsoft 365 Business Premium"
 
@@ -158,6 +159,7 @@ async def open_workshop(
     dry_run: bool = False,
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
+    in_force: Callable[[], InForce] | None = None,
     suspensions: TellsSuspensions | None = None,
     lease: timedelta = LEASE,
     now: Callable[[], datetime] | None = None,
@@ -181,7 +183,7 @@ async def open_workshop(
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
     digests = Digests(
         store,
-        policy or policy_file.load(None),
+        in_force or (lambda: InForce(policy or PACKAGED)),
         cloud=hosting,
         zone=place,
         now=now,

@@ -31,7 +31,7 @@ from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
 from bot.domain.limit import DailyLimit
-from bot.domain.policy import Debt
+from bot.domain.policy import Debt, InForce
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
@@ -74,6 +74,8 @@ DRAFT = "R-TEST000001"
 TODAY = noon.date()
 TERM_END = noon + 150 * DAY
 POLICY = policy_file.load(None)
+HELD = replace(POLICY, version="b67fdefa4544")
+REFUSED_FILE = "/etc/backstop/policy.toml: <!channel> grace: this version does not know that key; remove it"
 
 KINDS = {
     "legacy-seat": a_subscription(),
@@ -561,7 +563,7 @@ def _status(texts: Texts) -> Json:
                 books_as_of=texts.day(TODAY),
                 last_digest=noon - 3 * HOUR,
                 counts={Status.PENDING: 2, Status.EXECUTING: 1, Status.DONE: 0},
-                policy_version="b67fdefa4544",
+                policy=InForce(HELD, since=noon - 40 * DAY, refused=REFUSED_FILE),
                 countdowns=COUNTDOWNS,
                 today=TODAY,
                 outages=(
@@ -588,7 +590,7 @@ def _status_at_first(texts: Texts) -> Json:
                 books_as_of=None,
                 last_digest=None,
                 counts={},
-                policy_version="b67fdefa4544",
+                policy=InForce(HELD),
                 countdowns=(),
                 today=TODAY,
             ),
