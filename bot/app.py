@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,7 +22,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 import handlers
 from bot import courier, store
@@ -184,6 +185,25 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         now=now,
     )
     return Core(settings, db, post, clients, partner_center, backstop)
+
+
+async def came_into_force(settings: Settings, version: str) -> datetime | None:
+    """When that version of the billing policy did, last. A database that is not there, or is older, is left alone."""
+    try:
+        url = async_url(settings.database_url)
+    except (ArgumentError, ValueError) as error:
+        raise _bad_address(error) from error
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None
+    db = Store(settings.database_url, now=utc_now)
+    try:
+        async with db.read() as tx:
+            kept = await tx.policies.all()
+    except DBAPIError as error:  # a schema from before there were any
+        raise Unavailable("database", type(error).__name__) from error
+    finally:
+        await db.close()
+    return next((k.since for k in reversed(kept) if k.version == version), None)
 
 
 def cloud_of(settings: Settings) -> CloudHosts:

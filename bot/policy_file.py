@@ -278,6 +278,7 @@ class _Policy(_Strict):
     segments: dict[StageId, _Segment] = {}
     tags: dict[Tag, list[Tenant]] = {}
     deletion_days: _DeletionDays = _DeletionDays()
+    contact: Annotated[str, Field(max_length=500)] = ""
 
     @field_validator("timezone")
     @classmethod
@@ -433,4 +434,5 @@ def parse(text: str, *, name: str, today: date | None = None) -> BillingPolicy:
             promise_days=data.exit.promise_to_pay.max_days,
             promise_times=data.exit.promise_to_pay.max_times,
         ),
+        contact=data.contact.strip(),
     )

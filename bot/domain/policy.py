@@ -157,6 +157,8 @@ class BillingPolicy:
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Which tenants bear a tag."""
     exit: Exit = Exit()
+    contact: str = ""
+    """Whom customers may ask, as the published text has it."""
 
     @property
     def suspend_stage(self) -> Stage | None:

@@ -64,6 +64,7 @@ from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words
+from handlers.views.published import KINDS
 
 from . import usage
 
@@ -203,9 +204,10 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-china",
     "cloud-usgov",
     "column-customer",
+    "public-semicolon",
     "state-cloud",
 }
-"""Names, and what consists of facts alone."""
+"""Names, signs, and what consists of facts alone."""
 
 
 class TestSlacksLimits:
@@ -429,6 +431,10 @@ FAMILIES: dict[str, set[str]] = {
     "outcome-dry-run-": {*Verb},
     "outcome-error-": {error.code for error in ERRORS if isinstance(error, Upstream | NotFound)}
     | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
+    "public-back-": {"overdue-cleared", "all-cleared", "below-minimum"},
+    "public-currencies-": {"manual", "ignore"},
+    "public-kind-": {*KINDS},
+    "public-step-": {*StageAction},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
     "stage-action-": {*StageAction},
