@@ -32,6 +32,7 @@ from bot.demo import PORT as DEMO_PORT
 from bot.demo import Demo, default_data_dir
 from bot.domain.errors import BackstopError
 from bot.domain.policy import BillingPolicy
+from bot.policy_check import Surroundings, read_over
 from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
 from bot.services.customers import MirrorState
@@ -127,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     policy.add_argument("which", choices=("show", "check", "publish", "simulate"))
     policy.add_argument("--days", type=_days, default=90, metavar="N", help="to replay (default 90)")
     policy.add_argument("--file", type=Path, metavar="F", help="another file than the one in force")
+    policy.add_argument("--toml", action="store_true", help="`show` the text of the file, to start from")
     policy.add_argument("--lang", choices=LANGUAGES, help="of `publish` (default BACKSTOP_LOCALE)")
     policy.add_argument(
         "--format", choices=("markdown", "html"), default="markdown", help="of `publish` (default markdown)"
@@ -300,14 +302,25 @@ def _policy(arguments: argparse.Namespace) -> int:
         return _simulate(given, policy, arguments)
     if arguments.which == "publish":
         return _publish(given, policy, arguments)
-    if arguments.json:
+    if arguments.which == "check":
+        return _check_policy(given, policy, arguments)
+    if arguments.toml:
+        print(policy_file.read(path), end="")
+    elif arguments.json:
         print(_json(report.policy(policy)))
-    elif arguments.which == "check":
-        print(
-            f"{path or 'The packaged policy'} holds: {len(policy.stages)} stages, version {policy.version}."
-        )
     else:
-        print(path.read_text("utf-8") if path else policy_file.packaged(), end="")
+        print(report.policy_words(policy, name=policy_file.name_of(path)))
+    return 0
+
+
+def _check_policy(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    around = Surroundings(utc_now(), given.zone, given.backstop_approvals_suspend)
+    remarks = read_over(policy, around)
+    name = policy_file.name_of(arguments.file or given.backstop_policy_file)
+    if arguments.json:
+        print(_json(report.policy_check(policy, remarks, name=name)))
+    else:
+        print(report.policy_check_words(policy, remarks, name=name))
     return 0
 
 

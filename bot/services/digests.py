@@ -43,6 +43,8 @@ class Replayed:
     until: date
     fired: tuple[Fired, ...]
     names: Mapping[str, str]
+    on_books_alone: bool = False
+    """No customer was known, so the debtors of the books were taken for customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,17 @@ class Digests:
             await tx.collections.wake(woken)
 
     async def simulate(self, policy: BillingPolicy, *, days: int) -> Replayed:
-        """What that policy would have done on each of the last `days` days, by the books as they were."""
+        """What that policy would have done on each of the last `days` days, by the books as they were.
+
+        Who is linked to no customer is never acted on. Only where no customer was ever read from Partner Center the
+        debtors of the books are taken for customers: a policy can be tried on the books alone.
+        """
         until = self.today()
         since = until - timedelta(days=days - 1)
         replay = Replay(policy)
         names: dict[str, str] = {}
         async with self._store.read() as tx:
+            on_books_alone = not await tx.mirror.all_customers()
             for n in range(days):
                 day = await self._day(tx, since + timedelta(days=n), policy=policy)
                 if day.last is None:
@@ -149,12 +156,13 @@ class Digests:
                     customer = day.directory.of(party)
                     if customer is None:
                         names[party.customer_key] = party.customer
-                        facts[party.customer_key] = day.facts_of([party], None)
+                        taken_for = _as_customer(party) if on_books_alone else None
+                        facts[party.customer_key] = day.facts_of([party], taken_for)
                     elif customer.id not in facts:
                         names[customer.id] = customer.name
                         facts[customer.id] = day.facts(customer.id)
                 replay.day(day.on, facts, trusted=day.is_fresh and day.is_complete)
-        return Replayed(since, until, tuple(replay.fired), names)
+        return Replayed(since, until, tuple(replay.fired), names, on_books_alone)
 
     async def shadow(self, *, days: int) -> ShadowReport:
         """What the policy would have proposed on each of the last `days` days, beside what people asked for."""
@@ -330,6 +338,11 @@ def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
         stands = day.standing(customer)
         if stands.proposes_resume:
             yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))
+
+
+def _as_customer(party: PartyBalances) -> CustomerId:
+    """An id for a debtor of whom no customer is known: the tenant the books name, else how they keep it."""
+    return CustomerId((party.tenant or party.customer_key).lower())
 
 
 def _worsened(before: History, now: Facts) -> bool:
