@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.policy import BillingPolicy, Condition, Scope, Stage, StageAction
+from bot.domain.policy import BillingPolicy, Condition, Stage, StageAction
 
 SOON = timedelta(days=30)
 """An exception that ends within this time is told of."""
@@ -213,12 +213,8 @@ def _unkept(policy: BillingPolicy, around: Surroundings) -> Iterator[Remark]:
         yield Remark("timezone_differs", "timezone", message)
     for stage in policy.stages:
         given = {
-            "expires_hours": stage.expires_hours is not None,
-            "scope": stage.scope != Scope(),
             "channel": stage.channel is not None,
             "ticket": stage.queue is not None,
         }
         for key in (key for key, is_given in given.items() if is_given):
             yield Remark("not_acted_on", f"stage.{stage.id}.{key}", "this version does not act on it yet")
-    if policy.exit.approvals:
-        yield Remark("not_acted_on", "exit.approvals", "this version does not act on it yet")

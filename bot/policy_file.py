@@ -74,6 +74,15 @@ def _calendar(code: object) -> BusinessCalendar:
     return BusinessCalendar(str(code), days.is_working_day)
 
 
+def _kind(value: object) -> SubscriptionKind:
+    """A kind of product, written with hyphens or underscores."""
+    try:
+        return SubscriptionKind(str(value).replace("-", "_"))
+    except ValueError:
+        known = ", ".join(kind.replace("_", "-") for kind in SubscriptionKind)
+        raise ValueError(f"{value!r} is no kind of product; there are {known}") from None
+
+
 def _clock(value: object) -> time:
     try:
         return time.fromisoformat(str(value))
@@ -81,7 +90,6 @@ def _clock(value: object) -> time:
         raise ValueError(f'{value!r} is not a time of day, for example "18:00"') from None
 
 
-SubscriptionKindName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 Amounts = dict[Annotated[str, BeforeValidator(_currency)], Annotated[Decimal, BeforeValidator(_amount)]]
 
 
@@ -120,7 +128,7 @@ class _Ticket(_Strict):
 
 class _Scope(_Strict):
     products: Literal["all"] = "all"
-    exclude_products: list[SubscriptionKindName] = []
+    exclude_products: list[Annotated[SubscriptionKind, BeforeValidator(_kind)]] = []
     max_subscriptions: int = Field(default=MOST_TARGETS, ge=1, le=MOST_TARGETS)
 
 
@@ -167,7 +175,7 @@ class _Stage(_Strict):
             any_of=tuple(c.made() for c in self.any),
             all_of=tuple(c.made() for c in self.all),
             expires_hours=self.expires_hours,
-            scope=Scope(tuple(self.scope.exclude_products), self.scope.max_subscriptions),
+            scope=Scope(frozenset(self.scope.exclude_products), self.scope.max_subscriptions),
             channel=self.channel,
             queue=self.ticket.queue if self.ticket else None,
             priority=self.ticket.priority if self.ticket else None,

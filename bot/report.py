@@ -247,7 +247,7 @@ def _stage(stage: Stage) -> Document:
         "approvals": stage.approvals,
         "expires_hours": stage.expires_hours,
         "scope": {
-            "exclude_products": list(stage.scope.exclude_products),
+            "exclude_products": sorted(kind.value for kind in stage.scope.exclude_products),
             "max_subscriptions": stage.scope.max_subscriptions,
         },
         "channel": stage.channel,

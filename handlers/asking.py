@@ -274,6 +274,7 @@ def to_confirm(
         note=asked.note,
         policy_note=policy_note,
         approvals_needed=asked.approvals_needed,
+        time_to_live=asked.time_to_live,
         not_before=not_before,
         ground=judged.ground if judged else NO_GROUND,
         debtors=judged.debtors if judged else (),

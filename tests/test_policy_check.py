@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.calendar import BusinessCalendar
+from bot.domain.capability import SubscriptionKind
 from bot.domain.policy import (
     BillingPolicy,
     Condition,
     Exemption,
-    Exit,
     Freeze,
     Override,
     Scope,
@@ -194,12 +194,14 @@ def test_a_policy_without_oddities_has_no_warning():
         pytest.param(but(timezone="Europe/Berlin"), [], id="the zone of the settings"),
         pytest.param(but(timezone="Asia/Shanghai"), [("timezone_differs", "timezone")], id="another zone"),
         pytest.param(
-            but({"expires_hours": 48, "scope": Scope(("azure",)), "channel": "#x"}),
-            [("not_acted_on", f"stage.suspend.{key}") for key in ("expires_hours", "scope", "channel")],
+            but({"channel": "#x", "queue": "q"}),
+            [("not_acted_on", "stage.suspend.channel"), ("not_acted_on", "stage.suspend.ticket")],
             id="what nothing acts on yet",
         ),
         pytest.param(
-            but(exit=Exit(approvals=1)), [("not_acted_on", "exit.approvals")], id="approvals of a resumption"
+            but({"expires_hours": 48, "scope": Scope(frozenset({SubscriptionKind.AZURE_PLAN}))}),
+            [],
+            id="what requests act on",
         ),
     ],
 )

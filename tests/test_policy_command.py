@@ -74,7 +74,7 @@ def test_show_json_has_every_key_of_the_file(tmp_path: Path):
         "requires_stage": "warn",
         "approvals": 2,
         "expires_hours": 48,
-        "scope": {"exclude_products": ["azure-plan"], "max_subscriptions": 50},
+        "scope": {"exclude_products": ["azure_plan"], "max_subscriptions": 50},
         "channel": None,
         "ticket": None,
     }

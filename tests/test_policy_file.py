@@ -217,7 +217,7 @@ def test_a_policy_that_says_everything_is_read():
     suspend = policy.suspend_stage
     assert suspend is not None
     assert (suspend.requires_stage, suspend.approvals, suspend.expires_hours) == ("warn", 2, 48)
-    assert suspend.scope.exclude_products == ("azure-plan",)
+    assert suspend.scope.exclude_products == {K.AZURE_PLAN}
     assert [s.id for s in policy.stages_for(None, on=date(2026, 11, 25))] == [s.id for s in policy.stages]
     longer = policy.stages_for("66666666-7777-4888-8999-000000000000", on=date(2026, 11, 25))
     assert {s.id: s.days_overdue for s in longer} | {"suspend": 75, "cancel": 120} == {
@@ -238,6 +238,7 @@ def test_a_policy_that_says_everything_is_read():
             ("{ days_overdue = 75 }", "{ days_overdue = 500 }"), "no longer rise", id="out of order"
         ),
         pytest.param(("until = 2027-03-31\n", ""), "until", id="no end"),
+        pytest.param(('"azure-plan"', '"azure"'), "no kind of product", id="no product"),
         pytest.param(('["18:00", "08:00"]', '["18:00", "25:00"]'), "time of day", id="no time of day"),
         pytest.param(('"Europe/Berlin"', '"Europe/Bonn"'), "time zone", id="no time zone"),
         pytest.param(

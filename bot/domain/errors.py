@@ -149,6 +149,13 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class OutOfScope(Refused):
+    """The billing policy leaves that kind of product out."""
+
+    kind: str
+
+
+@dataclass(eq=False)
 class BooksUnsure(Refused):
     """The books are too old or too patchy by now to tell whether the customer still owes anything."""
 

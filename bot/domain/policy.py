@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Literal
 
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
-from bot.domain.capability import DELETION_DAYS, DeletionDays
+from bot.domain.capability import DELETION_DAYS, DeletionDays, SubscriptionKind
+from bot.domain.customer import Subscription
 
 
 class StageAction(StrEnum):
@@ -41,8 +42,16 @@ class Condition:
 class Scope:
     """What of a customer a proposal is about."""
 
-    exclude_products: tuple[str, ...] = ()
+    exclude_products: frozenset[SubscriptionKind] = frozenset()
     max_subscriptions: int = 100
+
+    def broken_by(self, subscriptions: Sequence[Subscription]) -> tuple[Rule, ...]:
+        """What a request about these would break."""
+        left_out = [s.name for s in subscriptions if s.kind in self.exclude_products]
+        found = [Rule("out_of_scope", ", ".join(left_out))] if left_out else []
+        if len(subscriptions) > self.max_subscriptions:
+            found.append(Rule("too_many", str(self.max_subscriptions)))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,11 @@ class BillingPolicy:
                     changes[stage] = {**changes.get(stage, {}), **fields}
         made = (replace(s, **changes.get(s.id, {})) for s in self.stages)  # type: ignore[arg-type]
         return tuple(sorted((s for s in made if s.enabled), key=lambda s: s.days_overdue))
+
+    def suspend_stage_for(self, tenant: str | None, *, on: date) -> Stage | None:
+        """By what this customer is suspended, if at all."""
+        stages = self.stages_for(tenant, on=on)
+        return next((s for s in stages if s.action is StageAction.PROPOSE_SUSPEND), None)
 
     @property
     def _in_force(self) -> tuple[Stage, ...]:

@@ -66,6 +66,8 @@ class Confirmed:
     note: str
     policy_note: str
     approvals_needed: int
+    time_to_live: timedelta | None = None
+    """Shorter than the setting, where the billing policy says so."""
     not_before: datetime | None = None
     ground: Ground = NO_GROUND
     debtors: tuple[str, ...] = ()
@@ -177,7 +179,7 @@ class Requests:
                 ],
                 by=by,
                 at=self._now(),
-                time_to_live=self.rules.time_to_live,
+                time_to_live=min(shown.time_to_live or self.rules.time_to_live, self.rules.time_to_live),
                 approvals_needed=needed,
                 undo=self.rules.undo_window,
                 not_before=shown.not_before,

@@ -11,13 +11,19 @@ from bot.texts import Texts
 from handlers.views import blocks
 
 
-def verdict(standing: Standing | None, reason: Reason, texts: Texts) -> tuple[bool | None, str]:
-    """Whether the policy foresees a suspension for this reason, and why; None where it has no say."""
+def verdict(
+    standing: Standing | None, reason: Reason, texts: Texts, *, broken: Sequence[Rule] = ()
+) -> tuple[bool | None, str]:
+    """Whether the policy foresees a suspension for this reason, and why; None where it has no say.
+
+    `broken` are the rules that the very request would break, whatever the customer owes.
+    """
     if reason is not Reason.NON_PAYMENT:
         return None, texts("rule-not-about", reason=texts(f"reason-{reason}"))
+    against = reasons_of(broken, texts)
     if standing is None or not standing.reasons:
-        return None, texts("rule-no-books")
-    return standing.proposes_suspension, "; ".join(reasons(standing, texts))
+        return (False if broken else None), "; ".join([*against, texts("rule-no-books")])
+    return standing.proposes_suspension and not broken, "; ".join([*against, *reasons(standing, texts)])
 
 
 def reasons(standing: Standing, texts: Texts) -> list[str]:

@@ -18,7 +18,7 @@ from bot.domain.capability import Cloud, SubscriptionKind
 from bot.domain.policy import BillingPolicy, Condition, Stage, StageAction
 from bot.texts import Texts
 
-KINDS = (
+LOSES_DATA = (
     SubscriptionKind.NEW_COMMERCE_SEAT,
     SubscriptionKind.LEGACY_SEAT,
     SubscriptionKind.LEGACY_AZURE,
@@ -116,6 +116,9 @@ def _what(stage: Stage, texts: Texts) -> Iterator[str]:
         yield texts("public-repeat-daily")
     elif stage.repeat_every_days:
         yield texts.count("public-repeat", stage.repeat_every_days)
+    if stage.action.cuts_off and (left_out := stage.scope.exclude_products):
+        kinds = sorted(texts(f"public-kind-{kind}") for kind in left_out)
+        yield texts("public-not-affected", kinds=texts("public-semicolon").join(kinds))
     if any_of := _conditions(stage.any_of, texts):
         yield texts("public-if-any", conditions=any_of)
     if all_of := _conditions(stage.all_of, texts):
@@ -207,7 +210,7 @@ def _back(policy: BillingPolicy, texts: Texts) -> Iterator[str]:
 def _data(policy: BillingPolicy, cloud: Cloud, texts: Texts) -> Section:
     days = policy.deletion_days.get(cloud, {})
     head = (texts("public-kind"), texts("public-deleted"))
-    rows = tuple((texts(f"public-kind-{kind}"), _deleted(kind, days.get(kind), texts)) for kind in KINDS)
+    rows = tuple((texts(f"public-kind-{kind}"), _deleted(kind, days.get(kind), texts)) for kind in LOSES_DATA)
     return Section(
         texts("public-data"),
         (texts("public-data-kept"), Table(head, rows), texts("public-data-term-earlier")),

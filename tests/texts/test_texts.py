@@ -18,7 +18,7 @@ import handlers
 from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
-from bot.domain.capability import OBSTACLES, Feature
+from bot.domain.capability import OBSTACLES, Feature, SubscriptionKind
 from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
 from bot.domain.directory import Doubt, MappingMethod
@@ -46,6 +46,7 @@ from bot.domain.errors import (
     NotOurCustomer,
     NotPermitted,
     NotReady,
+    OutOfScope,
     OwnRequest,
     Refused,
     Rejected,
@@ -64,7 +65,6 @@ from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.texts import LANGUAGES, for_locale, in_language
 from handlers.views import blocks
 from handlers.views.errors import key, plain_words, words
-from handlers.views.published import KINDS
 
 from . import usage
 
@@ -312,6 +312,7 @@ ERRORS: tuple[BackstopError, ...] = (
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
     BooksUnsure("R-7F3K"),
+    OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         Invalid("customer", reason, {"days": "90"})
@@ -433,7 +434,7 @@ FAMILIES: dict[str, set[str]] = {
     | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
     "public-back-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "public-currencies-": {"manual", "ignore"},
-    "public-kind-": {*KINDS},
+    "public-kind-": {*SubscriptionKind},
     "public-step-": {*StageAction},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},

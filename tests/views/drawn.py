@@ -696,6 +696,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NotOurCustomer("advisor"),
     domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
     domain.BooksUnsure("R-7F3K"),
+    domain.OutOfScope("azure_plan"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("when", "urgent"),
     domain.Invalid("date", "in-the-past"),
