@@ -39,6 +39,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
@@ -144,6 +145,9 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         now=now,
         dry_run=settings.backstop_dry_run,
     )
+    customers = Customers(
+        db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
+    )
     backstop = Backstop(
         requests=Requests(
             db,
@@ -170,15 +174,14 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
         ),
         limits=limits,
-        customers=Customers(
-            db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
-        ),
+        customers=customers,
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(db, digests, now=now),
+        inquiries=Inquiries(db, customers, digests, policies.in_force, zone=settings.zone, now=now),
         policies=policies,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,

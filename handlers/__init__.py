@@ -18,6 +18,7 @@ FEATURES = (
     "digests",
     "drift",
     "mapping",
+    "policy",
 )
 
 

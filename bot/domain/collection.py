@@ -300,7 +300,8 @@ def _against(stands: Standing, stages: tuple[StageTrace, ...], brakes: tuple[Rul
     if suspends is None:
         return (Rule("no_suspend_stage", ""),)
     if not suspends.due_in:
-        return suspends.lacks or stands.reasons
+        missing = (Rule(f"not_due:{suspends.stage.id}", ""), *suspends.lacks)
+        return missing if suspends.lacks else stands.reasons
     exempt = suspends.exempt
     return (
         *([suspends.waits] if suspends.waits else ()),

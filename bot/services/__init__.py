@@ -14,6 +14,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
@@ -36,6 +37,7 @@ class Backstop:
     features: Features
     drifts: Drifts
     mappings: Mappings
+    inquiries: Inquiries
     policies: Policies
     cloud: Cloud
     zone: ZoneInfo

@@ -442,6 +442,8 @@ FAMILIES: dict[str, set[str]] = {
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
     "title-": {*Verb},
+    "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
+    "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},
     "unlinked-": {m.replace("_", "-") for m in MappingMethod} - {"table"},
     "verb-": {*Verb},
 }

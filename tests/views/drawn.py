@@ -66,6 +66,7 @@ from tests.builders import (
     settled,
     targets,
 )
+from tests.views import drawn_policy
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -779,6 +780,7 @@ VIEWS: dict[str, Drawing] = {
     **_digests(),
     **_drifts(),
     **_mappings(),
+    **drawn_policy.VIEWS,
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
