@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,6 +28,7 @@ import handlers
 from bot import courier, store
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
+from bot.mail import Mail, sender_of, server_of
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
@@ -41,10 +42,12 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.policies import Policies
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
@@ -54,6 +57,8 @@ from handlers import errors
 from handlers.desk import Channels, Desk, call
 from handlers.digests import overdue_key, post_overdue
 from handlers.drift import show_drift, tell_more_drifts
+from handlers.intake import fetch_export, show_preview
+from handlers.letters import tell_letter
 from handlers.notices import Notices
 from handlers.people import People
 
@@ -177,12 +182,25 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         customers=customers,
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
+        previews=Previews(
+            db, post, zone=settings.zone, rules=lambda: policies.in_force().policy.version, now=now
+        ),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(db, digests, now=now),
         inquiries=Inquiries(db, customers, digests, policies.in_force, zone=settings.zone, now=now),
         policies=policies,
+        letters=Letters(
+            db,
+            post,
+            partner_center,
+            mail=mail_of(settings, now=now),
+            in_force=policies.in_force,
+            signature=settings.backstop_mail_signature or "",
+            zone=settings.zone,
+            now=now,
+        ),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
@@ -207,6 +225,24 @@ async def came_into_force(settings: Settings, version: str) -> datetime | None:
     finally:
         await db.close()
     return next((k.since for k in reversed(kept) if k.version == version), None)
+
+
+def mail_of(settings: Settings, *, now: Callable[[], datetime]) -> Mail | None:
+    """The way to a mail server, where one is named, and whom mail is from. Raises BadSettings."""
+    if settings.smtp_url is None:
+        return None
+    try:
+        server = server_of(settings.smtp_url.get_secret_value())
+    except ValueError as error:
+        raise BadSettings(f"SMTP_URL: {error}") from None
+    try:
+        if settings.backstop_mail_from:
+            return Mail(server, sender=sender_of(settings.backstop_mail_from), now=now)
+    except ValueError as error:
+        raise BadSettings(f"BACKSTOP_MAIL_FROM: {error}") from None
+    with suppress(ValueError):  # many servers sign a mailbox in by its address
+        return Mail(server, sender=sender_of(server.user), now=now)
+    return None
 
 
 def cloud_of(settings: Settings) -> CloudHosts:
@@ -373,6 +409,12 @@ class Application:
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
+            jobs.SEND_LETTER: backstop.letters.deliver,
+            jobs.TELL_LETTER: partial(tell_letter, self.desk),
+            jobs.FETCH_EXPORT: partial(fetch_export, self.desk),
+            jobs.READ_EXPORT: backstop.previews.read,
+            jobs.APPLY_EXPORT: backstop.previews.carry_out,
+            jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -393,12 +435,15 @@ class Application:
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
 
     async def _begin(self, worker: str) -> None:
         """Work under this name."""
         await self.core.backstop.execution.begin(worker)
         await self.core.backstop.posts.begin(worker)
+        await self.core.backstop.letters.begin(worker)
         self._worker = worker
 
     async def _keep_name(self) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TextIO
 
@@ -14,8 +15,10 @@ from pydantic import SecretStr
 from bot.app import Application, StartFailed, utc_now
 from bot.domain.customer import Cloud
 from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.sandbox.post_office import PostOffice, as_message
 from bot.sandbox.receivables import sample_receivables
 from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.workspace import Channel, Person
 from bot.services import jobs
 from bot.settings import Settings
 from handlers.manifest import manifest
@@ -41,6 +44,8 @@ class Demo:
         self.partner_center = PartnerCenterSandbox(now=now)
         self.slack = SlackSandbox(manifest=manifest(url=None), partner_center=self.partner_center, now=now)
         self.partner_center.on_change(self.slack.partner_center_changed)
+        self.post_office = PostOffice(self._mail_arrives)
+        self._mailbox = self._open_mailbox()
         self.app: Application | None = None
         self._lock: TextIO | None = None
 
@@ -55,6 +60,7 @@ class Demo:
                 "Stop it, or choose another with --port"
             ) from error
         await self.partner_center.start()
+        await self.post_office.start()
         for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nothing here leaves this machine
             os.environ.pop(proxy, None)
             os.environ.pop(proxy.lower(), None)
@@ -67,6 +73,7 @@ class Demo:
     async def stop(self) -> None:
         if self.app:
             await self.app.stop()
+        await self.post_office.stop()
         await self.partner_center.stop()
         await self.slack.stop()
         if self._lock:
@@ -92,7 +99,25 @@ class Demo:
             backstop_operators=("S0BILLING",),
             backstop_approvers=("S0APPROVERS",),
             backstop_undo_window=self._undo_window,
+            smtp_url=SecretStr(self.post_office.url),
+            backstop_mail_from="Northwind Cloud <billing@northwind.example>",
+            backstop_mail_signature="Northwind Cloud, Accounts\n+1 555 0100\nbilling@northwind.example",
         )
+
+    def _open_mailbox(self) -> Channel:
+        """Where the players read what customers would get; the bot is not in it."""
+        workspace = self.slack.workspace
+        postman = Person("U0POSTOFFICE", "post-office", "Post office", role="sandbox", is_bot=True)
+        mailbox = Channel(
+            "C0MAIL", "customer-mail", "What customers would get by mail; nothing leaves this machine"
+        )
+        mailbox.members = {postman.id, *(person.id for person in workspace.humans)}
+        workspace.people[postman.id] = postman
+        workspace.channels[mailbox.id] = mailbox
+        return mailbox
+
+    def _mail_arrives(self, mail: EmailMessage) -> None:
+        self.slack.workspace.post(self._mailbox, {"user": "U0POSTOFFICE", **as_message(mail)}, at=self._now())
 
     async def _post_digests(self) -> None:
         """As the scheduler would in the morning, so that the first look shows work done."""

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot import policy_file
-from bot.app import check_ready_to_run, partner_center_of, slack_client
+from bot.app import check_ready_to_run, mail_of, partner_center_of, slack_client
 from bot.domain.errors import (
     AccessDenied,
     BackstopError,
@@ -88,6 +88,7 @@ async def check(
         preflight.delivery(),
         preflight.people(),
         preflight.partner_center(),
+        preflight.mail(),
     )
     return tuple(found for group in groups for found in group)
 
@@ -181,6 +182,10 @@ class _Preflight:
     async def delivery(self) -> list[Check]:
         """The way Slack reaches us."""
         return await self._looks({"Slack delivery": self._reached})
+
+    async def mail(self) -> list[Check]:
+        """The mail server for notices, where one is named."""
+        return await self._looks({"mail server": self._mail_server} if self._settings.smtp_url else {})
 
     async def partner_center(self) -> list[Check]:
         probes = {"Partner Center": partial(self._sign_in, as_user=False)}
@@ -308,6 +313,27 @@ class _Preflight:
         except BadPolicy:
             stage = None
         return max(self._settings.backstop_approvals_suspend, stage.approvals if stage else 0)
+
+    async def _mail_server(self) -> str:
+        mail = mail_of(self._settings, now=self._now)
+        if mail is None:
+            raise _Amiss(
+                "nobody is named whom mail is from, so notices can only be sent by hand",
+                "Set BACKSTOP_MAIL_FROM, such as Billing <billing@example.com>.",
+            )
+        try:
+            await mail.sign_in()
+        except SignInFailed as error:
+            raise _Amiss(
+                f"the mail server refuses the sign-in ({error.reason})",
+                "Correct user and password in SMTP_URL; write @ / ? # in them as %40 %2F %3F %23.",
+            ) from error
+        except Upstream as error:
+            raise _Amiss(
+                f"the mail server cannot be used ({error.reason})",
+                "Look at host and port in SMTP_URL, and whether the server offers STARTTLS with a valid certificate.",
+            ) from error
+        return f"lets us in; mail is from {mail.sender}"
 
     async def _sign_in(self, *, as_user: bool) -> str:
         self._settings.need(

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     backstop_policy_file: Path | None = None
     backstop_locale: Literal["en", "de", "zh-CN"] = "en"
 
+    smtp_url: SecretStr | None = None
+    backstop_mail_from: str | None = None
+    backstop_mail_signature: str | None = Field(default=None, max_length=400)
+
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any, info: Any) -> Any:
@@ -153,6 +157,19 @@ class Settings(BaseSettings):
     @classmethod
     def _ends_in_slash(cls, value: str) -> str:
         return value if value.endswith("/") else value + "/"
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"smtps?://[^/\s]+", value.get_secret_value()):
+            raise ValueError("must be smtp://[user:password@]host:port, or smtps:// for TLS from the start")
+        return value
+
+    @field_validator("backstop_mail_signature")
+    @classmethod
+    def _has_lines(cls, value: str | None) -> str | None:
+        """A `.env` without quotes has one line; `\\n` in it begins the next."""
+        return value.replace("\\n", "\n") if value else value
 
     @property
     def zone(self) -> ZoneInfo:

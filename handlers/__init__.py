@@ -19,6 +19,8 @@ FEATURES = (
     "drift",
     "mapping",
     "policy",
+    "letters",
+    "intake",
 )
 
 
@@ -33,3 +35,8 @@ def commands() -> list[Command]:
 
 def shortcuts() -> list[Shortcut]:
     return [feature.SHORTCUT for feature in features() if hasattr(feature, "SHORTCUT")]
+
+
+def events() -> list[str]:
+    """Every event the app has to be told of, sorted."""
+    return sorted({event for feature in features() for event in getattr(feature, "EVENTS", ())})

@@ -450,7 +450,9 @@ async def _only_one(desk: Desk, verb: Verb, customer: Customer) -> Subscription 
     return fitting[0] if len(fitting) == 1 else None
 
 
-async def answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
+async def answering(
+    desk: Desk, body: dict[str, Any], work: Any, *, attempted: str = ids.SUSPEND_FORM
+) -> None:
     """Do it; when it cannot be done, tell the person why."""
     try:
         await work
@@ -459,7 +461,7 @@ async def answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
             log.info("the form changed meanwhile")  # a newer update is on its way already
             return
         person = await desk.people.who_clicked(body)
-        words = await errors.words_for(desk, error, person=person, attempted=ids.SUSPEND_FORM)
+        words = await errors.words_for(desk, error, person=person, attempted=attempted)
         await errors.tell(desk, body, words)
 
 

@@ -24,6 +24,7 @@ from bot.sandbox.slack.workspace import Group
 from bot.settings import Settings
 from handlers.manifest import manifest
 from tests import postgres
+from tests.post_office import post_office
 
 noon = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -189,6 +190,34 @@ async def test_a_missing_setting_is_named(missing, named, found):
     assert not settings.ok
     assert settings.message == f"{named} is not set"
     assert settings.remedy == "Add it to the environment or to .env."
+
+
+class TestMail:
+    async def test_a_server_that_lets_us_in(self, found):
+        async with post_office() as office:
+            checks = await found(smtp_url=f"smtp://127.0.0.1:{office.port}", backstop_mail_from="a@b.example")
+            assert failed(checks) == []
+            assert checks["mail server"].message == "lets us in; mail is from a@b.example"
+            assert office.taken == []
+
+    async def test_nobody_there(self, found):
+        async with post_office() as office:
+            pass
+        checks = await found(smtp_url=f"smtp://127.0.0.1:{office.port}", backstop_mail_from="a@b.example")
+        assert failed(checks) == ["mail server"]
+        assert "(unreachable)" in checks["mail server"].message
+
+    async def test_a_password_it_does_not_take(self, found):
+        async with post_office() as office:
+            url = f"smtp://ana:s3cret@127.0.0.1:{office.port}"
+            checks = await found(smtp_url=url, backstop_mail_from="a@b.example")
+        assert failed(checks) == ["mail server"]
+        assert "SMTP_URL" in checks["mail server"].remedy
+
+    async def test_nobody_whom_mail_is_from(self, found):
+        checks = await found(smtp_url="smtp://127.0.0.1:1")
+        assert failed(checks) == ["mail server"]
+        assert "BACKSTOP_MAIL_FROM" in checks["mail server"].remedy
 
 
 async def test_without_a_way_for_slack_to_reach_us_both_ways_are_named(found):

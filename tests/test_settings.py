@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import mail_of, utc_now
 from bot.domain.customer import Cloud
 from bot.settings import BadSettings, Mode, Settings, load
 
@@ -154,3 +155,63 @@ def test_what_is_needed_and_missing_is_named_first():
 
 def test_these_tests_read_nothing_from_outside():
     assert not {name.upper() for name in Settings.model_fields} & os.environ.keys()
+
+
+def test_the_signature_of_letters_has_lines():
+    assert load(backstop_mail_signature=r"Partner GmbH\n+49 30 1234567").backstop_mail_signature == (
+        "Partner GmbH\n+49 30 1234567"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({"smtp_url": "http://mail.example"}, "SMTP_URL", id="another protocol"),
+        pytest.param(
+            {"backstop_mail_signature": "x" * 401}, "BACKSTOP_MAIL_SIGNATURE", id="a long signature"
+        ),
+    ],
+)
+def test_mail_that_cannot_be_sent_is_refused_in_one_line(given, named):
+    with pytest.raises(BadSettings, match=f"^{named}: "):
+        load(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param({"backstop_mail_from": "billing"}, "BACKSTOP_MAIL_FROM: ", id="no address"),
+        pytest.param(
+            {"smtp_url": "smtp://u:s3cret@mail.example:port", "backstop_mail_from": "a@b.example"},
+            "SMTP_URL: ",
+            id="no port",
+        ),
+    ],
+)
+def test_what_leads_to_no_mail_server_is_refused(given, said):
+    settings = load(**({"smtp_url": "smtp://mail.example:587"} | given))
+    with pytest.raises(BadSettings) as refused:
+        mail_of(settings, now=utc_now)
+    assert str(refused.value).startswith(said)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        pytest.param({"backstop_mail_from": "a@b.example"}, None, id="no server"),
+        pytest.param({"smtp_url": "smtp://mail.example"}, None, id="nobody it is from"),
+        pytest.param({"smtp_url": "smtp://ana:x@mail.example"}, None, id="a user that is no address"),
+        pytest.param(
+            {"smtp_url": "smtp://ana%40b.example:x@mail.example"}, "ana@b.example", id="one that is"
+        ),
+        pytest.param(
+            {"smtp_url": "smtp://ana%40b.example:x@mail.example", "backstop_mail_from": "Ana <c@d.example>"},
+            "Ana <c@d.example>",
+            id="both",
+        ),
+    ],
+)
+def test_mail_is_from_whoever_is_named_else_from_the_user_of_the_server(given, sender):
+    mail = mail_of(load(**given), now=utc_now)
+    assert (str(mail.sender) if mail else None) == sender

@@ -30,8 +30,12 @@ class AuditTag(StrEnum):
     LIMIT_LIFTED = "limit:lifted"
     ACCESS_REFUSED = "access:refused"
     DIGEST_POSTED = "digest:posted"
+    RECEIVABLES_RECEIVED = "receivables:received"
+    RECEIVABLES_PREVIEWED = "receivables:previewed"
     RECEIVABLES_IMPORTED = "receivables:imported"
     POLICY_CHANGED = "policy:changed"
+    RECEIVABLES_DISCARDED = "receivables:discarded"
+    RECEIVABLES_EXPIRED = "receivables:expired"
     MIRROR_REFRESHED = "mirror:refreshed"
     DRIFT_SEEN = "drift:seen"
     DRIFT_ADOPTED = "drift:adopted"
@@ -39,6 +43,11 @@ class AuditTag(StrEnum):
     DRIFT_OVER = "drift:over"
     MAPPING_CONFIRMED = "mapping:confirmed"
     MAPPING_REMOVED = "mapping:removed"
+    LETTER_WRITTEN = "letter:written"
+    LETTER_SENT = "letter:sent"
+    LETTER_COPIED = "letter:copied"
+    LETTER_FAILED = "letter:failed"
+    LETTER_UNKNOWN = "letter:unknown"
 
 
 GENESIS = "0" * 64

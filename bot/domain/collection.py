@@ -62,6 +62,8 @@ class History:
     """What happened in the present episode; it begins with the first overdue day and ends at the policy's exit."""
 
     began: date | None = None
+    before: date | None = None
+    """When the episode before this one ended."""
     steps: tuple[Step, ...] = ()
     warned: tuple[date, ...] = ()
     """On which days a warning to them was recorded as sent."""
@@ -152,6 +154,7 @@ def ground(policy: BillingPolicy, facts: Facts, *, on: date) -> Ground:
 
 def standing(policy: BillingPolicy, facts: Facts, history: History, *, on: date) -> Standing:
     """Hold one customer against the policy."""
+    history = _begun(facts, history, on)
     counting = countable(policy, facts.exposure)
     due = due_stages(policy, facts.exposure, tenant=facts.tenant, on=on)
     stage = due[-1] if due else None
@@ -210,11 +213,12 @@ def advance(
         return history  # what is not known for sure neither begins nor ends anything
     if _is_over(policy, facts):
         if history.began is None:
-            return History()
+            return history
         cleared = history.cleared + 1
-        return History() if cleared >= policy.exit.confirm_readings else replace(history, cleared=cleared)
+        is_over = cleared >= policy.exit.confirm_readings
+        return History(before=on, warned=history.warned) if is_over else replace(history, cleared=cleared)
     overdue = {currency: debt.overdue for currency, debt in facts.exposure.items()}
-    history = replace(history, began=history.began or on, cleared=0, overdue=overdue)
+    history = replace(_begun(facts, history, on), cleared=0, overdue=overdue)
     if stands.fires is None:
         return history
     if assume_sent and stands.fires.action is StageAction.WARN:
@@ -312,6 +316,15 @@ def _against(stands: Standing, stages: tuple[StageTrace, ...], brakes: tuple[Rul
 
 def _exempt(exemption: Exemption) -> Rule:
     return Rule("exempt", f"{exemption.reason} (until {exemption.until.isoformat()})")
+
+
+def _begun(facts: Facts, history: History, on: date) -> History:
+    """With its beginning: the first day on which something was overdue, but not before the last episode ended."""
+    days = max((debt.oldest_days for debt in facts.exposure.values()), default=0)
+    if history.began or days == 0:
+        return history
+    first = on - timedelta(days=days - 1)
+    return replace(history, began=max(first, history.before or first))
 
 
 def _why(

@@ -149,6 +149,15 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class PreviewSettled(Refused):
+    """Somebody was first, or it is not what they have seen; `why` is what it has become, as a key."""
+
+    preview_id: str
+    why: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
 class OutOfScope(Refused):
     """The billing policy leaves that kind of product out."""
 
@@ -168,6 +177,18 @@ class AlreadyLinked(Refused):
 
     customer: str
     by: str
+
+
+class LetterOutdated(Refused):
+    """The letter names a day that was worked out on another one."""
+
+
+@dataclass(eq=False)
+class LetterSettled(Refused):
+    """The letter is under way, or something has come of it; `why` is what, as a key."""
+
+    letter_id: str
+    why: str
 
 
 @dataclass(eq=False)
@@ -191,7 +212,7 @@ class NotFound(BackstopError):
 class Upstream(BackstopError):
     """A system we depend on did not do what was asked.
 
-    `system` is `partner_center`, `slack` or `database`. `reason` is the system's own code or a short word;
+    `system` is `partner_center`, `slack`, `mail` or `database`. `reason` is the system's own code or a short word;
     `correlation_id` is what its support asks for.
     """
 
@@ -216,7 +237,7 @@ class Throttled(Unavailable):
 
 
 class NotReady(Unavailable):
-    """It is still working on an earlier change of the same thing; the write was not taken."""
+    """Not now: it is still at an earlier change of the same thing, or was never reached; the write was not taken."""
 
 
 class Conflict(Upstream):

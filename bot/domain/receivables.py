@@ -135,6 +135,11 @@ class OpenItem:
         """Debt that nobody disputes and nobody has blocked."""
         return self.open_amount > 0 and not self.disputed and not self.dunning_blocked
 
+    def may_be_asked_for(self, *, on: date) -> bool:
+        """Such debt that is past due on that day, and of which nobody promised to pay it later."""
+        promised = self.promise_to_pay is not None and on <= self.promise_to_pay
+        return self.may_be_dunned and self.due_date < on and not promised
+
 
 class AgingBucket(StrEnum):
     """How long past due, in calendar days; counted from the due date, never from the invoice date."""
@@ -300,6 +305,9 @@ LARGEST_QUIET_SHRINK: Final = Decimal("0.30")
 """A file that drops more of the open items than this is more likely cut off than good news."""
 
 ImportMode = Literal["snapshot", "merge"]
+
+Held = Literal["shrinks", "older_than_books", "in_the_future"]
+"""Why an export is not applied as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,7 @@ class Replay:
                 self.fired.append(Fired(on, party, facts.tenant, stands.fires, stands.reasons))
             if history.began and not following.began:
                 self._paid(party, on)
-            if following == History():
-                self._histories.pop(party, None)
-            else:
-                self._histories[party] = following
+            self._histories[party] = following
 
     def _paid(self, party: str, on: date) -> None:
         self.fired = [

@@ -16,10 +16,12 @@ from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.policies import Policies
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests
 
 
@@ -33,12 +35,14 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
     inquiries: Inquiries
     policies: Policies
+    letters: Letters
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""

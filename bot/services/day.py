@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -118,6 +118,8 @@ async def day_of(
     for countdown in suspended:
         owner = countdown.subscription.customer_id
         by_customer[owner] = (*by_customer.get(owner, ()), countdown)
+    warned = await tx.letters.warnings(on=on)
+    histories = await tx.collections.histories(on=on)
     is_today = on == asked_at.astimezone(zone).date()
     return Day(
         on=on,
@@ -128,7 +130,10 @@ async def day_of(
         parties=parties,
         directory=directory,
         suspended=by_customer,
-        histories=await tx.collections.histories(on=on),
+        histories={
+            id: replace(histories.get(id, History()), warned=warned.get(id, ()))
+            for id in histories.keys() | warned.keys()
+        },
         pauses=await tx.collections.pauses(on=on) if is_today else {},
     )
 
@@ -171,10 +176,7 @@ def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:
             item
             for party in parties
             for item in party.items
-            if item.currency == currency
-            and item.may_be_dunned
-            and item.due_date < on
-            and not (item.promise_to_pay and on <= item.promise_to_pay)
+            if item.currency == currency and item.may_be_asked_for(on=on)
         ]
         credits = sum(
             (party.balances[currency].credits for party in parties if currency in party.balances), Decimal(0)

@@ -9,12 +9,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditTag
-from bot.domain.receivables import Changes, ImportMode, changes
+from bot.domain.receivables import Changes, Held, ImportMode, changes
 from bot.receivables import Export, read_export
-from bot.store import Store
+from bot.store import Store, Tx
+from bot.store.audit import SYSTEM
 from bot.store.books import Import
-
-Held = Literal["shrinks", "older_than_books", "in_the_future"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ class Receivables:
         if as_of > self._now().astimezone(self._zone).date():
             return Intake(export, None, applied=False, held="in_the_future")
         async with self._store.begin() as tx:
+            await tx.books.lock()
             last = await tx.books.last_import()
             if last and last.as_of > as_of:
                 return Intake(export, None, applied=False, held="older_than_books")
@@ -72,34 +72,51 @@ class Receivables:
                 return Intake(export, what, applied=False)
             if what.holds_for_confirmation and not even_if_it_shrinks:
                 return Intake(export, what, applied=False, held="shrinks")
-            await tx.books.end((*what.changed, *what.closed), on=as_of)
-            await tx.books.add((*what.new, *what.changed), on=as_of)
-            await tx.books.record(
-                Import(
-                    file=file_name,
-                    sha256=export.sha256,
-                    mode=mode,
-                    as_of=as_of,
-                    applied_at=self._now(),
-                    rejected=len(export.rejected),
-                    incomplete=export.incomplete_parties,
-                )
-            )
-            await tx.audit.append(
-                AuditTag.RECEIVABLES_IMPORTED,
-                export.sha256[:16],
-                file=file_name,
-                as_of=as_of.isoformat(),
-                mode=mode,
-                accepted=export.accepted,
-                rejected=len(export.rejected),
-                new=len(what.new),
-                changed=len(what.changed),
-                closed=len(what.closed),
-            )
+            await write_down(tx, export, what, mode=mode, at=self._now())
         return Intake(export, what, applied=True)
 
     async def last_import(self) -> Import | None:
         """What the books were last brought up to date with."""
         async with self._store.read() as tx:
             return await tx.books.last_import()
+
+
+async def write_down(
+    tx: Tx,
+    export: Export,
+    what: Changes,
+    *,
+    mode: ImportMode,
+    at: datetime,
+    by: str = SYSTEM,
+    **facts: object,
+) -> None:
+    """Bring the books to what the export says, and have it in the audit trail who wanted that."""
+    on = export.as_of
+    await tx.books.end((*what.changed, *what.closed), on=on)
+    await tx.books.add((*what.new, *what.changed), on=on)
+    await tx.books.record(
+        Import(
+            file=export.file_name,
+            sha256=export.sha256,
+            mode=mode,
+            as_of=on,
+            applied_at=at,
+            rejected=len(export.rejected),
+            incomplete=export.incomplete_parties,
+        )
+    )
+    await tx.audit.append(
+        AuditTag.RECEIVABLES_IMPORTED,
+        export.sha256[:16],
+        by=by,
+        file=export.file_name,
+        as_of=on.isoformat(),
+        mode=mode,
+        accepted=export.accepted,
+        rejected=len(export.rejected),
+        new=len(what.new),
+        changed=len(what.changed),
+        closed=len(what.closed),
+        **facts,
+    )

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.receivables import ItemKind, OpenItem
 from bot.store.tables import imports, open_items
+
+AT_ONCE: Final = 1000
+"""So many items are read or written between two moments at which others may go on: clicks wait for an answer."""
+CHANGE_LOCK: Final = 0x426F6F6B  # any number, as long as it is always this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,11 @@ class Books:
                 open_items.c.valid_from <= day,
                 or_(open_items.c.valid_to.is_(None), open_items.c.valid_to > day),
             )
-        rows = (await self._connection.execute(query.order_by(open_items.c.id))).all()
-        return [_item(row.item) for row in rows]
+        found: list[OpenItem] = []
+        rows = await self._connection.stream(query.order_by(open_items.c.id))
+        async for part in rows.partitions(AT_ONCE):
+            found += [_item(row.item) for row in part]
+        return found
 
     async def party_keys(self) -> list[str]:
         """The customer keys of whoever has something open in the latest state."""
@@ -74,8 +81,8 @@ class Books:
             }
             for item in items
         ]
-        if rows:
-            await self._connection.execute(insert(open_items), rows)
+        for start in range(0, len(rows), AT_ONCE):
+            await self._connection.execute(insert(open_items), rows[start : start + AT_ONCE])
 
     async def end(self, items: Iterable[OpenItem], *, on: date) -> None:
         """From that day on these are no longer as they were; what began that very day was never so."""
@@ -83,18 +90,37 @@ class Books:
             {"k": item.customer_key, "n": item.document_number, "i": item.instalment, "d": on}
             for item in items
         ]
-        if not keys:
-            return
         same = (
             (open_items.c.party_key == bindparam("k"))
             & (open_items.c.document_number == bindparam("n"))
             & (open_items.c.instalment == bindparam("i"))
             & open_items.c.valid_to.is_(None)
         )
-        await self._connection.execute(
-            delete(open_items).where(same, open_items.c.valid_from >= bindparam("d")), keys
+        begun_then = delete(open_items).where(same, open_items.c.valid_from >= bindparam("d"))
+        for start in range(0, len(keys), AT_ONCE):
+            part = keys[start : start + AT_ONCE]
+            await self._connection.execute(begun_then, part)
+            await self._connection.execute(
+                update(open_items).where(same).values(valid_to=bindparam("d")), part
+            )
+
+    async def lock(self) -> None:
+        """Keep whoever else wants to change the books waiting until our transaction ends."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({CHANGE_LOCK})"))
+
+    async def state(self) -> str:
+        """What changes with every import, and with nothing else."""
+        newest = await self._connection.execute(select(func.max(imports.c.id)))
+        return str(newest.scalar_one() or 0)
+
+    async def applied(self, sha256: str, *, as_of: date) -> datetime | None:
+        """When that very file was last applied for that very day."""
+        query = select(func.max(imports.c.applied_at)).where(
+            imports.c.sha256 == sha256, imports.c.as_of == as_of
         )
-        await self._connection.execute(update(open_items).where(same).values(valid_to=bindparam("d")), keys)
+        at: datetime | None = (await self._connection.execute(query)).scalar_one()
+        return at
 
     async def record(self, applied: Import) -> None:
         await self._connection.execute(

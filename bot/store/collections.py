@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.collection import History, Step
@@ -34,7 +34,14 @@ class Collections:
         self._connection = connection
 
     async def histories(self, *, on: date) -> dict[str, History]:
-        """The episodes that were open on that day, by tenant, with what had fired by then."""
+        """The episodes that were open on that day, by tenant, with what had fired by then; of who has none open, when
+        the last one ended."""
+        ended = await self._connection.execute(
+            select(episodes.c.tenant, func.max(episodes.c.ended))
+            .where(episodes.c.ended <= on)
+            .group_by(episodes.c.tenant)
+        )
+        before: dict[str, date] = {row[0]: row[1] for row in ended}
         rows = await self._connection.execute(
             select(episodes).where(
                 episodes.c.began <= on, or_(episodes.c.ended.is_(None), episodes.c.ended > on)
@@ -46,9 +53,11 @@ class Collections:
             episode = found.get(row.tenant)
             if episode is not None and row.began == episode.began:
                 fired.setdefault(row.tenant, []).append(Step(row.stage, row.on))
-        return {
+        over = {tenant: History(before=day) for tenant, day in before.items() if tenant not in found}
+        return over | {
             tenant: History(
                 began=row.began,
+                before=before.get(tenant),
                 steps=tuple(fired.get(tenant, ())),
                 cleared=row.cleared,
                 overdue={c: Decimal(a) for c, a in row.overdue.items()} if row.overdue is not None else None,
@@ -68,6 +77,7 @@ class Collections:
             if after.began is None:
                 continue
             facts: dict[str, Any] = {
+                "ended": None,  # one that ended and began on the same day goes on
                 "cleared": after.cleared,
                 "overdue": {c: str(a) for c, a in (after.overdue or {}).items()},
             }
@@ -75,7 +85,7 @@ class Collections:
             done = await self._connection.execute(update(episodes).where(same).values(facts))
             if done.rowcount == 0:
                 await self._connection.execute(
-                    insert(episodes).values(tenant=tenant, began=after.began, ended=None, **facts)
+                    insert(episodes).values(tenant=tenant, began=after.began, **facts)
                 )
             for step in after.steps:
                 if step not in before.steps:

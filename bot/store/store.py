@@ -27,12 +27,14 @@ from bot.store.books import Books
 from bot.store.collections import Collections
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
+from bot.store.letters import Letters
 from bot.store.limits import Limits
 from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.policies import Policies
 from bot.store.posts import Posts
+from bot.store.previews import Previews
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
 
@@ -87,6 +89,10 @@ class Tx:
         return Books(self.connection)
 
     @cached_property
+    def previews(self) -> Previews:
+        return Previews(self.connection, self._now)
+
+    @cached_property
     def marks(self) -> Marks:
         return Marks(self.connection)
 
@@ -101,6 +107,10 @@ class Tx:
     @cached_property
     def drifts(self) -> Drifts:
         return Drifts(self.connection, self._now)
+
+    @cached_property
+    def letters(self) -> Letters:
+        return Letters(self.connection, self._now)
 
 
 class Store:
@@ -256,7 +266,7 @@ def _told_as_unavailable(kind: type[Unavailable] = Unavailable) -> Iterator[None
 
 def _sync_sqlite(url: str) -> Engine:
     """For single statements: SQLite wraps each in a transaction of its own, so none is begun."""
-    engine = create_engine(sync_url(url))
+    engine = create_engine(sync_url(url), hide_parameters=True)
     _set_pragmas(engine)
     return engine
 
@@ -286,8 +296,10 @@ def sync_url(url: str) -> URL:
 
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=5)
-    engine = create_async_engine(url, pool_size=5, max_overflow=10)
+        return create_async_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=5
+        )
+    engine = create_async_engine(url, hide_parameters=True, pool_size=5, max_overflow=10)
     _tune_sqlite(engine.sync_engine)
     return engine
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -256,6 +257,38 @@ drifts = Table(
     Index("ix_drifts_told", "told"),
 )
 
+# Exports that were shared in Slack and wait for a word. `source` is where Slack told of which file; `content` (the
+# file) and `report` (its rejects) are taken out as soon as they are not needed.
+previews = Table(
+    "previews",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("source", String(160), nullable=False, unique=True),
+    Column("event", String(64), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("file_id", String(32), nullable=False),
+    Column("shared_by", String(32), nullable=False),
+    Column("shared_at", Instant, nullable=False),
+    Column("reading", JSON, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("thread_ts", String(32)),
+    Column("status", String(16), nullable=False),
+    Column("finding", JSON(none_as_null=True)),
+    Column("refusal", JSON(none_as_null=True)),
+    Column("voided", String(16)),
+    Column("by", String(32)),
+    Column("at", Instant),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),  # how often the sweep has handed it out again
+    Column("content", LargeBinary),
+    Column("report", Text),
+    Index("ix_previews_status", "status"),
+    Index("ix_previews_saved_at", "saved_at"),
+)
+
 # From the first day something counted as overdue until the policy's exit.
 episodes = Table(
     "episodes",
@@ -299,4 +332,33 @@ policies = Table(
     Column("text", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("host", Text, nullable=False),
+)
+
+# Letters to customers. Address and text are personal data: they stay here and go nowhere but into the mail.
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("customer_id", String(64), nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("to", String(254), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("stage", String(64)),
+    Column("written_by", String(32), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("asked_at", Instant),
+    Column("claimed_at", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("sent_at", Instant),
+    Column("recorded_on", Date),
+    Column("error", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_letters_customer_id", "customer_id"),
+    Index("ix_letters_status", "status"),
 )

@@ -24,6 +24,7 @@ from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.countdown import deletion_words
 from handlers.views.forms import status_words
+from handlers.views.letters import notice_button
 from handlers.views.request_card import headline
 
 MOST_FOUND = 10
@@ -78,10 +79,13 @@ def found(
         offered = _offers(match, texts) if may_operate else []
         if may_operate and not offered and (why := _why_nothing(match)):
             lines.append(texts(why))
-        # One button stands beside the text, two below it: a section holds one.
+        # The only action stands beside the text, for a section holds one button; all others stand below.
         body.append(blocks.section("\n".join(lines), accessory=offered[0] if len(offered) == 1 else None))
-        if len(offered) > 1:
-            body.append(blocks.actions(*offered))
+        below = offered if len(offered) > 1 else []
+        if may_operate and customer.may_be_acted_on:
+            below = [*below, notice_button(customer.id, customer.name, texts)]
+        if below:
+            body.append(blocks.actions(*below))
     if more:
         body.append(blocks.context(texts("find-more")))
     return body

@@ -233,6 +233,22 @@ def test_a_warning_of_an_earlier_episode_does_not_count():
     assert standing(POLICY, late(45), earlier, on=TODAY).proposes_suspension is False
 
 
+def test_an_episode_begins_with_the_first_overdue_day_though_nobody_looked_then():
+    warned = History(warned=(TODAY - timedelta(days=20),))
+    stands = standing(POLICY, late(45), warned, on=TODAY)
+    assert stands.proposes_suspension
+    assert advance(POLICY, late(45), warned, stands, on=TODAY).began == TODAY - timedelta(days=44)
+
+
+def test_an_episode_does_not_begin_before_the_last_one_ended():
+    """An old invoice was disputed while the rest was paid; the warning of that time was about other debts."""
+    ended = TODAY - timedelta(days=5)
+    before = History(before=ended, warned=(TODAY - timedelta(days=20),))
+    stands = standing(POLICY, late(45), before, on=TODAY)
+    assert not stands.proposes_suspension
+    assert advance(POLICY, late(45), before, stands, on=TODAY).began == ended
+
+
 @pytest.mark.parametrize(("days_ago", "proposes"), [(6, False), (7, True)])
 def test_a_warning_needs_its_time(days_ago: int, proposes: bool):
     history = replace(WARNED, warned=(TODAY - timedelta(days=days_ago),))

@@ -18,10 +18,12 @@ from bot.domain.customer import (
     SubscriptionKind,
     SubscriptionStatus,
 )
+from bot.domain.letter import LetterKind
 from bot.domain.request import Status
 from bot.services.intake import Intake
+from bot.services.letters import Written
 from bot.texts import in_language
-from tests.builders import CONTOSO, DAY, HOUR, a_customer, a_subscription
+from tests.builders import CONTOSO, DAY, HOUR, a_customer, a_subscription, ana
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import PREMIUM, Clock, Workshop
 
@@ -389,3 +391,68 @@ async def test_suspensions_for_another_reason_are_none_of_the_policys_business(w
     w = await workshop()
     await w.placed(reason=Reason.FRAUD)
     assert (await w.digests.shadow(days=5)).lines == ()
+
+
+class TestHistory:
+    """What the policy remembers from one reading to the next."""
+
+    STRICT = policy_file.parse(
+        """
+schema = 1
+[[stage]]
+id = "warn"
+days_overdue = 10
+action = "warn"
+notice_days = 7
+[[stage]]
+id = "suspend"
+days_overdue = 30
+action = "propose_suspend"
+requires_stage = "warn"
+""",
+        name="test",
+    )
+
+    async def test_a_notice_on_record_lets_a_suspension_be_proposed_once_its_days_are_over(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        w = await workshop(database_url=database_url, policy=self.STRICT)
+        await know(w, a_customer())
+        await take_in(w, a_row("1", "Contoso", CONTOSO, 45, "500.00"))
+        assert not (await w.digests.judge(a_customer())).standing.proposes_suspension
+
+        written = Written(
+            LetterKind.WARN, a_customer().id, "Contoso", "en", "", "Overdue", "Please pay.", None
+        )
+        letter = await w.letters.draft(written, by=ana)
+        await w.letters.copied(letter.id, by=ana)
+        for days, proposes in ((6, False), (1, True)):
+            w.clock.passes(days * DAY)
+            today = w.digests.today()
+            await take_in(w, a_row("1", "Contoso", CONTOSO, 45, "500.00"), as_of=today)
+            assert (await w.digests.judge(a_customer())).standing.proposes_suspension is proposes
+
+    async def test_an_episode_ends_when_they_pay_and_another_begins(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        w = await workshop(database_url=database_url, policy=self.STRICT)
+        await know(w, a_customer())
+        other = a_row("2", "Other", "", 45, "1.00")
+        owes, paid = a_row("1", "Contoso", CONTOSO, 45, "500.00"), a_row("1", "Contoso", CONTOSO, 45, "0.00")
+        seen = []
+        for row in (owes, owes, paid, owes):
+            today = w.digests.today()
+            await take_in(w, row, other, as_of=today, even_if_it_shrinks=True)
+            await w.digests.record(on=today)
+            await w.digests.record(on=today)  # the same books on the same day: nothing new
+            async with w.store.read() as tx:
+                history = (await tx.collections.histories(on=today))[CONTOSO]
+            seen.append((history.began, [step.stage for step in history.steps]))
+            w.clock.passes(DAY)
+        first = TODAY - 44 * DAY
+        assert seen == [
+            (first, ["warn"]),
+            (first, ["warn"]),
+            (None, []),
+            (TODAY + 2 * DAY, ["warn"]),
+        ]

@@ -22,6 +22,7 @@ from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
 from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.request import ActionRequest
+from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
@@ -34,9 +35,11 @@ from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.store import Store
 from bot.store.store import sync_url
@@ -80,10 +83,12 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
+    letters: Letters
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -161,7 +166,9 @@ async def open_workshop(
     policy: BillingPolicy | None = None,
     in_force: Callable[[], InForce] | None = None,
     suspensions: TellsSuspensions | None = None,
+    rules: str = "policy-1",
     lease: timedelta = LEASE,
+    mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
@@ -181,9 +188,10 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
+    billing = in_force or (lambda: InForce(policy or PACKAGED))
     digests = Digests(
         store,
-        in_force or (lambda: InForce(policy or PACKAGED)),
+        billing,
         cloud=hosting,
         zone=place,
         now=now,
@@ -220,8 +228,10 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=lambda: rules, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, in_force=billing, zone=place, now=now),
     )

@@ -41,6 +41,8 @@ from bot.domain.errors import (
     DriftSettled,
     FeatureMissing,
     Invalid,
+    LetterOutdated,
+    LetterSettled,
     NotFound,
     NothingToRetry,
     NotOurCustomer,
@@ -48,6 +50,7 @@ from bot.domain.errors import (
     NotReady,
     OutOfScope,
     OwnRequest,
+    PreviewSettled,
     Refused,
     Rejected,
     RequestExpired,
@@ -58,13 +61,17 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
+from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.receivables import Code
 from bot.texts import LANGUAGES, for_locale, in_language
-from handlers.views import blocks
+from handlers.views import blocks, intake
 from handlers.views.errors import key, plain_words, words
+from handlers.views.letters import Way
 
 from . import usage
 
@@ -205,6 +212,8 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-usgov",
     "column-customer",
     "public-semicolon",
+    "letter-form-body",
+    "letter-service",
     "state-cloud",
 }
 """Names, signs, and what consists of facts alone."""
@@ -223,8 +232,11 @@ class TestSlacksLimits:
             "link-title",
             "link-remove",
             "drift-explain-title",
+            "import-settings-title",
+            "import-look-again",
             "adopt",
             "explain",
+            "letter-title",
             "error-title",
             "continue",
             "confirm",
@@ -238,7 +250,7 @@ class TestSlacksLimits:
         assert len(in_language(language)(name)) <= blocks.TITLE
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("name", ["approve", "cancel"])
+    @pytest.mark.parametrize("name", ["approve", "cancel", "import-apply"])
     def test_buttons_of_a_confirm_dialog(self, language, name):
         assert len(in_language(language)(name)) <= 30
 
@@ -256,6 +268,14 @@ class TestSlacksLimits:
             "link-change",
             "next",
             "previous",
+            "notice",
+            "notice-again",
+            *map("letter-kind-{}".format, LetterKind),
+            *map("letter-way-{}".format, Way),
+            "import-apply",
+            "import-apply-anyway",
+            "import-discard",
+            "import-settings",
             *map("reason-{}".format, Reason),
         ],
     )
@@ -311,11 +331,21 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
+    LetterOutdated(),
+    *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
     OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
-        Invalid("customer", reason, {"days": "90"})
+        PreviewSettled("P-7F3K", why, "U0BEN")
+        for why in sorted(
+            usage.arguments("PreviewSettled", 1)
+            | {*PreviewStatus} - {PreviewStatus.OPEN}
+            | {"books", "rules"}
+        )
+    ),
+    *(
+        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026", "most": "150"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -367,8 +397,10 @@ class TestErrors:
             "draft",
             "day",
             "drift",
+            "preview",
             "debtor",
             "link",
+            "letter",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -425,7 +457,24 @@ FAMILIES: dict[str, set[str]] = {
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
+    "import-at-": {"line", "row"},
+    "import-headline-": {*PreviewStatus} - {PreviewStatus.RECEIVED} | {"found"},
+    "import-mode-": {"snapshot", "merge"},
+    "import-note-": {*Code},
+    "import-refused-": {*intake.FILE_LEVEL},
+    "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
     "link-doubt-": {*Doubt},
+    "language-": {*LANGUAGES},
+    "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},
+    "letter-body-": {*LetterKind},
+    "letter-failed-": {
+        *("rejected", "rejected-no-smtputf8", "not-ready", "not-ready-tls", "not-ready-no-tls"),
+        *("sign-in-failed", "not-configured", "unavailable"),
+    },
+    "letter-kind-": {*LetterKind},
+    "letter-preview-": {*Way, "once", "by-hand", "warning", "dry-run"},
+    "letter-subject-": {*LetterKind},
+    "letter-way-": {*Way},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -30,8 +30,17 @@ from bot.domain.customer import (
 from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
 from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
+from bot.domain.letter import (
+    Account,
+    Deadline,
+    Letter,
+    LetterKind,
+    Matter,
+    account,
+)
 from bot.domain.limit import DailyLimit
 from bot.domain.policy import Debt, InForce
+from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
@@ -43,6 +52,8 @@ from handlers.views import (
     drift,
     errors,
     forms,
+    intake,
+    letters,
     limit,
     mapping,
     policy,
@@ -55,6 +66,9 @@ from tests.builders import (
     HOUR,
     a_customer,
     a_drift,
+    a_finding,
+    a_letter,
+    a_preview,
     a_request,
     a_subscription,
     a_target,
@@ -667,6 +681,208 @@ def _help_mistyped(texts: Texts) -> Json:
     return message(replies.help_text(handlers.commands()[:1], texts, hint=hint))
 
 
+# Letters
+
+
+def an_account(*items: OpenItem) -> Account:
+    return account(age(items, on=TODAY), on=TODAY)
+
+
+OWED = an_account(
+    owes("Contoso Ltd", 40, "1234.56", tenant=a_customer().id),
+    owes("Contoso Ltd", 12, "99.00", tenant=a_customer().id),
+    owes("Contoso Ltd", 3, "-34.56", tenant=a_customer().id),
+    owes("Contoso Ltd", 20, "8000.00", "CNY", tenant=a_customer().id),
+)
+SIGNATURE = "Partner GmbH, Accounts\n+49 30 1234567\nbilling@partner.example"
+
+
+def a_matter(kind: LetterKind, **fields: Any) -> Matter:
+    told = not kind.asks_for_money
+    given: dict[str, Any] = {
+        "customer_name": "Contoso Ltd",
+        "contact": "Jane Doe",
+        "on": TODAY,
+        "account": OWED,
+        "deadline": Deadline(TODAY + 7 * DAY, "suspend") if kind.is_warning else None,
+        "services": ("Microsoft 365 E3", "Visio Plan 2") if told else (),
+        "data_until": TODAY + 90 * DAY if kind is LetterKind.SUSPENDED else None,
+        "signature": SIGNATURE,
+    }
+    return Matter(kind=kind, **(given | fields))
+
+
+def a_sheet(texts: Texts, kind: LetterKind = LetterKind.WARN, **fields: Any) -> letters.Sheet:
+    matter = a_matter(kind)
+    given: dict[str, Any] = {
+        "origin": f"{a_customer().id} C0BILLING",
+        "customer": a_customer(),
+        "kind": kind,
+        "language": texts.language,
+        "to": "billing@contoso.example",
+        "subject": letters.subject(matter, texts),
+        "body": letters.text(matter, texts),
+        "can_send": True,
+    }
+    return letters.Sheet(**(given | fields))
+
+
+def a_written_letter(texts: Texts, kind: LetterKind = LetterKind.WARN, **fields: Any) -> Letter:
+    matter = a_matter(kind)
+    return a_letter(
+        **(
+            {
+                "kind": kind,
+                "language": texts.language,
+                "subject": letters.subject(matter, texts),
+                "body": letters.text(matter, texts),
+            }
+            | fields
+        )
+    )
+
+
+def _letters() -> dict[str, Drawing]:
+    asked = a_letter().send(by=ana, at=noon, zone=UTC)
+    begun = asked.claim(holder="w-0", at=noon)
+    results = {
+        "sent": begun.sent(at=noon, zone=UTC),
+        "refused": begun.failed("rejected", "550"),
+        "not-in-ascii": begun.failed("rejected", "no-smtputf8"),
+        "not-now": begun.failed("not-ready", "timeout"),
+        "no-encryption": begun.failed("not-ready", "no-tls"),
+        "not-signed-in": begun.failed("sign-in-failed", "535"),
+        "not-configured": begun.failed("not-configured", ""),
+        "unknown": begun.lost_sight_of("unavailable", "timeout"),
+        "found-missing": begun.lost_sight_of("unavailable", "timeout").decide(
+            was_sent=False, by=ana, at=noon, zone=UTC
+        ),
+    }
+
+    def result(letter: Letter) -> Drawing:
+        return lambda texts: message(letters.result(letter, texts))
+
+    def preview(kind: LetterKind, way: letters.Way, **fields: Any) -> Drawing:
+        return lambda texts: letters.preview(
+            a_written_letter(texts, kind, **fields), way, "L-TEST000001 C0BILLING", texts
+        )
+
+    hints = (
+        "letter-hint-nothing-owed",
+        "letter-hint-no-services",
+        "letter-hint-no-contact",
+        "letter-hint-language",
+        "letter-hint-no-signature",
+    )
+    return {
+        **{f"letter-{name}": result(letter) for name, letter in results.items()},
+        **{f"letter-preview-{kind}": preview(kind, letters.Way.SEND) for kind in LetterKind},
+        "letter-preview-by-hand": preview(LetterKind.FINAL, letters.Way.COPIED, to=""),
+        "letter-preview-dry-run": lambda texts: letters.preview(
+            a_written_letter(texts), letters.Way.SEND, "L-TEST000001 C0BILLING", texts, dry_run=True
+        ),
+        "letter-form": lambda texts: letters.letter_form(a_sheet(texts), texts),
+        "letter-form-without-mail": lambda texts: letters.letter_form(
+            a_sheet(
+                texts,
+                LetterKind.RESUMED,
+                can_send=False,
+                to="",
+                hints=tuple(texts(hint) for hint in hints),
+            ),
+            texts,
+        ),
+    }
+
+
+# Shared exports
+
+
+def _preview(preview: Preview) -> Drawing:
+    return lambda texts: message(intake.preview_card(preview, texts))
+
+
+def _settings(preview: Preview) -> Drawing:
+    return lambda texts: intake.settings_form(preview, texts)
+
+
+MUCH_TO_SAY = a_finding(
+    rejected=131,
+    rejects=(
+        Noted("bad_amount", 120, ("line 14", "line 17", "line 20")),
+        Noted("bad_date", 10, ("line 2", "line 3", "line 5")),
+        Noted("missing_customer", 1, ("row 9",)),
+    ),
+    remarks=tuple(
+        Noted(code, 9 - n, (f"line {n}",))
+        for n, code in enumerate(
+            (
+                "due_date_derived",
+                "dispute_hint",
+                "two_digit_year",
+                "open_from_total",
+                "number_format_assumed",
+                "bad_tenant",
+                "encoding_assumed",
+                "one_nobody_knows",
+            )
+        )
+    ),
+    kept=3,
+    seen_before=noon - DAY,
+)
+REFUSALS = {
+    "no-currency": FileRefusal(
+        "missing_currency", "The file names no currency; add a currency column or say which one it is in."
+    ),
+    "date-order": FileRefusal(
+        "ambiguous_date_order",
+        "“03/04/2026” can be read in two ways; say whether the day (DMY) or the month (MDY) comes first.",
+    ),
+    "no-table": FileRefusal("unsupported_file", "This is a PDF; export the list as CSV or XLSX."),
+    "too-large": FileRefusal("too_large", "The file has more than 20 MB; export a smaller part."),
+    "no-scope": FileRefusal("no-scope"),
+    "unknown": FileRefusal("new_code", "Something <!channel> new."),
+}
+
+
+def _previews() -> dict[str, Drawing]:
+    at = noon + HOUR
+    waiting = a_preview()
+    applying = waiting.apply(by=ana, at=at, sha256=waiting.sha256, seal=waiting.seal)
+    told = a_preview(
+        reading=Reading(as_of=TODAY, mode="merge", currency="EUR", date_order="DMY"),
+        finding=MUCH_TO_SAY,
+        file="<!channel> *now* Außenstände 应收.xlsx",
+        voided="books",
+    )
+    nothing = a_finding(new=0, changed=0, closed=0, unchanged=12, owed=())
+    refused = {name: waiting.refused(refusal) for name, refusal in REFUSALS.items()}
+    return {
+        "import-preview": _preview(waiting),
+        "import-preview-with-much-to-say": _preview(told),
+        "import-preview-that-shrinks": _preview(
+            a_preview(finding=a_finding(held="shrinks", shrinks_by=42, closed=5))
+        ),
+        "import-preview-too-old": _preview(a_preview(finding=a_finding(held="older_than_books"))),
+        "import-preview-under-other-rules": _preview(a_preview(voided="rules")),
+        "import-preview-of-nothing-new": _preview(a_preview(finding=nothing)),
+        "import-reading": _preview(a_preview(status=PreviewStatus.READING, finding=None)),
+        "import-applying": _preview(applying),
+        "import-applied": _preview(applying.applied(a_finding())),
+        "import-applied-nothing": _preview(applying.applied(nothing)),
+        "import-discarded": _preview(waiting.discard(by=ana, at=at)),
+        "import-expired": _preview(waiting.expire()),
+        **{f"import-refused-{name}": _preview(preview) for name, preview in refused.items()},
+        "import-refused-gone": _preview(
+            a_preview(file="", sha256="", thread_ts=None).refused(FileRefusal("gone"))
+        ),
+        "form-import": _settings(told),
+        "form-import-no-currency": _settings(refused["no-currency"]),
+        "form-import-date-order": _settings(refused["date-order"]),
+    }
+
+
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
@@ -711,11 +927,25 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NotFound("day", "x"),
     domain.NotFound("azure-subscription", "x"),
     domain.NotFound("drift", "x"),
+    domain.NotFound("preview", "x"),
+    *(domain.PreviewSettled("P-TEST000001", why, "U0ANA") for why in ("applied", "books", "changed", "held")),
+    domain.PreviewSettled("P-TEST000001", "expired"),
+    domain.Invalid("export_as_of", "older-than-books", {"day": "Nov 23, 2026"}),
+    domain.Invalid("export_as_of", "in-the-future"),
+    domain.Invalid("export_currency", "no-currency"),
     domain.NotFound("debtor", "x"),
     domain.NotFound("link", "x"),
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "over"),
+    domain.NotFound("letter", "x"),
+    *(
+        domain.LetterSettled("L-TEST000001", why)
+        for why in ("draft", "sending", "sent", "copied", "failed", "unknown")
+    ),
+    domain.LetterOutdated(),
+    domain.Invalid("letter_to", "no-mail-address"),
+    domain.Invalid("letter_body", "too-long", {"most": "3000"}),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
     domain.Unanswered("database", "OperationalError"),
     domain.Throttled(),
@@ -779,8 +1009,10 @@ VIEWS: dict[str, Drawing] = {
     **_limits(),
     **_digests(),
     **_drifts(),
+    **_previews(),
     **_mappings(),
     **drawn_policy.VIEWS,
+    **_letters(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,25 @@ from bot.domain.customer import CustomerId
 from bot.domain.directory import Directory
 from bot.domain.errors import CannotBeSuspended
 from bot.domain.inquiry import Choice, Nobody
+from bot.domain.preview import FileRefusal, Noted, Owed
+from bot.domain.receivables import MINOR_UNITS
+from bot.receivables import Code
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
-from handlers.views import blocks, confirmation, digests, drift, forms, mapping, replies, request_card
+from handlers.views import (
+    blocks,
+    confirmation,
+    digests,
+    drift,
+    forms,
+    intake,
+    mapping,
+    replies,
+    request_card,
+)
 from tests.builders import (
     a_customer,
     a_drift,
+    a_preview,
     a_request,
     a_subscription,
     a_target,
@@ -94,7 +109,20 @@ def test_names_and_notes_of_any_length_fit(language: str):
     link = drawn.said(owed[0].customer_key, long)
     linked = Directory([customer]).entry_of(link)
     changed = a_drift(customer_name=long, subscription_name=long, words=(long, long))
+    told = replace(
+        drawn.MUCH_TO_SAY,
+        owed=tuple(Owed(c, Decimal(10**12), Decimal(10**12), Decimal(10**12)) for c in MINOR_UNITS),
+        rejects=tuple(Noted(code, 10**6, ("line 123456",) * 3) for code in Code),
+        remarks=tuple(Noted(code, 10**6, ("row 123456",) * 3) for code in Code),
+        held="shrinks",
+    )
+    shared = a_preview(file=long, finding=told, voided="rules")
+    refused = shared.refused(FileRefusal("missing_currency", long))
     for view in (
+        drawn.message(intake.preview_card(shared, words)),
+        drawn.message(intake.preview_card(refused, words)),
+        intake.settings_form(shared, words),
+        intake.settings_form(refused, words),
         forms.action_form(
             Verb.SUSPEND, drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long
         ),

@@ -29,10 +29,11 @@ export class Composer {
     this.hint = el("p.composer-hint");
     this.trouble = el("p.composer-trouble", { role: "alert" });
     this.sender = iconButton("send", "Send", { class: "send", onclick: () => this.#send() });
-    const picker = options.attach && el("input", { type: "file", hidden: true, "aria-label": "File to share", onchange: () => this.#attach(picker) });
+    const picker = options.attach && el("input", { type: "file", multiple: true, hidden: true, "aria-label": "File to share", onchange: () => this.#attach(picker) });
+    this.clip = options.attach && iconButton("clip", "Attach a file", { onclick: () => picker.click() });
     this.box = el("div.composer-box", {}, this.input,
       el("div.composer-tools", {},
-        options.attach && iconButton("clip", "Attach a file", { onclick: () => picker.click() }),
+        this.clip,
         options.shortcut && iconButton("bolt", "Shortcuts", {
           "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => this.#shortcuts(event.currentTarget),
         }),
@@ -182,10 +183,11 @@ export class Composer {
     this.#answered(await busy(this.sender, () => this.options.send(text)) ?? { ok: true }, text);
   }
 
-  /** A failure gives the words back, so that nothing has to be written twice. */
-  #answered(answer, text) {
+  /** A failure gives the words back, so that nothing has to be written twice; `about` is what failed. */
+  #answered(answer, text, about = "") {
     if (answer.ok) return;
-    this.#say(`${text.split(/\s/)[0].startsWith("/") ? `${text.split(/\s/)[0]}: ` : ""}${explain(answer)}`);
+    const what = about || (text.startsWith("/") ? text.split(/\s/)[0] : "");
+    this.#say(`${what ? `${what}: ` : ""}${explain(answer)}`);
     if (this.input.value || !text) return;
     this.input.value = text;
     this.#changed();
@@ -196,8 +198,16 @@ export class Composer {
     this.trouble.replaceChildren(...(words ? [icon("warning"), el("span", {}, words), el("button.text-button", { type: "button", onclick: () => this.#say("") }, "Hide")] : []));
   }
 
+  /** Share files one after the other; each is a message of its own. */
+  async share(files) {
+    this.#say("");
+    await busy(this.clip, async () => {
+      for (const file of files) this.#answered(await this.options.attach(file), "", file.name);
+    });
+  }
+
   async #attach(picker) {
-    for (const file of picker.files) this.#answered(await this.options.attach(file), "");
+    await this.share([...picker.files]);
     picker.value = "";
   }
 
