@@ -98,6 +98,23 @@ ACCOUNTS: tuple[Account, ...] = (
 )
 
 
+WARNED = frozenset(
+    {
+        "contoso.onmicrosoft.com",
+        "adatum.onmicrosoft.com",
+        "lamnahealthcare.onmicrosoft.com",
+        "tailspintoys.onmicrosoft.com",
+        "fabrikam.onmicrosoft.com",
+        "yunshan.partner.onmschina.cn",
+        "severnyveter.onmicrosoft.com",
+        "treyresearch.onmicrosoft.com",
+        "cohowinery.onmicrosoft.com",
+        "qicheng.partner.onmschina.cn",
+    }
+)
+"""Domains of whom the sample partner warned some weeks ago. Others who are as late were not, and have to be first."""
+
+
 def sample_receivables(today: date) -> str:
     """A CSV export made on `today`: title lines, a header, then one line an open invoice or credit.
 

@@ -14,7 +14,7 @@ from bot.services.inquiries import Inquiries
 from tests.builders import CONTOSO, a_customer
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_digests import OTHER, a_row, know, take_in
-from tests.services.workshop import PACKAGED, Workshop
+from tests.services.workshop import AFTER_A_WARNING, Workshop
 
 
 @pytest.fixture
@@ -24,7 +24,9 @@ async def w(workshop: OpenWorkshop) -> Workshop:
 
 def inquiries(w: Workshop) -> Inquiries:
     zone = ZoneInfo("UTC")
-    return Inquiries(w.store, w.customers, w.digests, lambda: InForce(PACKAGED), zone=zone, now=w.clock)
+    return Inquiries(
+        w.store, w.customers, w.digests, lambda: InForce(AFTER_A_WARNING), zone=zone, now=w.clock
+    )
 
 
 async def asked(w: Workshop, words: str) -> Inquiry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,6 +46,8 @@ from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
 
 PACKAGED = policy_file.load(None)
+AFTER_A_WARNING = replace(PACKAGED, stages=tuple(replace(s, requires_stage=None) for s in PACKAGED.stages))
+"""As if everybody had been warned: tests about warnings have a policy, or say, of their own."""
 E3 = "Microsoft 365 E3"
 PREMIUM = "Microsoft 365 Business Premium"
 
@@ -188,7 +190,7 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
-    billing = in_force or (lambda: InForce(policy or PACKAGED))
+    billing = in_force or (lambda: InForce(policy or AFTER_A_WARNING))
     digests = Digests(
         store,
         billing,

@@ -151,9 +151,12 @@ def confirmed(*subscriptions: Subscription, **fields: Any) -> Drawing:
     return drawing
 
 
+WARNED = History(began=TODAY - 60 * DAY, warned=(TODAY - 20 * DAY,))
+
+
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
     debts = {"EUR": Debt(Decimal(overdue), days)} if overdue else {}
-    return standing(POLICY, Facts(a_customer().id, debts, **fields), History(), on=TODAY)
+    return standing(POLICY, Facts(a_customer().id, debts, **fields), WARNED, on=TODAY)
 
 
 LATE = stands("2400.00", 45)
