@@ -37,6 +37,7 @@ from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
 from bot.services.customers import MirrorState
 from bot.settings import BadSettings, Settings
+from bot.store.readings import Outcome
 from bot.texts import LANGUAGES, in_language
 from handlers.digests import post_overdue
 from handlers.manifest import manifest
@@ -63,7 +64,7 @@ def run(argv: Sequence[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("httpx", "dbos", "apscheduler", "alembic"):
+    for noisy in ("httpx", "stripe", "dbos", "apscheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns of a choice we made
     command: Command = arguments.command
@@ -116,6 +117,17 @@ def parser() -> argparse.ArgumentParser:
         "--yes", action="store_true", help="apply it even if over 30 %% of the items would close"
     )
     take_in.add_argument("--json", action="store_true", help="one JSON document")
+    read = add("read", _read, "read the accounting systems of RECEIVABLES_SOURCES now")
+    read.add_argument("sources", nargs="*", metavar="SOURCE", help="only these (default: all)")
+    read.add_argument(
+        "--yes", action="store_true", help="apply it even if over 30 %% of the source's items would close"
+    )
+    read.add_argument(
+        "--retire",
+        metavar="SOURCE",
+        help="close what is open of a source that is not read any more, or of `file`",
+    )
+    read.add_argument("--json", action="store_true", help="one JSON document")
     digest = add("digest", _digest, "compute a digest now; print it, or post it")
     digest.add_argument("which", choices=("overdue",))
     digest.add_argument("--post", action="store_true", help="post it to its channel, once a day")
@@ -257,6 +269,52 @@ def _import(arguments: argparse.Namespace) -> int:
         return 1 if intake.export.refused or intake.held else 0
 
     return _with_core(settings.load(), take_in)
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    given = settings.load()
+    if arguments.retire:
+        return _retire(given, arguments)
+    names: list[str] = list(dict.fromkeys(arguments.sources)) or list(given.receivables_sources)
+    if not names:
+        raise BadCall("RECEIVABLES_SOURCES is not set: name the accounting systems to read")
+    for name in names:
+        if name not in given.receivables_sources:
+            raise BadCall(f"{name} is not among RECEIVABLES_SOURCES")
+    if arguments.yes and not arguments.sources:
+        raise BadCall("--yes needs the name of the source it is meant for")
+    texts = in_language("en")
+
+    async def read(made: Core) -> int:
+        found = await asyncio.gather(
+            *(made.backstop.sources.read(name, even_if_it_shrinks=arguments.yes) for name in names)
+        )
+        if arguments.json:
+            print(_json({"sources": [report.reading(each, texts) for each in found]}))
+        else:
+            print("\n".join(report.reading_words(each, texts) for each in found))
+        return 0 if all(each.outcome is Outcome.APPLIED for each in found) else 1
+
+    return _with_core(given, read)
+
+
+def _retire(given: Settings, arguments: argparse.Namespace) -> int:
+    source: str = arguments.retire
+    if arguments.sources or arguments.yes:
+        raise BadCall("--retire stands alone")
+    if source in given.receivables_sources:
+        raise BadCall(f"{source} is still among RECEIVABLES_SOURCES: take it out first")
+
+    async def retire(made: Core) -> int:
+        closed = await made.backstop.sources.retire(source)
+        print(
+            _json({"source": source, "closed": closed})
+            if arguments.json
+            else f"{source}: {closed} open items closed. It counts no longer."
+        )
+        return 0
+
+    return _with_core(given, retire)
 
 
 def _digest(arguments: argparse.Namespace) -> int:

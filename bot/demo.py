@@ -157,9 +157,9 @@ class Demo:
         backstop = self.app.core.backstop
         await backstop.customers.refresh_if_old()
         today: date = backstop.digests.today()
-        await backstop.receivables.take_in(
-            sample_receivables(today).encode(), file_name="open-invoices.csv", as_of=today
-        )
+        for day, earlier in ((today - timedelta(days=1), True), (today, False)):
+            books = sample_receivables(today, earlier=earlier).encode()
+            await backstop.receivables.take_in(books, file_name="open-invoices.csv", as_of=day)
         await self.app.core.courier.post(jobs.post_overdue(today))
         await self.slack.message_appears("csp-overdue", timeout=30)
 

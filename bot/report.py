@@ -11,11 +11,12 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditEvent
-from bot.domain.collection import Standing
 from bot.domain.customer import TENANT_ID, Countdown
-from bot.domain.digest import Debtor, OverdueDigest, Paid
-from bot.domain.policy import BillingPolicy, Changes, Condition, Stage, StageAction
-from bot.domain.receivables import Balance, OpenItem, bucket, days_overdue
+from bot.domain.digest import Change, Debtor, OverdueDigest, Paid, Since, proposal
+from bot.domain.followup import Pause
+from bot.domain.policy import BillingPolicy, Condition, Stage
+from bot.domain.policy import Changes as StageChanges
+from bot.domain.receivables import Balance, Changes, OpenItem, bucket, days_overdue
 from bot.domain.request import MOST_TARGETS
 from bot.domain.shadow import ShadowReport
 from bot.domain.simulation import paid_anyway
@@ -25,8 +26,11 @@ from bot.receivables.reject_report import safe_cell
 from bot.services.customers import MirrorState
 from bot.services.digests import Replayed
 from bot.services.intake import Intake
+from bot.services.sources import Reading
+from bot.store.readings import Outcome
 from bot.texts import Texts
 from handlers.views import digests as views
+from handlers.views import errors
 from handlers.views import shadow as shadow_views
 from handlers.views.countdown import others_suspended_words, suspended_words
 
@@ -62,12 +66,16 @@ def intake(taken: Intake, *, file: str) -> Document:
         "rejected": [_note(note) for note in export.rejected],
         "warnings": [_note(note) for note in export.warnings],
         "items": [_item(item, export.as_of) for item in export.items],
-        "changes": {
-            "new": len(what.new) if what else 0,
-            "changed": len(what.changed) if what else 0,
-            "unchanged": len(what.unchanged) if what else 0,
-            "closed": len(what.closed) if what else 0,
-        },
+        "changes": _changes(what),
+    }
+
+
+def _changes(what: Changes | None) -> Document:
+    return {
+        "new": len(what.new) if what else 0,
+        "changed": len(what.changed) if what else 0,
+        "unchanged": len(what.unchanged) if what else 0,
+        "closed": len(what.closed) if what else 0,
     }
 
 
@@ -106,6 +114,44 @@ def _held(taken: Intake) -> Document | None:
     return {"code": taken.held, "message": message}
 
 
+def reading(found: Reading, texts: Texts) -> Document:
+    """One reading of an accounting system; `outcome` is `busy` where somebody else reads it right now."""
+    snapshot, what = found.snapshot, found.changes
+    return {
+        "source": found.source,
+        "outcome": found.outcome.value if found.outcome else "busy",
+        "as_of": snapshot.as_of.isoformat() if snapshot else None,
+        "complete": snapshot.complete if snapshot else None,
+        "items": len(snapshot.items) if snapshot else None,
+        "rejected": [_note(note) for note in snapshot.rejected] if snapshot else [],
+        "warnings": [_note(note) for note in snapshot.warnings] if snapshot else [],
+        "changes": _changes(what) if what else None,
+        "error": {"code": found.error.code, "message": errors.plain_words(found.error, texts)}
+        if found.error
+        else None,
+    }
+
+
+def reading_words(found: Reading, texts: Texts) -> str:
+    snapshot, what = found.snapshot, found.changes
+    if found.error:
+        return f"{found.source}: {errors.plain_words(found.error, texts)}"
+    if snapshot is None or what is None:
+        return f"{found.source}: is being read by another process right now; nothing was done."
+    lines = [
+        f"{found.source}: {len(snapshot.items)} open items as of {snapshot.as_of}. "
+        f"New {len(what.new)}, changed {len(what.changed)}, unchanged {len(what.unchanged)}, "
+        f"closed {len(what.closed)}."
+    ]
+    if found.outcome is Outcome.HELD:
+        lines.append(
+            "  Not applied: over 30 % of its open items would close. "
+            f"If that is right: backstop read {found.source} --yes"
+        )
+    lines += [f"  {n.at}: {n.code}: {n.message}" for n in (*snapshot.rejected, *snapshot.warnings)]
+    return "\n".join(lines)
+
+
 def overdue(digest: OverdueDigest) -> Document:
     """The overdue digest; unknown is null, currencies stay apart."""
     return {
@@ -119,6 +165,7 @@ def overdue(digest: OverdueDigest) -> Document:
             currency: _amounts(b) | {"buckets": {name.value: str(sum_) for name, sum_ in b.buckets.items()}}
             for currency, b in digest.totals.items()
         },
+        "since_last": _since(digest.since),
         "customers": [_debtor(debtor) for debtor in digest.debtors] + [_paid(paid) for paid in digest.paid],
     }
 
@@ -126,7 +173,9 @@ def overdue(digest: OverdueDigest) -> Document:
 def digest_words(digest: OverdueDigest, texts: Texts) -> str:
     """The digest as plain text for a terminal."""
     lines = [texts("overdue-title", day=texts.day(digest.on))]
-    lines += [f"! {views.banner(b, texts)}" for b in digest.banners]
+    lines += [f"! {views.plain_banner(b, texts)}" for b in digest.banners]
+    if digest.since:
+        lines.append(views.since_words(digest.since, texts))
     for currency, balance in digest.totals.items():
         lines.append(
             f"{currency}: {texts.money(balance.overdue, currency)} / {texts.money(balance.open, currency)}"
@@ -135,7 +184,13 @@ def digest_words(digest: OverdueDigest, texts: Texts) -> str:
         owed = ", ".join(
             texts.money(b.overdue, c) for c, b in debtor.party.balances.items() if b.overdue > Decimal(0)
         )
-        lines.append(f"  {debtor.party.oldest_days:>4}  {debtor.party.customer}  {owed}")
+        mark = views.change_words(debtor.change, texts)
+        mark = f"  ({mark})" if mark else ""
+        lines.append(f"  {debtor.party.oldest_days:>4}  {debtor.party.customer}  {owed}{mark}")
+        if debtor.snooze:
+            lines.append(f"        {texts('snoozed-until', until=texts.day(debtor.snooze.until))}")
+        if debtor.promise:
+            lines.append(f"        {texts('promised-until', until=texts.day(debtor.promise.until))}")
         if debtor.suspended:
             lines.append(f"        {suspended_words(debtor.suspended, texts, on=digest.on)}")
     if not digest.debtors and digest.as_of:
@@ -217,13 +272,13 @@ def policy(in_force: BillingPolicy) -> Document:
             {
                 "tenant": o.tenant,
                 "reason": o.reason,
-                "stages": _changes(o.stages),
+                "stages": _stage_changes(o.stages),
                 "until": o.until.isoformat(),
                 "by": o.by,
             }
             for o in holds.overrides
         ],
-        "segments": {s.name: {"tag": s.tag, "stages": _changes(s.stages)} for s in holds.segments},
+        "segments": {s.name: {"tag": s.tag, "stages": _stage_changes(s.stages)} for s in holds.segments},
         "tags": {tag: sorted(tenants) for tag, tenants in holds.tags.items()},
         "deletion_days": {
             cloud.value: {kind.value: days for kind, days in by_kind.items()}
@@ -264,7 +319,7 @@ def _condition(condition: Condition) -> Document:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _changes(stages: Changes) -> Document:
+def _stage_changes(stages: StageChanges) -> Document:
     """What is otherwise, by stage; amounts as text."""
     return {
         id: {
@@ -421,19 +476,26 @@ def _debtor(debtor: Debtor) -> Document:
         "proposal": proposal(standing),
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in standing.reasons],
         "suspended": _suspended(debtor.suspended),
+        "since_last": debtor.change.value if debtor.change else None,
+        "snoozed": _pause(debtor.snooze),
+        "promised": _pause(debtor.promise),
+        "owner": debtor.owner,
+        "active_subscriptions": debtor.running,
+        "monthly_cost": None,
     }
 
 
-def proposal(standing: Standing) -> str | None:
-    """What the policy proposes for a person to decide; the most severe that may be proposed."""
-    if standing.proposes_cancel:
-        return "cancel"
-    if standing.proposes_suspension:
-        return "suspend"
-    if standing.proposes_resume:
-        return "resume"
-    is_ticket = standing.stage is not None and standing.stage.action is StageAction.TICKET
-    return "ticket" if is_ticket and not standing.holds_back else None
+def _since(since: Since | None) -> Document | None:
+    if since is None:
+        return None
+    counts: Document = {change.value: since.counts.get(change, 0) for change in Change}
+    return {"date": since.on.isoformat()} | counts | {"cleared": list(since.cleared)}
+
+
+def _pause(pause: Pause | None) -> Document | None:
+    if pause is None:
+        return None
+    return {"until": pause.until.isoformat(), "by": pause.by, "note": pause.note}
 
 
 def _paid(paid: Paid) -> Document:
@@ -448,6 +510,12 @@ def _paid(paid: Paid) -> Document:
         "proposal": proposal(paid.standing),
         "reasons": [{"rule": r.rule, "fact": r.fact} for r in paid.standing.reasons],
         "suspended": _suspended(paid.suspended),
+        "since_last": None,
+        "snoozed": None,
+        "promised": None,
+        "owner": None,
+        "active_subscriptions": None,
+        "monthly_cost": None,
     }
 
 

@@ -16,6 +16,7 @@ FEATURES = (
     "decisions",
     "limit",
     "digests",
+    "followup",
     "drift",
     "mapping",
     "policy",

@@ -1,4 +1,4 @@
-"""`/csp`: help, find, why, policy, requests, status, shadow, debtors."""
+"""`/csp`: help, find, why, overdue, policy, requests, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import handlers
 from bot.domain.people import Person, Right
 from handlers.command import Command
 from handlers.desk import Desk
-from handlers.views import blocks, mapping, replies
+from handlers.views import blocks, digests, mapping, replies
 from handlers.views import policy as policy_views
 from handlers.views import why as why_views
 from handlers.views.shadow import shadow_report
@@ -23,7 +23,7 @@ SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | why TEXT | policy | requests | status | shadow | debtors [TEXT]",
+    usage="help | find TEXT | why TEXT | overdue | policy | requests | status | shadow | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -31,6 +31,7 @@ COMMAND = Command(
         ("find TEXT", "help-find"),
         ("why TEXT", "help-why"),
         ("policy", "help-policy"),
+        ("overdue", "help-overdue"),
         ("requests", "help-requests"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
@@ -55,6 +56,8 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
             found = await why(desk, person, rest.strip())
         case "policy":
             found = policy(desk, person)
+        case "overdue":
+            found = await overdue(desk, person)
         case "requests":
             found = await requests(desk, person)
         case "status":
@@ -112,6 +115,12 @@ def policy(desk: Desk, person: Person) -> list[blocks.Block]:
     )
 
 
+async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
+    """Today's digest for the person alone; its *Next* turns their pages in place."""
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    return digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person))
+
+
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     found = await desk.backstop.requests.open()
@@ -134,6 +143,7 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         mirror_failed=mirror.failed,
         books_as_of=texts.day(books.as_of) if books else None,
         last_digest=digest.claimed_at if digest else None,
+        digest_due=await _late_since(desk),
         counts=await backstop.requests.counts(),
         countdowns=await backstop.digests.countdowns(),
         today=backstop.digests.today(),
@@ -161,6 +171,13 @@ async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
         may_link=Right.OPERATE in person.rights,
         narrowed=bool(words),
     )
+
+
+async def _late_since(desk: Desk) -> str | None:
+    """By the partner's clocks, when the digest was due that is still missing today."""
+    due, channel = desk.overdue_due(), desk.channels.overdue
+    is_late = due and channel and await desk.backstop.digests.is_missing(channel, due)
+    return due.strftime("%H:%M") if due and is_late else None
 
 
 def _first_words(found: list[blocks.Block]) -> str:

@@ -41,6 +41,16 @@ LINK_FORM: Final = "link_form"
 UNLINK_FORM: Final = "unlink_form"
 LINKED_CUSTOMER: Final = "linked_customer"
 
+# What people say about a customer's debt. The buttons' value is the customer's id.
+SNOOZE_CUSTOMER: Final = "snooze_customer"
+PROMISE_OF_CUSTOMER: Final = "promise_of_customer"
+OWNER_OF_CUSTOMER: Final = "owner_of_customer"
+WAKE_CUSTOMER: Final = "wake_customer"
+SNOOZE_FORM: Final = "snooze_form"
+PROMISE_FORM: Final = "promise_form"
+OWNER_FORM: Final = "owner_form"
+OWNER: Final = "owner"
+
 # In place of a subscription's id: all of the customer's that it can be done to.
 ALL: Final = "*"
 # What changed outside Backstop. The buttons' value is a drift's id.

@@ -209,7 +209,7 @@ async def read_as(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person = await desk.people.who_clicked(body)
     preview = await desk.backstop.previews.may_decide(clicked.id, by=person, seal=clicked.seal)
     reading = _reading(view, preview, today=desk.backstop.previews.today())
-    last = await desk.backstop.receivables.last_import()
+    last = await desk.backstop.receivables.last_file()
     if last and last.as_of > reading.as_of:
         day = desk.texts_for(person).day(last.as_of)
         raise Invalid(ids.EXPORT_AS_OF, "older-than-books", {"day": day})

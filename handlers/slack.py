@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 
 from bot.domain.errors import Rejected, SignInFailed, Throttled, Unavailable, Upstream
 
-UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
-"""What the client raises when no answer came: whether Slack acted is open."""
+UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError, SlackRequestError)
+"""What the client raises when no answer came, or none of the API (an upload): whether Slack acted is open."""
 
 _SIGN_IN = frozenset(
     {

@@ -160,7 +160,7 @@ def standing(policy: BillingPolicy, facts: Facts, history: History, *, on: date)
     stage = due[-1] if due else None
     reasons = _why(policy, facts, counting, stage, on)
     missing = _missing(policy, due, facts, history, on)
-    brakes = _brakes(policy, facts, history, counting, on)
+    brakes = _brakes(policy, facts, history, on)
     candidate, waits = _candidate(policy, due, facts, history, on)
     cut = [s for s in due if s.action.cuts_off]
     open_cut = [s for s in cut if _requirement(policy, s, facts, history, on) is None]
@@ -265,7 +265,7 @@ def trace(policy: BillingPolicy, facts: Facts, history: History, *, on: date) ->
     """Explain `standing` for the same facts, by the same rules."""
     stands = standing(policy, facts, history, on=on)
     counting = countable(policy, facts.exposure)
-    brakes = tuple(_brakes(policy, facts, history, counting, on))
+    brakes = tuple(_brakes(policy, facts, history, on))
     stages = tuple(
         _traced(policy, stage, facts, history, counting, stands, on)
         for stage in policy.stages_for(facts.tenant, on=on)
@@ -390,9 +390,7 @@ def _required(
     return None
 
 
-def _brakes(
-    policy: BillingPolicy, facts: Facts, history: History, counting: Exposure, on: date
-) -> list[Rule]:
+def _brakes(policy: BillingPolicy, facts: Facts, history: History, on: date) -> list[Rule]:
     """What holds every cut-off back."""
     found = []
     if not facts.books_are_fresh:
@@ -407,7 +405,7 @@ def _brakes(
         found.append(Rule("not_a_business_day", policy.calendar.next_after(on).isoformat()))
     if facts.snoozed_until and on <= facts.snoozed_until:
         found.append(Rule("snoozed", facts.snoozed_until.isoformat()))
-    if policy.exit.partial_payment == "hold" and history.overdue and _shrank(history.overdue, counting):
+    if policy.exit.partial_payment == "hold" and history.overdue and _shrank(history.overdue, facts.exposure):
         found.append(Rule("partly_paid", ""))
     return found
 

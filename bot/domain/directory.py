@@ -8,7 +8,7 @@ until a person said so: whoever pays must not be suspended for another's debt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from bot.domain.customer import TENANT_ID, Customer, CustomerId
 from bot.domain.free_mail import FREE_MAIL
 from bot.domain.names import folded, spelling, telling_words
 from bot.domain.people import PersonId
-from bot.domain.receivables import PartyBalances
+from bot.domain.receivables import OpenItem, PartyBalances
 
 ALIKE: Final = 0.6
 """So large a part of all words of two names must be in both for one to suggest the other."""
@@ -96,6 +96,10 @@ class Directory:
         for customer in customers:
             self.add(customer)
 
+    @property
+    def by_id(self) -> Mapping[str, Customer]:
+        return self._by_id
+
     def add(self, customer: Customer) -> None:
         if customer.id in self._by_id:
             return
@@ -123,6 +127,13 @@ class Directory:
     def how(self, party: PartyBalances) -> MappingMethod:
         """How `of` knows."""
         return self._found(party)[1] if self.of(party) else MappingMethod.NONE
+
+    def keys_of(self, id: CustomerId) -> set[str]:
+        """The keys under which the books may hold something against that customer, whether or not they do now."""
+        customer = self._by_id.get(id)
+        said = {mapping.party_key for mapping in self._mappings.values() if mapping.customer_id == id}
+        named = {id, customer.domain} if customer and customer.domain else {id}
+        return said | {f"tenant:{name.casefold()}" for name in named}
 
     def mapping_of(self, party: PartyBalances) -> ConfirmedMapping | None:
         """A person's word on it, which stands even when the customer is no longer among ours."""
@@ -216,12 +227,17 @@ def _tenant(party: PartyBalances) -> str:
     return (party.tenant or "").strip().lower()
 
 
+def _code(item: OpenItem) -> str:
+    """Two books number their customers each in its own way: a code means somebody within its source only."""
+    return f"{item.source}/{item.customer_code}" if item.customer_code else ""
+
+
 def _codes(party: PartyBalances) -> set[str]:
-    return {item.customer_code for item in party.items if item.customer_code}
+    return {code for item in party.items if (code := _code(item))}
 
 
 def _accounts(party: PartyBalances) -> set[_Account]:
-    return {(item.customer_code or "", spelling(item.customer)) for item in party.items}
+    return {(_code(item), spelling(item.customer)) for item in party.items}
 
 
 def _several(accounts: set[_Account]) -> bool:

@@ -192,6 +192,14 @@ class LetterSettled(Refused):
 
 
 @dataclass(eq=False)
+class PromisedBefore(Refused):
+    """They have promised to pay as often as the billing policy lets an operator record it; an approver may go on."""
+
+    made: int
+    most: int
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 

@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from bot.domain.free_mail import FREE_MAIL
+from bot.domain.receivables import FILE, customer_key
 from bot.receivables.cells import clean
 
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
@@ -17,7 +18,7 @@ _TAGGED: Final = re.compile(rf"\bcsp:\s*{_GUID.pattern}", re.IGNORECASE)
 
 
 class Party(NamedTuple):
-    """Who a row belongs to, as the file says it."""
+    """Who a row belongs to, as the accounts say it."""
 
     name: str
     code: str = ""
@@ -25,10 +26,12 @@ class Party(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The same key the party's open items have."""
-        if self.tenant:
-            return f"tenant:{self.tenant.casefold()}"
-        return f"code:{self.code}" if self.code else f"name:{self.name.casefold()}"
+        """The same key the party's open items have, in a file."""
+        return self.key_in(FILE)
+
+    def key_in(self, source: str) -> str:
+        """The same key the party's open items have in that source."""
+        return customer_key(source, tenant=self.tenant, code=self.code, name=self.name)
 
 
 def as_tenant(text: str) -> str | None:

@@ -14,6 +14,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
 from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
 from bot.services.letters import Letters
@@ -23,6 +24,7 @@ from bot.services.policies import Policies
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
+from bot.services.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
     previews: Previews
     posts: Posts
     features: Features
@@ -42,6 +45,7 @@ class Backstop:
     mappings: Mappings
     inquiries: Inquiries
     policies: Policies
+    followup: FollowUp
     letters: Letters
     cloud: Cloud
     zone: ZoneInfo

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -12,12 +13,14 @@ from zoneinfo import ZoneInfo
 from bot.domain.collection import Facts, Ground, History, Standing, ground, standing
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.directory import Directory
+from bot.domain.followup import PROMISE, SNOOZE, Pause, has_worsened
+from bot.domain.people import PersonId
 from bot.domain.policy import BillingPolicy, Debt, Exposure
 from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, days_overdue
 from bot.domain.request import ActionRequest
 from bot.store import Tx
 from bot.store.books import Import
-from bot.store.collections import Pause
+from bot.store.readings import Attempt
 
 Grounds = Callable[[Tx, ActionRequest], Awaitable[Ground]]
 """Reads again what a request about non-payment stands on."""
@@ -32,21 +35,41 @@ class Day:
     zone: ZoneInfo
     policy: BillingPolicy
     last: Import | None
+    """How sure the books are: as sure as the source of which least is known."""
+    troubles: Sequence[Attempt]
+    """Sources that could not be brought up to date."""
     parties: tuple[PartyBalances, ...]
     directory: Directory
     suspended: Mapping[str, tuple[Countdown, ...]]
     """By customer; the mirror knows how things are, not how they were."""
     histories: Mapping[str, History]
     pauses: Mapping[str, tuple[Pause, ...]]
+    owners: Mapping[str, PersonId] = field(default_factory=dict)
+    running: Mapping[str, int] | None = None
+    """Active subscriptions by customer; None for a day that is not today."""
+
+    @cached_property
+    def customers(self) -> Mapping[str, Customer | None]:
+        """Whose each debtor of the books is, by its key; looked up once."""
+        return {party.customer_key: self.directory.of(party) for party in self.parties}
 
     @cached_property
     def theirs(self) -> Mapping[str, tuple[PartyBalances, ...]]:
         """The debtors of the books that are a customer of ours: several may be one."""
         found: dict[str, tuple[PartyBalances, ...]] = {}
         for party in self.parties:
-            if customer := self.directory.of(party):
+            if customer := self.customers[party.customer_key]:
                 found[customer.id] = (*found.get(customer.id, ()), party)
         return found
+
+    @cached_property
+    def _nobodys(self) -> frozenset[str]:
+        """The keys of debtors of whom it is not clear which customer they are."""
+        return frozenset(p.customer_key for p in self.parties if self.directory.of(p) is None)
+
+    def may_owe_more(self, id: CustomerId) -> bool:
+        """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
+        return bool(self.directory.keys_of(id) & self._nobodys)
 
     @property
     def is_fresh(self) -> bool:
@@ -54,7 +77,7 @@ class Day:
 
     @property
     def is_complete(self) -> bool:
-        return self.last is not None and self.last.rejected == 0
+        return self.last is not None and self.last.is_complete
 
     @property
     def age_hours(self) -> int | None:
@@ -67,32 +90,67 @@ class Day:
 
     def standing(self, customer: Customer) -> Standing:
         """Where that customer stands, with everything it owes under whatever name."""
-        history = self.histories.get(customer.id, History())
-        return standing(self.policy, self.facts(customer.id), history, on=self.on)
+        return self.standing_on(customer, self.facts(customer.id))
+
+    def standing_on(self, customer: Customer, facts: Facts) -> Standing:
+        """The same, where its facts are known already."""
+        return standing(self.policy, facts, self.histories.get(customer.id, History()), on=self.on)
 
     def standing_of_nobody(self, parties: Sequence[PartyBalances]) -> Standing:
         """Where debtors stand of whom nobody knows which customer they are: nothing is ever proposed for them."""
         return standing(self.policy, self.facts_of(parties, None), History(), on=self.on)
+
+    def owner_key(self, party: PartyBalances) -> str:
+        """Whom debts are added up for: the customer, else the debtor of the books by itself."""
+        key = party.customer_key
+        customer = self.customers[key] if key in self.customers else self.directory.of(party)
+        return customer.id if customer else key
+
+    def promise(self, id: str) -> Pause | None:
+        """Until when they promised to pay; of several the latest day counts."""
+        return _last(self.pauses.get(id, ()), PROMISE)
+
+    def snooze(self, id: str) -> Pause | None:
+        """Until when somebody said to wait, become worse or not."""
+        return _last(self.pauses.get(id, ()), SNOOZE)
+
+    def is_worse_than_at(self, snooze: Pause, exposure: Exposure) -> bool:
+        """Whether the snooze is over because more is overdue than when it was said."""
+        history = self.histories.get(snooze.tenant, History())
+        before = snooze.overdue if snooze.overdue is not None else history.overdue
+        return has_worsened(before or {}, exposure)
 
     def facts(self, id: CustomerId) -> Facts:
         return self.facts_of(self.theirs.get(id, ()), id)
 
     def facts_of(self, parties: Sequence[PartyBalances], id: CustomerId | None) -> Facts:
         """What these debtors owe, as that customer's, or as nobody's."""
-        pauses = self.pauses.get(id, ()) if id else ()
+        exposure = _exposure(parties, self.on)
+        promise = self.promise(id) if id else None
+        snooze = self.snooze(id) if id else None
+        if snooze and self.is_worse_than_at(snooze, exposure):
+            snooze = None
         return Facts(
             tenant=id,
-            exposure=_exposure(parties, self.on),
+            exposure=exposure,
             owes_anything=any(b.open > 0 for party in parties for b in party.balances.values()),
             disputes=any(
                 i.disputed and i.open_amount > 0 and i.due_date < self.on for p in parties for i in p.items
             ),
             books_are_fresh=self.is_fresh,
-            books_are_complete=self.last is not None and _is_complete(self.last, parties, id),
-            promised_until=max((p.until for p in pauses if p.kind == "promise"), default=None),
-            snoozed_until=max((p.until for p in pauses if p.kind == "snooze"), default=None),
+            books_are_complete=self.last is not None and self._is_complete(self.last, parties, id),
+            promised_until=promise.until if promise else None,
+            snoozed_until=snooze.until if snooze else None,
             suspended_for_debt=any(c.for_debt for c in self.suspended.get(id, ())) if id else False,
         )
+
+    def _is_complete(self, last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
+        """Whether all of theirs could be read; what names nobody may be anybody's.
+
+        Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
+        """
+        theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
+        return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
 
 
 async def day_of(
@@ -112,7 +170,7 @@ async def day_of(
     directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
     if besides:
         directory.add(besides)
-    parties = age(await tx.books.open_on(on), on=on)
+    parties = await asyncio.to_thread(age, await tx.books.open_on(on), on=on)
     directory.see(parties)
     by_customer: dict[str, tuple[Countdown, ...]] = {}
     for countdown in suspended:
@@ -127,6 +185,7 @@ async def day_of(
         zone=zone,
         policy=policy,
         last=await tx.books.last_import(on=on),
+        troubles=await tx.readings.troubles(on=on),
         parties=parties,
         directory=directory,
         suspended=by_customer,
@@ -135,6 +194,8 @@ async def day_of(
             for id in histories.keys() | warned.keys()
         },
         pauses=await tx.collections.pauses(on=on) if is_today else {},
+        owners=await tx.owners.all(),
+        running=await tx.mirror.running() if is_today else None,
     )
 
 
@@ -150,6 +211,7 @@ async def ground_now(
         zone=zone,
         policy=policy,
         last=await tx.books.last_import(on=on),
+        troubles=(),
         parties=age(items, on=on),
         directory=Directory(()),
         suspended={},
@@ -159,10 +221,8 @@ async def ground_now(
     return ground(policy, day.facts_of(day.parties, customer), on=on)
 
 
-def _is_complete(last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
-    """Whether every row of theirs could be read; a row that names nobody may be anybody's."""
-    theirs = {p.customer_key for p in parties} | ({f"tenant:{id}"} if id else set())
-    return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
+def _last(pauses: Sequence[Pause], kind: str) -> Pause | None:
+    return max((p for p in pauses if p.kind == kind), key=lambda p: p.until, default=None)
 
 
 def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:

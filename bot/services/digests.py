@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
+from bot.domain.audit import AuditTag
 from bot.domain.collection import Facts, Ground, History, Standing, advance, ground, standing
 from bot.domain.customer import (
     Cloud,
@@ -21,18 +22,39 @@ from bot.domain.customer import (
     deletion_deadline,
     most_urgent_first,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
+from bot.domain.digest import (
+    Banner,
+    Change,
+    Debtor,
+    OverdueDigest,
+    Paid,
+    PastDue,
+    Since,
+    compare,
+    counted,
+    is_late,
+    past_due,
+    worst_first,
+)
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, InForce
-from bot.domain.receivables import PartyBalances, totals
+from bot.domain.receivables import FILE, OpenItem, PartyBalances, age, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
 from bot.services.day import Day, day_of, ground_now
 from bot.store import Store, Tx
+from bot.store.readings import Attempt, Outcome
 
 COLLECTION = "collection"
 """The mark of the last day whose reading was remembered."""
+POSTED = "digest:overdue:"
+"""How the key of a posted overdue digest begins; it ends with the day."""
+
+
+def overdue_key(channel: str, day: date) -> str:
+    """One post per digest, channel and day."""
+    return f"{POSTED}{channel}:{day.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +110,9 @@ class Digests:
         """Who is past due on that day (default: today), by the books as they were then."""
         async with self._store.read() as tx:
             day = await self._day(tx, on or self.today())
-        debtors = [self._debtor(party, day) for party in day.parties if _has_past_due(party, day.on)]
+            since, changes = await _since(tx, day)
+        # Beside the loop: with thousands of debtors it takes seconds, and Slack waits three for an ack.
+        debtors = await asyncio.to_thread(self._debtors, day, changes)
         overdue = {debtor.customer.id for debtor in debtors if debtor.customer}
         return OverdueDigest(
             on=day.on,
@@ -105,7 +129,23 @@ class Digests:
                 for c in theirs
                 if c.subscription.customer_id not in overdue
             ),
+            since=since,
         )
+
+    async def posted_before(self, channel: str, day: date) -> bool:
+        """Whether that channel has had a digest of an earlier day: only then is one waited for."""
+        key = overdue_key(channel, day)
+        async with self._store.read() as tx:
+            return any(k < key for k in await tx.posts.keys(f"{POSTED}{channel}:"))
+
+    async def is_missing(self, channel: str, due: datetime) -> bool:
+        """Whether the digest that was due at that moment is late, and not posted as far as anybody knows."""
+        day = due.astimezone(self._zone).date()
+        if day != self.today() or not is_late(due, self._now()):
+            return False
+        async with self._store.read() as tx:
+            post = await tx.posts.find(overdue_key(channel, day))
+        return (post is None or post.ts is None) and await self.posted_before(channel, day)
 
     async def record(self, *, on: date) -> None:
         """Remember what the day's reading came to: episodes begin and end, stages fire once.
@@ -116,7 +156,7 @@ class Digests:
             day = await self._day(tx, on)
             if day.last is None:
                 return
-            reading = {"day": on.isoformat(), "books": day.last.applied_at.isoformat()}
+            reading = {"day": on.isoformat(), "books": day.last.changed_at.isoformat()}
             mark = await tx.marks.get(COLLECTION)
             if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
                 return
@@ -130,10 +170,13 @@ class Digests:
                 after = advance(day.policy, facts, before, stands, on=on)
                 if after != before:
                     changed[id] = (before, after)
-                if facts.snoozed_until and _worsened(before, facts):
+                snooze = day.snooze(id)
+                if snooze and facts.snoozed_until is None:
                     woken.append(id)
             await tx.collections.save(changed, on=on)
             await tx.collections.wake(woken)
+            for id in woken:
+                await tx.audit.append(AuditTag.CUSTOMER_WOKEN, id, by="backstop", why="worse")
 
     async def simulate(self, policy: BillingPolicy, *, days: int) -> Replayed:
         """What that policy would have done on each of the last `days` days, by the books as they were.
@@ -283,6 +326,10 @@ class Digests:
         """That moment, or the next at which the billing policy lets somebody be cut off for non-payment."""
         return self._policy.may_cut_off(at, zone=self._zone)
 
+    async def day(self, tx: Tx, on: date) -> Day:
+        """That day as the policy in force judges it."""
+        return await self._day(tx, on)
+
     async def _day(
         self, tx: Tx, on: date, *, policy: BillingPolicy | None = None, besides: Customer | None = None
     ) -> Day:
@@ -296,28 +343,68 @@ class Digests:
             besides=besides,
         )
 
-    def _debtor(self, party: PartyBalances, day: Day) -> Debtor:
-        customer = day.directory.of(party)
+    def _debtors(self, day: Day, changes: Mapping[str, Change]) -> list[Debtor]:
+        return [
+            self._debtor(party, day, changes.get(day.owner_key(party)))
+            for party in day.parties
+            if _has_past_due(party, day.on)
+        ]
+
+    def _debtor(self, party: PartyBalances, day: Day, change: Change | None) -> Debtor:
+        customer = day.customers[party.customer_key]
+        if customer is None:
+            facts = day.facts_of([party], None)
+            return Debtor(
+                party=party,
+                customer=None,
+                suggestion=day.directory.suggestion_for(party),
+                standing=day.standing_of_nobody([party]),
+                trusted=facts.books_are_fresh and facts.books_are_complete,
+                change=change,
+            )
+        facts, snooze = day.facts(customer.id), day.snooze(customer.id)
         return Debtor(
             party=party,
             customer=customer,
-            suggestion=day.directory.suggestion_for(party),
-            standing=day.standing(customer) if customer else day.standing_of_nobody([party]),
-            suspended=day.suspended.get(customer.id, ()) if customer else (),
+            suggestion=None,
+            standing=day.standing_on(customer, facts),
+            suspended=day.suspended.get(customer.id, ()),
+            trusted=facts.books_are_fresh and facts.books_are_complete,
+            change=change,
+            promise=day.promise(customer.id),
+            snooze=snooze if facts.snoozed_until else None,
+            woken=snooze if not facts.snoozed_until else None,
+            owner=day.owners.get(customer.id),
+            running=day.running.get(customer.id, 0) if day.running is not None else None,
         )
 
     def _banners(self, day: Day) -> tuple[Banner, ...]:
-        banners = [Banner("dry_run", {})] if self._dry_run else []
+        """What keeps from acting comes first."""
+        besides = [Banner("dry_run", {})] if self._dry_run else []
         if why := self._in_force().refused:
-            banners.append(Banner("policy_refused", {"why": why, "version": day.policy.version}))
+            besides.insert(0, Banner("policy_refused", {"why": why, "version": day.policy.version}))
         if day.last is None:
-            return (*banners, Banner("nothing_imported", {}))
+            return (Banner("nothing_imported", {}), *besides)
+        banners = [_trouble(attempt) for attempt in day.troubles]
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
-            banners.append(Banner("stale", facts))
+            if day.last.source == FILE:
+                banners.append(Banner("stale", facts))
+            else:
+                banners.append(Banner("stale_source", {**facts, "source": day.last.source}))
         if day.last.rejected:
             banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
-        return tuple(banners)
+        return (*banners, *besides)
+
+
+def _trouble(attempt: Attempt) -> Banner:
+    """Why the books of a source are not up to date."""
+    facts = {"source": attempt.source, **{name: str(fact) for name, fact in attempt.facts.items()}}
+    match attempt.outcome:
+        case Outcome.HELD:
+            return Banner("held", facts)
+        case _:
+            return Banner("not_read", facts)
 
 
 async def _what_was_done(
@@ -335,6 +422,8 @@ def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
         customer = suspended[0].customer
         if id in overdue or customer is None or not any(c.for_debt for c in suspended):
             continue
+        if day.may_owe_more(customer.id):
+            continue
         stands = day.standing(customer)
         if stands.proposes_resume:
             yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))
@@ -345,10 +434,45 @@ def _as_customer(party: PartyBalances) -> CustomerId:
     return CustomerId((party.tenant or party.customer_key).lower())
 
 
-def _worsened(before: History, now: Facts) -> bool:
-    """Whether more is overdue than when it was last looked at."""
-    known = before.overdue or {}
-    return any(debt.overdue > known.get(currency, Decimal(0)) for currency, debt in now.exposure.items())
+async def _since(tx: Tx, day: Day) -> tuple[Since | None, Mapping[str, Change]]:
+    """What changed since the digest before, by the books as they were on its day; nothing where there was none."""
+    earlier = await _earlier(tx, day)
+    if earlier is None:
+        return None, {}
+    then = [item for item in await tx.books.open_on(earlier) if item.due_date < earlier]
+    # Whose a debtor is, today's books say; only who is not in them any more is looked up by those of then.
+    gone = age((item for item in then if item.customer_key not in day.customers), on=earlier)
+    owners = {party.customer_key: day.owner_key(party) for party in (*day.parties, *gone)}
+    now_owed = _owed((item for party in day.parties for item in party.items), owners, on=day.on)
+    then_owed = _owed(then, owners, on=earlier)
+    changes = compare(now_owed, then_owed)
+    cleared = {key for key, owed in then_owed.items() if owed and not now_owed.get(key)}
+    names = {
+        owners[item.customer_key]: item.customer for item in then if owners[item.customer_key] in cleared
+    }
+    customers = day.directory.by_id
+    named = sorted(c.name if (c := customers.get(key)) else name for key, name in names.items())
+    return Since(earlier, counted(changes), tuple(named)), changes
+
+
+async def _earlier(tx: Tx, day: Day) -> date | None:
+    """The day of the digest posted before; where none was, the day of the books before those of this day."""
+    if day.last is None:
+        return None
+    posted = await tx.posts.keys(POSTED)
+    days = [date.fromisoformat(key.rpartition(":")[2]) for key in posted]
+    if earlier := max((d for d in days if d < day.on), default=None):
+        return earlier if await tx.books.last_import(on=earlier) else None
+    before = await tx.books.last_import(on=day.last.as_of - timedelta(days=1))
+    return before.as_of if before else None
+
+
+def _owed(items: Iterable[OpenItem], owners: Mapping[str, str], *, on: date) -> dict[str, PastDue]:
+    """What is past due, by customer where it is known which one it is."""
+    theirs: dict[str, list[OpenItem]] = {}
+    for item in items:
+        theirs.setdefault(owners[item.customer_key], []).append(item)
+    return {owner: past_due(found, on=on) for owner, found in theirs.items()}
 
 
 def _has_past_due(party: PartyBalances, day: date) -> bool:

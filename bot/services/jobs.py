@@ -18,9 +18,12 @@ TELL_RESULT = "tell_result"
 REMIND = "remind"
 SHOW_LIMIT = "show_limit"
 POST_OVERDUE = "post_overdue"
+REDRAW_OVERDUE = "redraw_overdue"
+SAY_OVERDUE_IS_LATE = "say_overdue_is_late"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
+READ_SOURCE = "read_source"
 TELL_DRIFTS = "tell_drifts"
 SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
@@ -80,6 +83,20 @@ def post_overdue(day: date, *, slot: datetime | None = None, again: int = 0) -> 
     return Job(POST_OVERDUE, id=f"digest:overdue:{at}{attempt}", args={"day": day.isoformat()})
 
 
+def redraw_overdue(day: date) -> Job:
+    """Show in the posted digest of that day what was said about a customer meanwhile."""
+    return Job(
+        REDRAW_OVERDUE, id=f"redraw:{day.isoformat()}:{uuid4().hex[:12]}", args={"day": day.isoformat()}
+    )
+
+
+def say_overdue_is_late(slot: datetime, *, attempt: int) -> Job:
+    """Tell the approvals channel that the digest of that slot has not been posted."""
+    return Job(
+        SAY_OVERDUE_IS_LATE, id=f"late:{slot.isoformat()}:{attempt}", args={"day": slot.date().isoformat()}
+    )
+
+
 def warn_of_deletion(slot: datetime) -> Job:
     """Tell of the data that is going to be deleted, as things stand on the slot's day."""
     return Job(WARN_OF_DELETION, id=f"deletion:{slot.isoformat()}", args={"day": slot.date().isoformat()})
@@ -93,6 +110,16 @@ def refresh_mirror(*, slot: str) -> Job:
 def reread_mirror(*, slot: str) -> Job:
     """Read those customers again about whom something may change; `slot` as for `refresh_mirror`."""
     return Job(REREAD_MIRROR, id=f"reread:{slot}")
+
+
+def read_source(source: str, *, slot: str, because: str, delay: float) -> Job:
+    """Read one accounting system; `slot` makes the wishes of several, or of many events, one job."""
+    return Job(
+        READ_SOURCE,
+        id=f"read:{source}:{slot}",
+        args={"source": source, "because": because},
+        delay=delay,
+    )
 
 
 def tell_drifts(only: Iterable[Drift] | None = None) -> Job:

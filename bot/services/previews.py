@@ -32,7 +32,7 @@ from bot.domain.preview import (
     Reading,
     Voided,
 )
-from bot.domain.receivables import Changes, Held, OpenItem, age, changes, totals
+from bot.domain.receivables import FILE, Changes, Held, OpenItem, age, changes, totals
 from bot.receivables import Export, RowNote, read_export, reject_report
 from bot.services import jobs
 from bot.services.intake import write_down
@@ -299,14 +299,14 @@ class Previews:
         """What it would do to the books (None for a day that it cannot speak for), and what the card shows of it."""
         books = tx.books
         state = await books.state()  # first: what comes in meanwhile must show as a change
-        last = await books.last_import()
+        last = await books.last_import_of(FILE)
         held: Held | None = None
         if preview.reading.as_of > self.today():
             held = "in_the_future"
         elif last and last.as_of > preview.reading.as_of:
             held = "older_than_books"
         seen_before = await books.applied(export.sha256, as_of=export.as_of)
-        before = await books.open_on() if held is None else None
+        before = await books.open_on(source=FILE) if held is None else None
         compared = Compared(state, self._rules, held, seen_before)
         return await asyncio.to_thread(_compare, export, before, preview.reading, compared)
 

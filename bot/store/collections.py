@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import JSON, Executable, Integer, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.collection import History, Step
+from bot.domain.followup import PROMISE, SNOOZE
+from bot.domain.followup import Pause as Pause
 from bot.domain.people import PersonId
 from bot.store.tables import episodes, pauses, steps
 
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A promise to pay, or somebody's word to wait. `until` is its last day."""
-
-    tenant: str
-    kind: str
-    """`promise` or `snooze`."""
-    until: date
-    by: PersonId
-    at: datetime
-    note: str
+PAUSE_LOCK = 0x50617573  # any number, as long as it is always this one
 
 
 class Collections:
@@ -66,32 +56,57 @@ class Collections:
         }
 
     async def save(self, changed: Mapping[str, tuple[History, History]], *, on: date) -> None:
-        """Write down how histories went on: by tenant, before and after."""
+        """Write down how histories went on: by tenant, before and after. A few statements, however many there are."""
+        over: list[dict[str, Any]] = []
+        begun: list[dict[str, Any]] = []
+        going: list[dict[str, Any]] = []
+        fired: list[dict[str, Any]] = []
         for tenant, (before, after) in changed.items():
             if before.began and after.began != before.began:
-                await self._connection.execute(
-                    update(episodes)
-                    .where(episodes.c.tenant == tenant, episodes.c.began == before.began)
-                    .values(ended=on)
-                )
+                over.append({"t": tenant, "b": before.began, "ended": on})
             if after.began is None:
                 continue
-            facts: dict[str, Any] = {
-                "ended": None,  # one that ended and began on the same day goes on
+            facts = {
+                "t": tenant,
+                "b": after.began,
                 "cleared": after.cleared,
                 "overdue": {c: str(a) for c, a in (after.overdue or {}).items()},
             }
-            same = (episodes.c.tenant == tenant) & (episodes.c.began == after.began)
-            done = await self._connection.execute(update(episodes).where(same).values(facts))
-            if done.rowcount == 0:
-                await self._connection.execute(
-                    insert(episodes).values(tenant=tenant, began=after.began, **facts)
-                )
-            for step in after.steps:
-                if step not in before.steps:
-                    await self._connection.execute(
-                        insert(steps).values(tenant=tenant, began=after.began, stage=step.stage, on=step.on)
-                    )
+            (going if after.began == before.began else begun).append(facts)
+            fired += [
+                {"t": tenant, "b": after.began, "s": step.stage, "o": step.on}
+                for step in after.steps
+                if step not in before.steps
+            ]
+        of_episode = (episodes.c.tenant == bindparam("t")) & (episodes.c.began == bindparam("b"))
+        cleared, overdue = bindparam("cleared", type_=Integer), bindparam("overdue", type_=JSON)
+        await self._many(update(episodes).where(of_episode).values(ended=bindparam("ended")), over)
+        await self._many(update(episodes).where(of_episode).values(cleared=cleared, overdue=overdue), going)
+        # One that ended earlier the same day goes on in its place.
+        await self._many(delete(episodes).where(of_episode), [{"t": e["t"], "b": e["b"]} for e in begun])
+        await self._many(
+            insert(episodes).values(
+                tenant=bindparam("t"), began=bindparam("b"), ended=None, cleared=cleared, overdue=overdue
+            ),
+            begun,
+        )
+        same_step = (
+            (steps.c.tenant == bindparam("t"))
+            & (steps.c.began == bindparam("b"))
+            & (steps.c.stage == bindparam("s"))
+            & (steps.c.on == bindparam("o"))
+        )
+        await self._many(delete(steps).where(same_step), fired)
+        await self._many(
+            insert(steps).values(
+                tenant=bindparam("t"), began=bindparam("b"), stage=bindparam("s"), on=bindparam("o")
+            ),
+            fired,
+        )
+
+    async def _many(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            await self._connection.execute(statement, rows)
 
     async def pauses(self, *, on: date) -> dict[str, tuple[Pause, ...]]:
         """Promises and snoozes that hold on that day, by tenant."""
@@ -100,7 +115,8 @@ class Collections:
         )
         found: dict[str, tuple[Pause, ...]] = {}
         for row in rows:
-            pause = Pause(row.tenant, row.kind, row.until, PersonId(row.by), row.at, row.note)
+            overdue = {c: Decimal(a) for c, a in row.overdue.items()} if row.overdue is not None else None
+            pause = Pause(row.tenant, row.kind, row.until, PersonId(row.by), row.at, row.note, overdue)
             found[row.tenant] = (*found.get(row.tenant, ()), pause)
         return found
 
@@ -108,7 +124,7 @@ class Collections:
         """How often they promised in an episode that began on that day."""
         rows = await self._connection.execute(
             select(pauses.c.at).where(
-                pauses.c.tenant == tenant, pauses.c.kind == "promise", pauses.c.until >= since
+                pauses.c.tenant == tenant, pauses.c.kind == PROMISE, pauses.c.until >= since
             )
         )
         return len(rows.all())
@@ -122,13 +138,22 @@ class Collections:
                 by=pause.by,
                 at=pause.at,
                 note=pause.note,
+                overdue=None if pause.overdue is None else {c: str(a) for c, a in pause.overdue.items()},
             )
         )
+
+    async def hold(self, tenant: str) -> None:
+        """Keep others that speak of this customer waiting until our transaction ends."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock, hashtext(:tenant))"),
+                {"lock": PAUSE_LOCK, "tenant": tenant},
+            )
 
     async def wake(self, tenants: Iterable[str]) -> None:
         """End the snoozes of these; their promises stand."""
         names: Collection[str] = list(tenants)
         if names:
             await self._connection.execute(
-                delete(pauses).where(pauses.c.tenant.in_(names), pauses.c.kind == "snooze")
+                delete(pauses).where(pauses.c.tenant.in_(names), pauses.c.kind == SNOOZE)
             )

@@ -164,6 +164,15 @@ class Mirror:
             for row in (await self._connection.execute(query)).all()
         ]
 
+    async def running(self) -> dict[str, int]:
+        """How many subscriptions were active when they were last read, by customer."""
+        query = (
+            select(subscriptions.c.customer_id, func.count().label("n"))
+            .where(subscriptions.c.status == SubscriptionStatus.ACTIVE)
+            .group_by(subscriptions.c.customer_id)
+        )
+        return {row.customer_id: row.n for row in (await self._connection.execute(query)).all()}
+
     async def sizes(self) -> tuple[int, int]:
         """How many customers and subscriptions it holds."""
         n_customers = (await self._connection.execute(select(func.count()).select_from(customers))).scalar()

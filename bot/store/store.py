@@ -32,9 +32,12 @@ from bot.store.limits import Limits
 from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
+from bot.store.owners import Owners
 from bot.store.policies import Policies
 from bot.store.posts import Posts
 from bot.store.previews import Previews
+from bot.store.readings import Readings
+from bot.store.refresh_tokens import RefreshTokens
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
 
@@ -89,6 +92,14 @@ class Tx:
         return Books(self.connection)
 
     @cached_property
+    def readings(self) -> Readings:
+        return Readings(self.connection)
+
+    @cached_property
+    def refresh_tokens(self) -> RefreshTokens:
+        return RefreshTokens(self.connection)
+
+    @cached_property
     def previews(self) -> Previews:
         return Previews(self.connection, self._now)
 
@@ -103,6 +114,10 @@ class Tx:
     @cached_property
     def policies(self) -> Policies:
         return Policies(self.connection)
+
+    @cached_property
+    def owners(self) -> Owners:
+        return Owners(self.connection)
 
     @cached_property
     def drifts(self) -> Drifts:

@@ -199,6 +199,30 @@ imports = Table(
     Column("applied_at", Instant, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("incomplete", JSON, nullable=False),
+    Column("source", String(32), nullable=False, server_default="file"),
+)
+
+# How the last attempt to read each accounting system ended, and who reads it now.
+readings = Table(
+    "readings",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("lease_until", Instant),
+    Column("at", Instant),
+    Column("outcome", String(16), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+# Tokens that change with every use. `sealed` is encrypted; `origin` tells which token of the settings it came from.
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("origin", String(64), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("holder", String(64), nullable=False),
+    Column("lease_until", Instant),
 )
 
 # An open item as it stood from `valid_from` on, up to but not including `valid_to`.
@@ -212,6 +236,7 @@ open_items = Table(
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
     Column("item", JSON, nullable=False),
+    Column("source", String(32), nullable=False, server_default="file"),
     Index("ix_open_items_valid_to", "valid_to"),
     Index("ix_open_items_party_key", "party_key"),
 )
@@ -320,6 +345,7 @@ pauses = Table(
     Column("by", String(32), nullable=False),
     Column("at", Instant, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
+    Column("overdue", JSON),
     Index("ix_pauses_tenant", "tenant"),
 )
 
@@ -332,6 +358,16 @@ policies = Table(
     Column("text", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("host", Text, nullable=False),
+)
+
+# Who looks after a customer's debts.
+owners = Table(
+    "owners",
+    metadata,
+    Column("customer_id", String(64), primary_key=True),
+    Column("person", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 # Letters to customers. Address and text are personal data: they stay here and go nowhere but into the mail.

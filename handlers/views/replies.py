@@ -168,6 +168,8 @@ class State:
     today: date
     policy: InForce
     outages: Sequence[Outage] = ()
+    digest_due: str | None = None
+    """Set where today's digest is late: when it was due, by the partner's clocks."""
 
 
 def status(state: State, texts: Texts) -> list[Block]:
@@ -196,7 +198,7 @@ def status(state: State, texts: Texts) -> list[Block]:
                 (texts("state-books"), state.books_as_of or never),
                 (
                     texts("state-digest"),
-                    blocks.moment(state.last_digest) if state.last_digest else never,
+                    _last_digest(state, texts),
                 ),
                 (texts("state-policy"), _policy(state.policy, texts)),
             ]
@@ -218,6 +220,11 @@ def _policy(holds: InForce, texts: Texts) -> str:
         if holds.since
         else said
     )
+
+
+def _last_digest(state: State, texts: Texts) -> str:
+    last = blocks.moment(state.last_digest) if state.last_digest else texts("never")
+    return f"{last}\n⚠ {texts('state-digest-late', due=state.digest_due)}" if state.digest_due else last
 
 
 def _outages(outages: Sequence[Outage], texts: Texts) -> list[str]:

@@ -285,6 +285,13 @@ def test_what_was_partly_paid_since_the_last_reading_is_left_alone_for_that_day(
     assert standing(goes_on, late(45, "500"), before, on=TODAY).proposes_suspension
 
 
+def test_a_trifle_in_another_currency_is_not_taken_for_a_payment():
+    debts = {"EUR": Debt(Decimal(500), 45), "USD": Debt(Decimal(5), 45)}
+    facts = late(45, exposure=debts)
+    before = advance(POLICY, facts, WARNED, standing(POLICY, facts, WARNED, on=TODAY), on=TODAY)
+    assert standing(POLICY, facts, before, on=TODAY + timedelta(days=1)).proposes_suspension
+
+
 def test_an_exemption_is_checked_last_and_says_why():
     cuts = frozenset({StageAction.PROPOSE_SUSPEND})
     policy = replace(POLICY, exemptions=(Exemption(CONTOSO, "a hospital", cuts, TODAY, "U0"),))

@@ -264,3 +264,36 @@ def test_an_id_tells_nothing_of_the_debtor():
     assert id != party_id("name:contoso")
     assert "contoso" not in id
     assert len(id) == 22
+
+
+def test_the_keys_that_may_hold_something_against_a_customer_do_not_need_anything_open():
+    said = says(a_party("Contoso Trading", code="4711"), a_customer())
+    directory = Directory([a_customer(), OTHER], [said, says(a_party("Fabrikam"), OTHER)])
+    assert directory.keys_of(a_customer().id) == {
+        f"tenant:{CONTOSO}",
+        "tenant:contoso.onmicrosoft.com",
+        "code:4711",
+    }
+    assert directory.keys_of(CustomerId(STRANGE)) == {f"tenant:{STRANGE}"}
+
+
+class TestSeveralBooks:
+    def test_a_code_of_one_is_not_that_code_of_another(self):
+        """Else two customers who are number 7, each in its own books, would be nobody's."""
+        directory = Directory([a_customer(), OTHER])
+        both = parties(
+            owes("Contoso Ltd", source="tryton", tenant=CONTOSO, customer_code="7"),
+            owes("Fabrikam, Inc.", source="xero", tenant=OTHER.id, customer_code="7"),
+        )
+        directory.see(both)
+        assert {directory.of(party) for party in both} == {a_customer(), OTHER}
+
+    def test_one_tenant_in_two_of_them_needs_a_persons_word(self):
+        directory = Directory([a_customer()])
+        (party,) = parties(
+            owes("Contoso Ltd", source="tryton", tenant=CONTOSO, customer_code="7"),
+            owes("Contoso Ltd", source="xero", tenant=CONTOSO, customer_code="c-1"),
+        )
+        directory.see([party])
+        assert (directory.of(party), directory.doubt(party)) == (None, Doubt.SEVERAL_DEBTORS)
+        assert Directory([a_customer()], [says(party, a_customer())]).of(party) == a_customer()

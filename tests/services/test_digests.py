@@ -354,7 +354,7 @@ async def test_a_suspension_by_somebody_else_has_a_clock_nobody_can_read(worksho
 
 async def test_a_dry_run_is_said_on_the_digest(workshop: OpenWorkshop):
     w = await workshop(dry_run=True)
-    assert [b.key for b in (await w.digests.overdue()).banners] == ["dry_run", "nothing_imported"]
+    assert [b.key for b in (await w.digests.overdue()).banners] == ["nothing_imported", "dry_run"]
 
 
 async def test_what_the_policy_would_have_proposed_stands_beside_what_people_did(

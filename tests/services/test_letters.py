@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from bot import policy_file
 from bot.domain.customer import CustomerId
 from bot.domain.errors import Invalid, LetterSettled, NotFound, NotPermitted
 from bot.domain.letter import Letter, LetterKind, LetterStatus
 from bot.domain.people import Person
+from bot.domain.policy import StageAction
 from bot.services.letters import DRAFTS_LIVE, GIVEN_UP_AFTER, STRANDED_AFTER, Written
 from tests.builders import CONTOSO, a_customer, ana, ben, boss, eve, noon
 from tests.post_office import CUT, SILENCE, PostOffice, mail_to, post_office
@@ -382,3 +385,34 @@ async def test_debts_of_two_debtors_are_asked_of_nobody_until_a_person_says_whos
         a_row("2", "Kontor AG", a_customer().id, 20, "5.00"),
     )
     assert await documents(w) == []
+
+
+async def test_a_suspension_is_proposed_once_the_warning_is_on_record_and_from_the_day_it_named(
+    workshop: OpenWorkshop, clock: Clock, database_url: str
+):
+    packaged = policy_file.load(None)
+    asks: dict[StageAction, dict[str, Any]] = {
+        StageAction.WARN: {"notice_days": 7},
+        StageAction.PROPOSE_SUSPEND: {"requires_stage": "warn"},
+    }
+    stages = tuple(replace(stage, **asks.get(stage.action, {})) for stage in packaged.stages)
+    w = await workshop(database_url=database_url, policy=replace(packaged, stages=stages))
+    await know(w, a_customer())
+
+    async def proposed() -> bool:
+        today = w.digests.today()
+        await take_in(w, a_row("1", "Contoso", a_customer().id, 45, "500.00"), as_of=today)
+        await w.digests.record(on=today)
+        return (await w.digests.judge(a_customer())).standing.proposes_suspension
+
+    assert not await proposed()
+    told = (await w.letters.situation(a_customer())).deadline(LetterKind.WARN)
+    assert told is not None
+    assert told.day == TODAY + timedelta(days=7)
+    draft = await w.letters.draft(written(), by=ana)
+    assert not await proposed(), "a draft is no warning"
+    await w.letters.copied(draft.id, by=ana)
+    while w.digests.today() < told.day:
+        assert not await proposed()
+        clock.passes(timedelta(days=1))
+    assert await proposed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.exchange import http_client
+from bot.receivables.live import LiveSource
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
@@ -34,6 +35,7 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
 from bot.services.letters import Letters
 from bot.services.limits import Limits
@@ -41,6 +43,7 @@ from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
+from bot.services.sources import Sources
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
@@ -85,11 +88,13 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
     previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
     mappings: Mappings
+    followup: FollowUp
     letters: Letters
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
@@ -172,6 +177,7 @@ async def open_workshop(
     lease: timedelta = LEASE,
     mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
+    live: Mapping[str, LiveSource] | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
     await asyncio.to_thread(engine.migrate, sync_url(database_url))
@@ -231,9 +237,11 @@ async def open_workshop(
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
         previews=Previews(store, courier, zone=place, rules=lambda: rules, now=now),
+        sources=Sources(store, courier, live or {}, zone=place, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
         letters=Letters(store, courier, partner_center, mail=mail, in_force=billing, zone=place, now=now),
+        followup=FollowUp(store, courier, digests, in_force=billing, now=now),
     )

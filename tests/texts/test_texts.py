@@ -21,6 +21,7 @@ from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature, SubscriptionKind
 from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.digest import Change
 from bot.domain.directory import Doubt, MappingMethod
 from bot.domain.drift import DriftStatus
 from bot.domain.errors import (
@@ -51,6 +52,7 @@ from bot.domain.errors import (
     OutOfScope,
     OwnRequest,
     PreviewSettled,
+    PromisedBefore,
     Refused,
     Rejected,
     RequestExpired,
@@ -65,10 +67,12 @@ from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
-from bot.domain.receivables import AgingBucket
+from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.receivables import Code
+from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
+from handlers import digest_files
 from handlers.views import blocks, intake
 from handlers.views.errors import key, plain_words, words
 from handlers.views.letters import Way
@@ -212,6 +216,10 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-usgov",
     "column-customer",
     "public-semicolon",
+    "source-business-central",
+    "source-stripe",
+    "source-tryton",
+    "source-xero",
     "letter-form-body",
     "letter-service",
     "state-cloud",
@@ -231,6 +239,10 @@ class TestSlacksLimits:
             "drift-adopt-title",
             "link-title",
             "link-remove",
+            "snooze",
+            "promise",
+            "owner",
+            "save",
             "drift-explain-title",
             "import-settings-title",
             "import-look-again",
@@ -331,6 +343,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     NotOurCustomer("advisor"),
     AlreadyLinked("Contoso Ltd", "U0BEN"),
+    PromisedBefore(2, 1),
     LetterOutdated(),
     *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
@@ -357,7 +370,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     *(
         kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
-        for system in ("partner_center", "slack", "database")
+        for system in ("partner_center", "slack", "database", "receivables")
         for kind in (
             Unavailable,
             Unanswered,
@@ -400,6 +413,8 @@ class TestErrors:
             "preview",
             "debtor",
             "link",
+            "page",
+            "source",
             "letter",
         }
 
@@ -420,6 +435,15 @@ class TestErrors:
         texts = in_language(language)
         said = words(CannotBeSuspended("not-active", word), texts)
         assert texts(f"status-{word}") not in said
+
+    @pytest.mark.parametrize(
+        "kind", [Unavailable, Throttled, SignInFailed, AccessDenied, Rejected], ids=lambda kind: kind.__name__
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_an_accounting_system_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("receivables", "invalid_grant", 401), in_language(language))
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
 
     @pytest.mark.parametrize(
         "kind",
@@ -444,6 +468,9 @@ FAMILIES: dict[str, set[str]] = {
     "approve-confirm-": {*Verb},
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},
+    "change-": {*Change} - {Change.SAME},  # of which nothing is said
+    "since-": {*Change} - {Change.SAME},
+    "proposal-": {"suspend", "resume", "cancel", "ticket"},
     "card-counted-": {"done", Result.FAILED, Result.UNKNOWN},
     "card-gone-": {*Gone},
     "card-title-": {*Verb},
@@ -453,7 +480,7 @@ FAMILIES: dict[str, set[str]] = {
     "drift-title-": {"suspended", "active"},
     "drift-what-": {"suspended", "active"},
     "feature-": {*Feature},
-    "column-": {"customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage"},
+    "column-": {*digest_files.COLUMNS} - {*AgingBucket},
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
@@ -487,6 +514,7 @@ FAMILIES: dict[str, set[str]] = {
     "public-step-": {*StageAction},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
+    "source-": {FILE, *NEEDED_BY_SOURCE},
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it

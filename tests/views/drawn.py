@@ -27,9 +27,10 @@ from bot.domain.customer import (
     SubscriptionStatus,
     deletion_deadline,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, Paid, worst_first
+from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Paid, Since, worst_first
 from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
+from bot.domain.followup import PROMISE, SNOOZE, Pause
 from bot.domain.letter import (
     Account,
     Deadline,
@@ -51,6 +52,7 @@ from handlers.views import (
     digests,
     drift,
     errors,
+    followup,
     forms,
     intake,
     letters,
@@ -443,9 +445,117 @@ def _with_suspended() -> OverdueDigest:
     return replace(SEVERAL, debtors=tuple(debtors), others_suspended=(UNKNOWN, UNKNOWN, EARLIEST))
 
 
+def a_pause(kind: str, **fields: Any) -> Pause:
+    given: dict[str, Any] = {
+        "tenant": a_customer().id,
+        "kind": kind,
+        "until": TODAY + 7 * DAY,
+        "by": ana.id,
+        "at": noon,
+        "note": "Waits for a credit & <more>",
+    }
+    return Pause(**(given | fields))
+
+
+def followed(digest: OverdueDigest) -> OverdueDigest:
+    """Marks, an owner, a promise, a snooze that is over and one that stands."""
+    known = [n for n, d in enumerate(digest.debtors) if d.customer]
+    debtors = list(digest.debtors)
+    changes = (Change.NEW, Change.WORSE, Change.BETTER, Change.SAME)
+    for n, debtor in enumerate(debtors):
+        debtors[n] = replace(debtor, change=changes[n % 4], running=n if debtor.customer else None)
+    debtors[known[0]] = replace(debtors[known[0]], owner=mei.id, promise=a_pause(PROMISE))
+    debtors[known[1]] = replace(debtors[known[1]], woken=a_pause(SNOOZE))
+    debtors[known[2]] = replace(debtors[known[2]], snooze=a_pause(SNOOZE))
+    counts = {Change.NEW: 2, Change.WORSE: 1, Change.BETTER: 1, Change.SAME: 1}
+    since = Since(TODAY - DAY, counts, ("Payer & <Sons>", "Another Payer"))
+    return replace(digest, debtors=tuple(debtors), since=since)
+
+
+HUGE = "&<*Größe*>" * 60
+
+
+def everything(customers: int = 60, name: str = HUGE) -> OverdueDigest:
+    """The most that can stand on a first page: what is told of each, and of the books, at its longest."""
+    currencies = ("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN")
+    long = a_customer(name=name, domain="&" * 300)
+    gone = Countdown(a_subscription(name=name), long, None, known=Known.UNKNOWN)
+    soon = Countdown(a_subscription(name=name), long, TODAY + 3 * DAY, known=Known.NOT_BEFORE)
+    (party,) = age(
+        [
+            owes(name, 500, "123456789012.34", code, customer_code="1", disputed=n > 5)
+            for n, code in enumerate(currencies)
+        ],
+        on=TODAY,
+    )
+    stands_so = standing(POLICY, Facts(long.id, {"EUR": Debt(Decimal(10**11), 500)}), History(), on=TODAY)
+    debtor = Debtor(
+        party,
+        long,
+        None,
+        stands_so,
+        suspended=(gone, soon) * 20,
+        change=Change.WORSE,
+        promise=a_pause(PROMISE),
+        woken=a_pause(SNOOZE),
+        owner=mei.id,
+        running=1_000_000,
+    )
+    asleep = replace(debtor, woken=None, snooze=a_pause(SNOOZE, note=name))
+    unlinked = replace(debtor, customer=None, suggestion=long)
+    awake = [unlinked if n % 2 else debtor for n in range(customers)]
+    banners = (
+        Banner("stale", {"as_of": "2026-11-20", "hours": "70000"}),
+        Banner("incomplete", {"rejected": "1000000"}),
+        Banner("dry_run", {}),
+        Banner("late", {"due": "09:00", "posted": "17:59"}),
+    )
+    return OverdueDigest(
+        on=TODAY,
+        as_of=TODAY,
+        complete=False,
+        banners=banners,
+        totals=totals([party]),
+        debtors=(*awake, *[asleep] * 30),
+        paid=tuple(Paid(long, stands_so, (gone, soon)) for _ in range(30)),
+        others_suspended=(gone, soon) * 50,
+        since=Since(TODAY - DAY, dict.fromkeys(Change, 1_000_000), (name,) * 300),
+    )
+
+
+def a_subject(**fields: Any) -> followup.Subject:
+    given: dict[str, Any] = {
+        "customer": a_customer(),
+        "today": TODAY,
+        "overdue": {"EUR": Decimal("2400.00"), "USD": Decimal("15.00")},
+        "snooze": None,
+        "promise": None,
+        "promises": 0,
+        "owner": None,
+    }
+    return followup.Subject(**(given | fields))
+
+
+def _follow_ups() -> dict[str, Drawing]:
+    terms = POLICY.exit
+    snoozed = a_subject(snooze=a_pause(SNOOZE))
+    promised = a_subject(promise=a_pause(PROMISE), promises=2)
+    owned = a_subject(owner=mei.id, overdue={})
+    return {
+        "form-snooze": lambda texts: followup.snooze_form(a_subject(), texts, channel="C1"),
+        "form-snooze-stands": lambda texts: followup.snooze_form(snoozed, texts, channel="C1"),
+        "form-woken": lambda texts: followup.woken(a_subject(), texts),
+        "form-promise": lambda texts: followup.promise_form(a_subject(), terms, texts, channel="C1"),
+        "form-promise-stands": lambda texts: followup.promise_form(promised, terms, texts, channel="C1"),
+        "form-owner": lambda texts: followup.owner_form(a_subject(), texts, channel="C1"),
+        "form-owner-stands": lambda texts: followup.owner_form(owned, texts, channel="C1"),
+    }
+
+
 def _digests() -> dict[str, Drawing]:
     warned = replace(
         SEVERAL,
+        debtors=tuple(replace(debtor, trusted=False) for debtor in SEVERAL.debtors),
         banners=(
             Banner("stale", {"as_of": "2026-11-20", "hours": "70"}),
             Banner("incomplete", {"rejected": "3"}),
@@ -463,6 +573,7 @@ def _digests() -> dict[str, Drawing]:
     two = (Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY, for_debt=True),) * 2
     paid = tuple(Paid(a_customer(name=f"Payer {n} & <Sons>"), cleared, two) for n in range(10))
     pages |= {"paid": (replace(SEVERAL, paid=paid[:1]), 0), "many-paid": (replace(LONG, paid=paid), 0)}
+    pages |= {"followed": (followed(SEVERAL), 0), "everything": (everything(), 0)}
     pages |= {"dry-run": (replace(SEVERAL, banners=(Banner("dry_run", {}),)), 0)}
 
     def page(digest: OverdueDigest, number: int) -> Drawing:
@@ -915,6 +1026,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
     domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
+    domain.PromisedBefore(2, 1),
     domain.BooksUnsure("R-7F3K"),
     domain.OutOfScope("azure_plan"),
     domain.Invalid("reason", "missing"),
@@ -1011,6 +1123,7 @@ VIEWS: dict[str, Drawing] = {
     **_cards(),
     **_limits(),
     **_digests(),
+    **_follow_ups(),
     **_drifts(),
     **_previews(),
     **_mappings(),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from bot import texts
 from bot.domain import errors as domain
 from bot.domain.action import Verb
 from bot.domain.customer import CustomerId
+from bot.domain.digest import Banner, OverdueDigest
 from bot.domain.directory import Directory
 from bot.domain.errors import CannotBeSuspended
 from bot.domain.inquiry import Choice, Nobody
@@ -26,11 +28,13 @@ from bot.domain.preview import FileRefusal, Noted, Owed
 from bot.domain.receivables import MINOR_UNITS
 from bot.receivables import Code
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
+from handlers import ids
 from handlers.views import (
     blocks,
     confirmation,
     digests,
     drift,
+    followup,
     forms,
     intake,
     mapping,
@@ -158,19 +162,95 @@ def test_names_and_notes_of_any_length_fit(language: str):
 
 
 @every_language
-def test_a_page_of_the_digest_with_the_longest_names_and_all_currencies_fits(language: str):
-    currencies = ("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN")
-    owed = [
-        drawn.owes(
-            f"{n} " + "Wörter & <Zeichen> *fett* " * 40, 50, "123456789.00", currency, disputed=n % 2 == 0
-        )
-        for n in range(20)
-        for currency in currencies
-    ]
+@pytest.mark.parametrize("customers", [0, 1, 8, 9, 49, 500, 5000])
+def test_a_digest_of_any_size_keeps_slacks_limits_on_every_page(customers: int, language: str):
     words = texts.in_language(language)
-    digest = drawn.a_digest(*owed)
-    for page in range(3):
+    digest = drawn.everything(customers)
+    assert len(digests.summary(digest, words)) < 4000
+    pages = max(1, -(-customers // digests.PAGE))
+    for page in sorted({0, 1, pages // 2, pages - 1, pages, 10**6}):
         assert complaints(drawn.message(digests.overdue(digest, words, page=page))) == []
+
+
+@every_language
+@pytest.mark.parametrize("name", ["&", "&" * 500, "*" * 500, "<!channel> " * 50, "漢" * 500, "é_~`" * 99])
+def test_a_digest_of_any_names_keeps_slacks_limits(name: str, language: str):
+    digest = drawn.everything(9, name)
+    for page in range(2):
+        view = drawn.message(digests.overdue(digest, texts.in_language(language), page=page))
+        assert complaints(view) == []
+        read = re.findall(r'"type": "mrkdwn", "text": "([^"]*)"', json.dumps(view))
+        assert read
+        assert not [text for text in read if "<!channel>" in text]
+
+
+def test_every_customer_is_on_one_page_in_order():
+    words = texts.in_language("en")
+    owed = (drawn.owes(f"Debtor {n:02}", 200 - n, "10.00", tenant=f"t-{n}") for n in range(49))
+    digest = drawn.a_digest(*owed)
+    shown = [
+        value["value"]
+        for page in range(-(-49 // digests.PAGE))
+        for block in digests.overdue(digest, words, page=page)
+        if block["type"] == "actions"
+        for value in block["elements"]
+        if value["action_id"] == ids.SNOOZE_CUSTOMER
+    ]
+    assert shown == [f"t-{n}" for n in range(49)]
+
+
+def offered(digest: OverdueDigest) -> set[str]:
+    """The labels of all buttons of its first page."""
+    return {
+        element["text"]["text"]
+        for block in digests.overdue(digest, texts.in_language("en"))
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+def test_books_that_cannot_be_trusted_offer_no_suspension_and_say_first_what_to_do():
+    trusted = drawn.SEVERAL
+    assert {"Suspend", "Promise to pay", "Snooze", "Owner", "Link"} <= offered(trusted)
+    unsure = replace(
+        trusted,
+        banners=(Banner("stale", {"as_of": "2026-11-20", "hours": "70"}),),
+        debtors=tuple(replace(debtor, trusted=False) for debtor in trusted.debtors),
+    )
+    assert offered(unsure) == {"Snooze", "Owner", "Link"}
+    first, second, *_ = digests.overdue(unsure, texts.in_language("en"))
+    assert first["type"] == "header"
+    assert "import a current export" in second["text"]["text"]
+    assert digests.summary(unsure, texts.in_language("en")).startswith("⚠ These figures are of Nov 20, 2026")
+
+
+def test_only_the_rows_that_are_concerned_lose_their_buttons():
+    some = tuple(replace(d, trusted=n != 0) for n, d in enumerate(drawn.LONG.debtors))
+    words = texts.in_language("en")
+    actions = [b for b in digests.overdue(replace(drawn.LONG, debtors=some), words) if b["type"] == "actions"]
+    labels = [[e["text"]["text"] for e in block["elements"]] for block in actions]
+    assert labels[0] == ["Snooze", "Owner"]
+    assert labels[1] == ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner"]
+
+
+@every_language
+def test_the_longest_of_what_is_said_about_a_customer_fits_its_forms(language: str):
+    words = texts.in_language(language)
+    long = drawn.a_pause("snooze", note=drawn.HUGE)
+    about = drawn.a_subject(
+        customer=a_customer(name=drawn.HUGE, domain=drawn.HUGE),
+        overdue={code: Decimal(10**12) for code in ("EUR", "USD", "CNY", "GBP", "CHF", "JPY")},
+        snooze=long,
+        promise=long,
+        promises=10**6,
+    )
+    for view in (
+        followup.snooze_form(about, words, channel="C1"),
+        followup.promise_form(about, drawn.POLICY.exit, words, channel="C1"),
+        followup.owner_form(about, words, channel="C1"),
+        followup.woken(about, words),
+    ):
+        assert complaints(view) == []
 
 
 @every_language
