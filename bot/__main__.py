@@ -20,6 +20,7 @@ from bot.app import (
     Application,
     Core,
     StartFailed,
+    came_into_force,
     check_ready_to_run,
     core,
     desk_of,
@@ -31,15 +32,17 @@ from bot.demo import PORT as DEMO_PORT
 from bot.demo import Demo, default_data_dir
 from bot.domain.errors import BackstopError
 from bot.domain.policy import BillingPolicy
+from bot.policy_check import Surroundings, read_over
 from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
 from bot.services.customers import MirrorState
 from bot.settings import BadSettings, Settings
 from bot.store.readings import Outcome
-from bot.texts import in_language
+from bot.texts import LANGUAGES, in_language
 from handlers.digests import post_overdue
 from handlers.manifest import manifest
 from handlers.views import errors
+from handlers.views.published import markdown, page, published
 
 Command = Callable[[argparse.Namespace], int]
 T = TypeVar("T")
@@ -134,9 +137,14 @@ def parser() -> argparse.ArgumentParser:
     shadow.add_argument("--days", type=_days, default=30, metavar="N", help="so many days back (default 30)")
     shadow.add_argument("--json", action="store_true", help="one JSON document")
     policy = add("policy", _policy, "the billing policy in force")
-    policy.add_argument("which", choices=("show", "check", "simulate"))
+    policy.add_argument("which", choices=("show", "check", "publish", "simulate"))
     policy.add_argument("--days", type=_days, default=90, metavar="N", help="to replay (default 90)")
     policy.add_argument("--file", type=Path, metavar="F", help="another file than the one in force")
+    policy.add_argument("--toml", action="store_true", help="`show` the text of the file, to start from")
+    policy.add_argument("--lang", choices=LANGUAGES, help="of `publish` (default BACKSTOP_LOCALE)")
+    policy.add_argument(
+        "--format", choices=("markdown", "html"), default="markdown", help="of `publish` (default markdown)"
+    )
     policy.add_argument("--json", action="store_true", help="one JSON document")
     audit = add("audit", _audit, "the audit trail")
     audit.add_argument("which", choices=("export", "verify"))
@@ -350,15 +358,52 @@ def _policy(arguments: argparse.Namespace) -> int:
     policy = policy_file.load(path, today=today)
     if arguments.which == "simulate":
         return _simulate(given, policy, arguments)
-    if arguments.json:
+    if arguments.which == "publish":
+        return _publish(given, policy, arguments)
+    if arguments.which == "check":
+        return _check_policy(given, policy, arguments)
+    if arguments.toml:
+        print(policy_file.read(path), end="")
+    elif arguments.json:
         print(_json(report.policy(policy)))
-    elif arguments.which == "check":
-        print(
-            f"{path or 'The packaged policy'} holds: {len(policy.stages)} stages, version {policy.version}."
-        )
     else:
-        print(path.read_text("utf-8") if path else policy_file.packaged(), end="")
+        print(report.policy_words(policy, name=policy_file.name_of(path)))
     return 0
+
+
+def _check_policy(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    around = Surroundings(utc_now(), given.zone, given.backstop_approvals_suspend)
+    remarks = read_over(policy, around)
+    name = policy_file.name_of(arguments.file or given.backstop_policy_file)
+    if arguments.json:
+        print(_json(report.policy_check(policy, remarks, name=name)))
+    else:
+        print(report.policy_check_words(policy, remarks, name=name))
+    return 0
+
+
+def _publish(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    today = utc_now().astimezone(given.zone).date()
+    text = published(
+        policy,
+        in_language(arguments.lang or given.backstop_locale),
+        cloud=given.partner_center_cloud,
+        zone=given.backstop_timezone,
+        on=today,
+        since=_in_force_since(given, policy.version),
+    )
+    print(page(text) if arguments.format == "html" else markdown(text), end="")
+    return 0
+
+
+def _in_force_since(given: Settings, version: str) -> date | None:
+    """The day that version came into force, where the database is there and knows it. Nothing is written."""
+    try:
+        moment = asyncio.run(came_into_force(given, version))
+    except (StartFailed, BackstopError) as error:
+        logging.getLogger(__name__).info("the database does not tell since when: %s", error)
+        return None
+    return moment.astimezone(given.zone).date() if moment else None
 
 
 def _simulate(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
@@ -397,6 +442,7 @@ def _with_core(given: Settings, work: Callable[[Core], Awaitable[T]]) -> T:
     async def run() -> T:
         made = core(given)
         try:
+            await made.backstop.policies.begin(keeps=False)
             return await work(made)
         finally:
             await made.close()

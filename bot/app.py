@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,10 +23,10 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 import handlers
-from bot import courier, policy_file, store
+from bot import courier, store
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, Invalid, SignInFailed, Unavailable
 from bot.mail import Mail, sender_of, server_of
@@ -53,10 +54,12 @@ from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
+from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
 from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
+from bot.services.policies import Policies
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
@@ -76,6 +79,8 @@ from handlers.notices import Notices
 from handlers.people import People
 
 SWEEP_SECONDS = 30
+POLICY_SECONDS = 30
+"""A changed policy file is in force within this time, in every process."""
 NAME_SECONDS = 5
 CATCH_UP = timedelta(minutes=5)
 FRESH_ENOUGH = timedelta(minutes=10)
@@ -144,8 +149,10 @@ def _bad_address(error: Exception) -> StartFailed:
 
 
 def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
-    """Construct everything that does not talk to Slack. Raises BadSettings, BadPolicy, StartFailed."""
-    policy = policy_file.load(settings.backstop_policy_file)
+    """Construct everything that does not talk to Slack. Raises BadSettings, StartFailed.
+
+    Nothing is judged before `policies.begin` has put a billing policy in force.
+    """
     try:
         db, post = Store(settings.database_url, now=now), Courier(sync_url(settings.database_url))
     except (ArgumentError, ValueError) as error:
@@ -154,13 +161,19 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
     drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
+    policies = Policies(
+        db, settings.backstop_policy_file, zone=settings.zone, now=now, host=socket.gethostname()
+    )
     digests = Digests(
         db,
-        policy,
+        policies.in_force,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
         dry_run=settings.backstop_dry_run,
+    )
+    customers = Customers(
+        db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
     )
     backstop = Backstop(
         requests=Requests(
@@ -188,11 +201,12 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
         ),
         limits=limits,
-        customers=Customers(
-            db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
-        ),
+        customers=customers,
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
+        previews=Previews(
+            db, post, zone=settings.zone, rules=lambda: policies.in_force().policy.version, now=now
+        ),
         sources=Sources(
             db,
             post,
@@ -200,28 +214,47 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             zone=settings.zone,
             now=now,
         ),
-        previews=Previews(db, post, zone=settings.zone, rules=policy.version, now=now),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(db, digests, now=now),
-        followup=FollowUp(db, post, digests, policy=policy, now=now),
+        inquiries=Inquiries(db, customers, digests, policies.in_force, zone=settings.zone, now=now),
+        policies=policies,
+        followup=FollowUp(db, post, digests, in_force=policies.in_force, now=now),
         letters=Letters(
             db,
             post,
             partner_center,
             mail=mail_of(settings, now=now),
-            policy=policy,
+            in_force=policies.in_force,
             signature=settings.backstop_mail_signature or "",
             zone=settings.zone,
             now=now,
         ),
-        policy=policy,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
     )
     return Core(settings, db, post, clients, partner_center, backstop)
+
+
+async def came_into_force(settings: Settings, version: str) -> datetime | None:
+    """When that version of the billing policy did, last. A database that is not there, or is older, is left alone."""
+    try:
+        url = async_url(settings.database_url)
+    except (ArgumentError, ValueError) as error:
+        raise _bad_address(error) from error
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None
+    db = Store(settings.database_url, now=utc_now)
+    try:
+        async with db.read() as tx:
+            kept = await tx.policies.all()
+    except DBAPIError as error:  # a schema from before there were any
+        raise Unavailable("database", type(error).__name__) from error
+    finally:
+        await db.close()
+    return next((k.since for k in reversed(kept) if k.version == version), None)
 
 
 def mail_of(settings: Settings, *, now: Callable[[], datetime]) -> Mail | None:
@@ -461,15 +494,21 @@ class Application:
         return self._web.port if self._web else None
 
     async def start(self) -> None:
-        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed."""
+        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed, BadPolicy."""
         await asyncio.to_thread(migrate, self.settings)
         await self.core.store.ping()
+        await self.core.backstop.policies.begin(keeps=True)
         # Without a session of its own the SDK opens a connection, and shakes hands on it, for every single call.
         self._client.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self._client.timeout))
         authorized = await self._sign_in_to_slack()
         await self.core.courier.open()
+        self._scheduler.every(POLICY_SECONDS, self.core.backstop.policies.reread)
         if self._works:
             await self._start_work()
+        await self._scheduler.start()
+        if self._works:
+            await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
+            await self._read_sources()
         app = bolt_app(self.settings, self.desk, self._client, authorized) if self._listens else None
         await self._serve(app)
         if app and self.settings.mode is Mode.SOCKET:
@@ -553,9 +592,6 @@ class Application:
         self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
-        await self._scheduler.start()
-        await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
-        await self._read_sources()
 
     async def _begin(self, worker: str) -> None:
         """Work under this name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import Callable
@@ -12,18 +13,22 @@ from typing import TextIO
 
 from pydantic import SecretStr
 
-from bot.app import Application, StartFailed, utc_now
-from bot.domain.customer import Cloud
+from bot.app import Application, StartFailed, core, migrate, utc_now
+from bot.domain import people
+from bot.domain.customer import Cloud, CustomerId
+from bot.domain.letter import LetterKind
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.post_office import PostOffice, as_message
-from bot.sandbox.receivables import sample_receivables
+from bot.sandbox.receivables import WARNED, sample_receivables
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.workspace import Channel, Person
 from bot.services import jobs
+from bot.services.letters import Written
 from bot.settings import Settings
 from handlers.manifest import manifest
 
 PORT = 8055
+WARNED_AGO = timedelta(days=20)
 OURS = "backstop-demo"
 """Our files in the data directory begin so; nothing else in it is touched."""
 
@@ -64,7 +69,9 @@ class Demo:
         for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nothing here leaves this machine
             os.environ.pop(proxy, None)
             os.environ.pop(proxy.lower(), None)
-        self.app = Application(self._settings(), now=self._now)
+        settings = self._settings()
+        await self._recall_warnings(settings)
+        self.app = Application(settings, now=self._now)
         await self.app.start()
         await self.slack.app_connects()
         await self._post_digests()
@@ -118,6 +125,30 @@ class Demo:
 
     def _mail_arrives(self, mail: EmailMessage) -> None:
         self.slack.workspace.post(self._mailbox, {"user": "U0POSTOFFICE", **as_message(mail)}, at=self._now())
+
+    async def _recall_warnings(self, settings: Settings) -> None:
+        """What Ana did some weeks ago: those who are long overdue were warned by hand, and she recorded it."""
+        await asyncio.to_thread(migrate, settings)
+        past = core(settings, now=lambda: self._now() - WARNED_AGO)
+        ana = people.Person(people.PersonId("U0ANA"), frozenset({people.Right.OPERATE}))
+        try:
+            for customer in self.partner_center.customers:
+                if customer.domain not in WARNED:
+                    continue
+                written = Written(
+                    kind=LetterKind.WARN,
+                    customer_id=CustomerId(customer.id),
+                    customer_name=customer.name,
+                    language="en",
+                    to="",
+                    subject="Payment overdue",
+                    body="Written and sent by hand.",
+                    stage="warn",
+                )
+                letter = await past.backstop.letters.draft(written, by=ana)
+                await past.backstop.letters.copied(letter.id, by=ana)
+        finally:
+            await past.close()
 
     async def _post_digests(self) -> None:
         """As the scheduler would in the morning, so that the first look shows work done."""

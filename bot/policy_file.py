@@ -286,6 +286,7 @@ class _Policy(_Strict):
     segments: dict[StageId, _Segment] = {}
     tags: dict[Tag, list[Tenant]] = {}
     deletion_days: _DeletionDays = _DeletionDays()
+    contact: Annotated[str, Field(max_length=500)] = ""
 
     @field_validator("timezone")
     @classmethod
@@ -362,17 +363,30 @@ def packaged() -> str:
 
 def load(path: Path | None, *, today: date | None = None) -> BillingPolicy:
     """The policy in that file, or the packaged one; `today` as for `parse`. Raises BadPolicy."""
+    return parse(read(path), name=name_of(path), today=today)
+
+
+def name_of(path: Path | None) -> str:
+    return str(path) if path else "the packaged policy"
+
+
+def version_of(text: str) -> str:
+    """A short hash of the text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read(path: Path | None) -> str:
+    """The text of that file, or of the packaged one. Raises BadPolicy."""
     if path is None:
-        return parse(packaged(), name="the packaged policy", today=today)
+        return packaged()
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except FileNotFoundError:
         raise BadPolicy(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadPolicy(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
         ) from None
-    return parse(text, name=str(path), today=today)
 
 
 def parse(text: str, *, name: str, today: date | None = None) -> BillingPolicy:
@@ -394,7 +408,7 @@ def parse(text: str, *, name: str, today: date | None = None) -> BillingPolicy:
     if today and (ended := data.ended(today)):
         raise BadPolicy(f"{name}: {ended}")
     return BillingPolicy(
-        version=hashlib.sha256(text.encode()).hexdigest()[:12],
+        version=version_of(text),
         stages=tuple(s.made() for s in data.stage),
         minimum=data.minimum,
         max_data_age_hours=data.max_data_age_hours,
@@ -428,4 +442,5 @@ def parse(text: str, *, name: str, today: date | None = None) -> BillingPolicy:
             promise_days=data.exit.promise_to_pay.max_days,
             promise_times=data.exit.promise_to_pay.max_times,
         ),
+        contact=data.contact.strip(),
     )

@@ -238,11 +238,12 @@ class _Preflight:
     async def _policy(self) -> str:
         path = self._settings.backstop_policy_file
         try:
-            policy = policy_file.load(path)
+            policy = policy_file.load(path, today=self._now().astimezone(self._settings.zone).date())
         except BadPolicy as error:
             raise _Amiss(
                 str(error),
-                "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy.",
+                "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy; "
+                "until then the last good one stays in force, where there is one.",
             ) from None
         return f"{path or 'the packaged one'}, version {policy.version}"
 

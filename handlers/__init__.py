@@ -19,6 +19,7 @@ FEATURES = (
     "followup",
     "drift",
     "mapping",
+    "policy",
     "letters",
     "intake",
 )

@@ -1,4 +1,4 @@
-"""`/csp`: help, find, overdue, requests, status, shadow, debtors."""
+"""`/csp`: help, find, why, overdue, policy, requests, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from bot.domain.people import Person, Right
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.views import blocks, digests, mapping, replies
+from handlers.views import policy as policy_views
+from handlers.views import why as why_views
 from handlers.views.shadow import shadow_report
 
 SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | overdue | requests | status | shadow | debtors [TEXT]",
+    usage="help | find TEXT | why TEXT | overdue | policy | requests | status | shadow | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
         ("help", "help-help"),
         ("find TEXT", "help-find"),
+        ("why TEXT", "help-why"),
+        ("policy", "help-policy"),
         ("overdue", "help-overdue"),
         ("requests", "help-requests"),
         ("status", "help-status"),
@@ -48,6 +52,10 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
             found = show_help(desk, person)
         case "find":
             found = await find(desk, person, rest.strip())
+        case "why":
+            found = await why(desk, person, rest.strip())
+        case "policy":
+            found = policy(desk, person)
         case "overdue":
             found = await overdue(desk, person)
         case "requests":
@@ -91,6 +99,22 @@ async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
     return replies.found(words, matches, texts, may_operate=Right.OPERATE in person.rights, more=more)
 
 
+async def why(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
+    texts = desk.texts_for(person)
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    if not words:
+        return [blocks.section(texts("why-what"))]
+    return why_views.why(await desk.backstop.inquiries.why(words), words, texts)
+
+
+def policy(desk: Desk, person: Person) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    backstop = desk.backstop
+    return policy_views.policy(
+        backstop.policies.in_force(), desk.texts_for(person), on=backstop.digests.today()
+    )
+
+
 async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
     """Today's digest for the person alone; its *Next* turns their pages in place."""
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
@@ -123,7 +147,7 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         counts=await backstop.requests.counts(),
         countdowns=await backstop.digests.countdowns(),
         today=backstop.digests.today(),
-        policy_version=backstop.policy.version,
+        policy=backstop.policies.in_force(),
         outages=await backstop.features.unavailable(),
     )
     return replies.status(state, texts)

@@ -17,6 +17,7 @@ SUSPEND_CUSTOMER: Final = "suspend_customer"
 RESUME_CUSTOMER: Final = "resume_customer"
 NEXT_PAGE: Final = "overdue_next"
 PREVIOUS_PAGE: Final = "overdue_previous"
+PUBLISHED_POLICY: Final = "published_policy"
 
 # The form, its inputs and what follows it.
 SUSPEND_FORM: Final = "suspend_form"

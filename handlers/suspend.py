@@ -17,7 +17,7 @@ from bot.domain.customer import (
 )
 from bot.domain.errors import CannotBeCancelled, OutOfScope
 from bot.domain.people import Right
-from bot.domain.policy import Stage
+from bot.domain.policy import BillingPolicy, Stage
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut
@@ -58,7 +58,7 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
 
     async def fits(customer: Customer, subscription: Subscription) -> None:
         must_be_suspendable(subscription, of=customer)
-        stage = _stage(desk, customer) if is_for_debt and not alone else None
+        stage = _stage(backstop.policy, customer, desk) if is_for_debt and not alone else None
         if stage and stage.scope.broken_by([subscription]):
             raise OutOfScope(subscription.kind)
         found = await _running(desk, subscription)
@@ -76,7 +76,7 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     subscriptions = tuple(s for s in found if s.parent_id not in chosen)
     along = tuple(s.name for s in found if s.parent_id in chosen)
     judged = await backstop.digests.judge(customer) if is_for_debt else None
-    stage = _stage(desk, customer) if is_for_debt else None
+    stage = _stage(judged.policy, customer, desk) if judged else None
     broken = stage.scope.broken_by(subscriptions) if stage else ()
     holds, note = verdict(judged.standing if judged else None, form.reason, desk.texts, broken=broken)
     time_to_live = backstop.requests.rules.time_to_live
@@ -116,9 +116,9 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     return Shown(confirmed, partial(confirmation.suspend_confirmation, asked, what))
 
 
-def _stage(desk: Desk, customer: Customer) -> Stage | None:
+def _stage(policy: BillingPolicy, customer: Customer, desk: Desk) -> Stage | None:
     """The stage of the billing policy by which this customer is suspended today."""
-    return desk.backstop.policy.suspend_stage_for(customer.id, on=desk.backstop.digests.today())
+    return policy.suspend_stage_for(customer.id, on=desk.backstop.digests.today())
 
 
 async def _add_ons(desk: Desk, base: Subscription) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo import Demo
+from bot.sandbox.receivables import WARNED
 from tests.handlers import story
 
 
@@ -42,5 +43,16 @@ async def test_a_notice_goes_to_the_post_office_of_the_sandbox_and_no_further(de
     (mailed,) = demo.slack.messages("customer-mail")
     shown = story.words(mailed)
     assert f"To: {address}" in shown
-    assert "Payments due from Contoso Ltd are overdue." in shown
+    assert "Final notice before a suspension of your services" in shown, "Contoso was warned before"
     assert "Northwind Cloud, Accounts" in shown
+
+
+async def test_its_first_digest_proposes_suspensions_of_those_who_were_warned_and_of_nobody_else(demo: Demo):
+    assert demo.app is not None
+    debtors = (await demo.app.core.backstop.digests.overdue()).debtors
+    proposed = {d.customer.domain for d in debtors if d.customer and d.standing.proposes_suspension}
+    assert "contoso.onmicrosoft.com" in proposed
+    assert 5 <= len(proposed) <= len(WARNED)
+    assert proposed <= WARNED
+    late = [d for d in debtors if d.customer and d.customer.domain == "mueller-soehne.onmicrosoft.com"]
+    assert [rule.rule for rule in late[0].standing.reasons] == ["stage:suspend", "requires:warn"]

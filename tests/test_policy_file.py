@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bot import policy_file
 from bot.domain.capability import DELETION_DAYS, Cloud
 from bot.domain.capability import SubscriptionKind as K
 from bot.domain.policy import Exemption, Stage, StageAction
-from bot.policy_file import BadPolicy, load, packaged, parse
+from bot.policy_file import BadPolicy, _Strict, load, packaged, parse
 
 SAMPLES = Path(__file__).parent / "samples" / "receivables"
 
@@ -102,6 +103,41 @@ def test_the_packaged_policy_holds_where_none_is_configured():
     policy = load(None)
     assert policy == parse(packaged(), name="again")
     assert policy.suspend_stage is not None
+
+
+def with_every_option() -> str:
+    """The packaged text with each optional line taken in."""
+    return re.sub(r"^# (?=\[|[a-z_-]+ = )", "", packaged(), flags=re.MULTILINE)
+
+
+def test_every_option_the_packaged_file_tells_of_is_one():
+    policy = parse(with_every_option(), name="test", today=date(2026, 11, 25))
+    assert policy.exemptions[0].by == policy.overrides[0].by == "U0FINANCE"
+    assert policy.tags == {"public-sector": frozenset({"22222222-2222-4333-8444-555555555555"})}
+    assert (policy.quiet_hours, policy.freezes[0].first) == ((time(18), time(8)), date(2026, 12, 19))
+
+
+def test_the_packaged_file_tells_of_every_option():
+    said = tomllib.loads(with_every_option())
+    keys: set[str] = set()
+
+    def look(node: object) -> None:
+        if isinstance(node, dict):
+            keys.update(node)
+            for value in node.values():
+                look(value)
+        elif isinstance(node, list):
+            for value in node:
+                look(value)
+
+    look(said)
+    asked = {f.alias or name for kind in KINDS for name, f in kind.model_fields.items()}
+    assert asked - keys == NOT_SHOWN
+
+
+KINDS = [kind for kind in vars(policy_file).values() if isinstance(kind, type) and issubclass(kind, _Strict)]
+NOT_SHOWN = {"products"}
+"""It has one value only."""
 
 
 def with_stage(**fields: str) -> str:

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +322,15 @@ class TestPolicy:
         (tmp_path / "policy.toml").write_text("schema = 1\nmercy = true\n")
         checks = await found(backstop_policy_file=str(tmp_path / "policy.toml"))
         assert "mercy" in checks["billing policy"].message
+
+    async def test_an_exemption_that_has_ended(self, found, tmp_path):
+        ends = 'schema = 1\n[[exempt]]\ntenant = "11111111-2222-4333-8444-555555555555"\nreason = "plan"\nby = "Ana"\n'
+        (tmp_path / "policy.toml").write_text(f"{ends}until = {noon.date()}\n")
+        assert failed(await found(backstop_policy_file=str(tmp_path / "policy.toml"))) == []
+        (tmp_path / "policy.toml").write_text(f"{ends}until = {noon.date() - timedelta(days=1)}\n")
+        checks = await found(backstop_policy_file=str(tmp_path / "policy.toml"))
+        assert failed(checks) == ["billing policy"]
+        assert "ended on" in checks["billing policy"].message
 
 
 class TestSlack:

@@ -33,6 +33,7 @@ class AuditTag(StrEnum):
     RECEIVABLES_RECEIVED = "receivables:received"
     RECEIVABLES_PREVIEWED = "receivables:previewed"
     RECEIVABLES_IMPORTED = "receivables:imported"
+    POLICY_CHANGED = "policy:changed"
     RECEIVABLES_READ = "receivables:read"
     RECEIVABLES_HELD = "receivables:held"
     RECEIVABLES_RETIRED = "receivables:retired"

@@ -15,6 +15,10 @@ FURTHEST = timedelta(days=90)
 """So far ahead a suspension may be put off; what was confirmed must still mean something."""
 
 
+OWN = "own"
+"""The name of a calendar that knows no country's holidays, only the days the partner gives."""
+
+
 class When(StrEnum):
     """When an approved suspension is to act."""
 
@@ -34,10 +38,15 @@ class BusinessCalendar:
     name: str = ""
     is_business_day: Callable[[date], bool] = _monday_to_friday
 
+    @property
+    def is_of_a_country(self) -> bool:
+        """Whether the public holidays of a country, or of a part of it, are known."""
+        return self.name not in ("", OWN)
+
     def but(self, *, working: Collection[date], off: Collection[date]) -> BusinessCalendar:
         """The same but for these days."""
         known = self.is_business_day
-        name = self.name or "own"
+        name = self.name or OWN
         return BusinessCalendar(name, lambda day: day not in off and (day in working or known(day)))
 
     def next_after(self, day: date) -> date:

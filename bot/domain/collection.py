@@ -16,6 +16,7 @@ from enum import StrEnum
 from bot.domain.policy import (
     BillingPolicy,
     Debt,
+    Exemption,
     Exposure,
     Rule,
     Stage,
@@ -24,6 +25,7 @@ from bot.domain.policy import (
     due_stages,
     is_due,
     is_unlisted,
+    lacks,
 )
 
 
@@ -169,8 +171,7 @@ def standing(policy: BillingPolicy, facts: Facts, history: History, *, on: date)
     if cut:
         reasons += missing + brakes
     if exempt:
-        first = next(iter(exempt.values()))
-        reasons.append(Rule("exempt", f"{first.reason} (until {first.until.isoformat()})"))
+        reasons.append(_exempt(next(iter(exempt.values()))))
     if candidate and candidate.action.cuts_off and (brakes or candidate.id in exempt):
         candidate = None
     if candidate and not candidate.action.cuts_off and (facts.tenant is None or _is_quiet(facts, on)):
@@ -223,6 +224,98 @@ def advance(
     if assume_sent and stands.fires.action is StageAction.WARN:
         history = replace(history, warned=(*history.warned, on))
     return replace(history, steps=(*history.steps, Step(stands.fires.id, on)))
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrace:
+    """One stage, and what it came to for a customer."""
+
+    stage: Stage
+    from_days: int
+    """Days past due from which on it may be due, grace included."""
+    due_in: tuple[str, ...]
+    """The currencies in which it is due."""
+    lacks: tuple[Rule, ...]
+    """What the debts in the other currencies lack; nothing once it is due in one."""
+    fired: tuple[date, ...]
+    """On which days of this episode it was put before people."""
+    recorded: date | None
+    """Of a warning: when it was last recorded as sent."""
+    waits: Rule | None
+    """What has to come before it and has not."""
+    exempt: Exemption | None
+    fires: bool
+    """Whether it is to be carried out now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a standing came about, rule by rule."""
+
+    standing: Standing
+    stages: tuple[StageTrace, ...]
+    """Those that hold for the customer, by severity."""
+    brakes: tuple[Rule, ...]
+    """What would hold back any cut-off that day."""
+    against: tuple[Rule, ...]
+    """Why no suspension is proposed; nothing where one is."""
+
+
+def trace(policy: BillingPolicy, facts: Facts, history: History, *, on: date) -> Trace:
+    """Explain `standing` for the same facts, by the same rules."""
+    stands = standing(policy, facts, history, on=on)
+    counting = countable(policy, facts.exposure)
+    brakes = tuple(_brakes(policy, facts, history, on))
+    stages = tuple(
+        _traced(policy, stage, facts, history, counting, stands, on)
+        for stage in policy.stages_for(facts.tenant, on=on)
+    )
+    return Trace(stands, stages, brakes, _against(stands, stages, brakes))
+
+
+def _traced(
+    policy: BillingPolicy,
+    stage: Stage,
+    facts: Facts,
+    history: History,
+    counting: Exposure,
+    stands: Standing,
+    on: date,
+) -> StageTrace:
+    lacking = {currency: lacks(policy, stage, currency, debt) for currency, debt in counting.items()}
+    due_in = tuple(currency for currency, rules in lacking.items() if not rules)
+    return StageTrace(
+        stage=stage,
+        from_days=stage.days_overdue + policy.grace_days,
+        due_in=due_in,
+        lacks=() if due_in else tuple(dict.fromkeys(r for rules in lacking.values() for r in rules)),
+        fired=tuple(step.on for step in history.steps if step.stage == stage.id),
+        recorded=history.carried_out(stage) if stage.action is StageAction.WARN else None,
+        waits=_requirement(policy, stage, facts, history, on),
+        exempt=policy.exemption(facts.tenant, stage.action, on=on),
+        fires=stage == stands.fires,
+    )
+
+
+def _against(stands: Standing, stages: tuple[StageTrace, ...], brakes: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    if stands.proposes_suspension:
+        return ()
+    suspends = next((s for s in stages if s.stage.action is StageAction.PROPOSE_SUSPEND), None)
+    if suspends is None:
+        return (Rule("no_suspend_stage", ""),)
+    if not suspends.due_in:
+        missing = (Rule(f"not_due:{suspends.stage.id}", ""), *suspends.lacks)
+        return missing if suspends.lacks else stands.reasons
+    exempt = suspends.exempt
+    return (
+        *([suspends.waits] if suspends.waits else ()),
+        *brakes,
+        *([_exempt(exempt)] if exempt else ()),
+    )
+
+
+def _exempt(exemption: Exemption) -> Rule:
+    return Rule("exempt", f"{exemption.reason} (until {exemption.until.isoformat()})")
 
 
 def _begun(facts: Facts, history: History, on: date) -> History:

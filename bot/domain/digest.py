@@ -110,6 +110,8 @@ class OverdueDigest:
     debtors: tuple[Debtor, ...]
     paid: tuple[Paid, ...] = ()
     """Whom the policy proposes to be resumed."""
+    policy_version: str = ""
+    """Of the policy that judged them."""
     others_suspended: tuple[Countdown, ...] = ()
     """What is suspended of customers that owe nothing past its due date; known for today alone."""
     since: Since | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -166,6 +166,8 @@ class BillingPolicy:
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Which tenants bear a tag."""
     exit: Exit = Exit()
+    contact: str = ""
+    """Whom customers may ask, as the published text has it."""
 
     @property
     def suspend_stage(self) -> Stage | None:
@@ -243,6 +245,15 @@ class BillingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """The policy that holds, and since when; `refused` says why a newer file does not."""
+
+    policy: BillingPolicy
+    since: datetime | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Debt:
     """Overdue net of unapplied credits, undisputed only, in one currency, and how old the oldest of it is."""
 
@@ -287,13 +298,27 @@ def countable(policy: BillingPolicy, exposure: Exposure) -> Exposure:
 
 
 def is_due(policy: BillingPolicy, stage: Stage, currency: str, debt: Debt) -> bool:
-    if debt.oldest_days - policy.grace_days < stage.days_overdue or not _reached(
-        stage.amount, currency, debt
-    ):
-        return False
+    return next(_lacks(policy, stage, currency, debt), None) is None
+
+
+def lacks(policy: BillingPolicy, stage: Stage, currency: str, debt: Debt) -> tuple[Rule, ...]:
+    """Everything that keeps the stage from being due for this debt; nothing where it is due."""
+    return tuple(_lacks(policy, stage, currency, debt))
+
+
+def _lacks(policy: BillingPolicy, stage: Stage, currency: str, debt: Debt) -> Iterator[Rule]:
+    days = stage.days_overdue + policy.grace_days
+    if debt.oldest_days < days:
+        yield Rule("lacks_days", f"{debt.oldest_days} < {days}")
+    if stage.amount is not None and currency not in stage.amount:
+        yield Rule("lacks_threshold", currency)
+    elif not _reached(stage.amount, currency, debt):
+        least = (stage.amount or {})[currency]
+        yield Rule("lacks_amount", f"{currency} {debt.overdue} < {least}")
     if stage.any_of and not any(_holds(c, currency, debt) for c in stage.any_of):
-        return False
-    return all(_holds(c, currency, debt) for c in stage.all_of)
+        yield Rule("lacks_condition", "any")
+    if not all(_holds(c, currency, debt) for c in stage.all_of):
+        yield Rule("lacks_condition", "all")
 
 
 def is_unlisted(policy: BillingPolicy, stage: Stage, currency: str, debt: Debt) -> bool:

@@ -98,6 +98,21 @@ ACCOUNTS: tuple[Account, ...] = (
 )
 
 
+WARNED = frozenset(
+    {
+        "contoso.onmicrosoft.com",
+        "adatum.onmicrosoft.com",
+        "lamnahealthcare.onmicrosoft.com",
+        "tailspintoys.onmicrosoft.com",
+        "fabrikam.onmicrosoft.com",
+        "yunshan.partner.onmschina.cn",
+        "severnyveter.onmicrosoft.com",
+        "treyresearch.onmicrosoft.com",
+        "cohowinery.onmicrosoft.com",
+        "qicheng.partner.onmschina.cn",
+    }
+)
+"""Domains of whom the sample partner warned some weeks ago. Others who are as late were not, and have to be first."""
 SETTLED: Account = ("Proseware, Inc.", "proseware.onmicrosoft.com", "USD", (Line(19, "730.00"),))
 """Was open the day before, and is paid since."""
 PAID_SINCE = {("Tailspin Toys", "605.00"): "1210.00", ("Adatum Corporation", "2000.00"): "4320.00"}

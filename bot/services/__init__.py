@@ -15,10 +15,12 @@ from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
+from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
 from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
+from bot.services.policies import Policies
 from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
@@ -41,10 +43,16 @@ class Backstop:
     features: Features
     drifts: Drifts
     mappings: Mappings
+    inquiries: Inquiries
+    policies: Policies
     followup: FollowUp
     letters: Letters
-    policy: BillingPolicy
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""
     now: Callable[[], datetime]
+
+    @property
+    def policy(self) -> BillingPolicy:
+        """The one in force this moment; take it once for one decision."""
+        return self.policies.in_force().policy

@@ -37,7 +37,7 @@ from bot.domain.digest import (
     worst_first,
 )
 from bot.domain.drift import Acts, Drift, DriftStatus
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.receivables import FILE, OpenItem, PartyBalances, age, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
@@ -65,6 +65,8 @@ class Replayed:
     until: date
     fired: tuple[Fired, ...]
     names: Mapping[str, str]
+    on_books_alone: bool = False
+    """No customer was known, so the debtors of the books were taken for customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,15 @@ class Judgement:
     standing: Standing
     ground: Ground
     debtors: tuple[str, ...]
+    policy: BillingPolicy
+    """What it was held against."""
 
 
 class Digests:
     def __init__(
         self,
         store: Store,
-        policy: BillingPolicy,
+        in_force: Callable[[], InForce],
         *,
         cloud: Cloud,
         zone: ZoneInfo,
@@ -89,10 +93,14 @@ class Digests:
     ) -> None:
         self._store = store
         self._dry_run = dry_run
-        self._policy = policy
+        self._in_force = in_force
         self._cloud = cloud
         self._zone = zone
         self._now = now
+
+    @property
+    def _policy(self) -> BillingPolicy:
+        return self._in_force().policy
 
     def today(self) -> date:
         """The day in the partner's time zone."""
@@ -111,6 +119,7 @@ class Digests:
             as_of=day.last.as_of if day.last else None,
             complete=day.is_complete,
             banners=self._banners(day),
+            policy_version=day.policy.version,
             totals=totals(day.parties),
             debtors=worst_first(debtors),
             paid=tuple(_paid(day, overdue)),
@@ -157,8 +166,8 @@ class Digests:
             for id in day.theirs.keys() | day.histories.keys():
                 before = day.histories.get(id, History())
                 facts = day.facts(CustomerId(id))
-                stands = standing(self._policy, facts, before, on=on)
-                after = advance(self._policy, facts, before, stands, on=on)
+                stands = standing(day.policy, facts, before, on=on)
+                after = advance(day.policy, facts, before, stands, on=on)
                 if after != before:
                     changed[id] = (before, after)
                 snooze = day.snooze(id)
@@ -170,12 +179,17 @@ class Digests:
                 await tx.audit.append(AuditTag.CUSTOMER_WOKEN, id, by="backstop", why="worse")
 
     async def simulate(self, policy: BillingPolicy, *, days: int) -> Replayed:
-        """What that policy would have done on each of the last `days` days, by the books as they were."""
+        """What that policy would have done on each of the last `days` days, by the books as they were.
+
+        Who is linked to no customer is never acted on. Only where no customer was ever read from Partner Center the
+        debtors of the books are taken for customers: a policy can be tried on the books alone.
+        """
         until = self.today()
         since = until - timedelta(days=days - 1)
         replay = Replay(policy)
         names: dict[str, str] = {}
         async with self._store.read() as tx:
+            on_books_alone = not await tx.mirror.all_customers()
             for n in range(days):
                 day = await self._day(tx, since + timedelta(days=n), policy=policy)
                 if day.last is None:
@@ -185,12 +199,13 @@ class Digests:
                     customer = day.directory.of(party)
                     if customer is None:
                         names[party.customer_key] = party.customer
-                        facts[party.customer_key] = day.facts_of([party], None)
+                        taken_for = _as_customer(party) if on_books_alone else None
+                        facts[party.customer_key] = day.facts_of([party], taken_for)
                     elif customer.id not in facts:
                         names[customer.id] = customer.name
                         facts[customer.id] = day.facts(customer.id)
                 replay.day(day.on, facts, trusted=day.is_fresh and day.is_complete)
-        return Replayed(since, until, tuple(replay.fired), names)
+        return Replayed(since, until, tuple(replay.fired), names, on_books_alone)
 
     async def shadow(self, *, days: int) -> ShadowReport:
         """What the policy would have proposed on each of the last `days` days, beside what people asked for."""
@@ -290,15 +305,16 @@ class Digests:
         async with self._store.read() as tx:
             day = await self._day(tx, self.today(), besides=customer)
         if day.last is None:
-            return Judgement(Standing(None, None, proposes_suspension=False, reasons=()), NO_GROUND, ())
+            nowhere = Standing(None, None, proposes_suspension=False, reasons=())
+            return Judgement(nowhere, NO_GROUND, (), day.policy)
         theirs, id = day.theirs.get(customer.id, ()), customer.id
         namesakes = [party for party in day.parties if day.directory.suggestion_for(party) == customer]
         if namesakes and not theirs:
             stands, parties = day.standing_of_nobody(namesakes), tuple(namesakes)
         else:
             stands, parties = day.standing(customer), theirs
-        stood_on = ground(self._policy, day.facts_of(parties, id), on=day.on)
-        return Judgement(stands, stood_on, tuple(party.customer_key for party in parties))
+        stood_on = ground(day.policy, day.facts_of(parties, id), on=day.on)
+        return Judgement(stands, stood_on, tuple(party.customer_key for party in parties), day.policy)
 
     async def ground_now(self, tx: Tx, request: ActionRequest) -> Ground:
         """What a request about non-payment stands on by now; what stood on nothing is not looked up."""
@@ -364,9 +380,11 @@ class Digests:
 
     def _banners(self, day: Day) -> tuple[Banner, ...]:
         """What keeps from acting comes first."""
-        dry_run = (Banner("dry_run", {}),) if self._dry_run else ()
+        besides = [Banner("dry_run", {})] if self._dry_run else []
+        if why := self._in_force().refused:
+            besides.insert(0, Banner("policy_refused", {"why": why, "version": day.policy.version}))
         if day.last is None:
-            return (Banner("nothing_imported", {}), *dry_run)
+            return (Banner("nothing_imported", {}), *besides)
         banners = [_trouble(attempt) for attempt in day.troubles]
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
@@ -376,7 +394,7 @@ class Digests:
                 banners.append(Banner("stale_source", {**facts, "source": day.last.source}))
         if day.last.rejected:
             banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
-        return (*banners, *dry_run)
+        return (*banners, *besides)
 
 
 def _trouble(attempt: Attempt) -> Banner:
@@ -409,6 +427,11 @@ def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
         stands = day.standing(customer)
         if stands.proposes_resume:
             yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))
+
+
+def _as_customer(party: PartyBalances) -> CustomerId:
+    """An id for a debtor of whom no customer is known: the tenant the books name, else how they keep it."""
+    return CustomerId((party.tenant or party.customer_key).lower())
 
 
 async def _since(tx: Tx, day: Day) -> tuple[Since | None, Mapping[str, Change]]:

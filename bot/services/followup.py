@@ -14,7 +14,7 @@ from bot.domain.customer import Customer, CustomerId
 from bot.domain.errors import NotFound
 from bot.domain.followup import PROMISE, SNOOZE, Pause, check_promise, check_snooze
 from bot.domain.people import Person, PersonId, Right
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import InForce
 from bot.services import jobs
 from bot.services.digests import Digests
 from bot.store import Store, Tx
@@ -43,13 +43,13 @@ class FollowUp:
         courier: Courier,
         digests: Digests,
         *,
-        policy: BillingPolicy,
+        in_force: Callable[[], InForce],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._courier = courier
         self._digests = digests
-        self._policy = policy
+        self._in_force = in_force
         self._now = now
 
     async def of(self, customer_id: str) -> Followed:
@@ -111,7 +111,7 @@ class FollowUp:
                 by.must(Right.OPERATE if Right.APPROVE not in by.rights else Right.APPROVE)
                 return same
             made = await _promises(tx, customer.id, today)
-            check_promise(until, made, self._policy.exit, by=by, on=today)
+            check_promise(until, made, self._in_force().policy.exit, by=by, on=today)
             pause = Pause(customer.id, PROMISE, until, by.id, self._now(), note.strip())
             await tx.collections.add(pause)
             await self._said(

@@ -28,7 +28,7 @@ from bot.domain.letter import (
     fitting_kind,
 )
 from bot.domain.people import Person, Right
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import BillingPolicy, InForce
 from bot.mail import TOTAL_SECONDS, Mail, Outgoing
 from bot.services import jobs
 from bot.services.day import day_of
@@ -95,7 +95,7 @@ class Letters:
         contacts: KnowsContacts,
         *,
         mail: Mail | None,
-        policy: BillingPolicy,
+        in_force: Callable[[], InForce],
         signature: str = "",
         zone: ZoneInfo,
         now: Callable[[], datetime],
@@ -105,7 +105,7 @@ class Letters:
         self._courier = courier
         self._contacts = contacts
         self._mail = mail
-        self._policy = policy
+        self._in_force = in_force
         self._zone = zone
         self._now = now
         self._worker = ""
@@ -125,14 +125,14 @@ class Letters:
 
     async def situation(self, customer: Customer) -> Situation:
         """How things stand with the customer today, by debts of which it is known that they are theirs."""
-        at = self._now()
+        at, policy = self._now(), self._in_force().policy
         on = at.astimezone(self._zone).date()
         async with self._store.read() as tx:
-            day = await day_of(tx, on, policy=self._policy, asked_at=at, zone=self._zone, besides=customer)
+            day = await day_of(tx, on, policy=policy, asked_at=at, zone=self._zone, besides=customer)
             told = await tx.letters.recorded([customer.id])
         return Situation(
             on=on,
-            policy=self._policy,
+            policy=policy,
             standing=day.standing(customer),
             facts=day.facts(customer.id),
             history=day.histories.get(customer.id, History()),

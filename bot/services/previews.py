@@ -66,14 +66,24 @@ class Previews:
     """`rules` stands for the operator's settings: what was looked at under others has to be looked at again."""
 
     def __init__(
-        self, store: Store, courier: Courier, *, zone: ZoneInfo, rules: str, now: Callable[[], datetime]
+        self,
+        store: Store,
+        courier: Courier,
+        *,
+        zone: ZoneInfo,
+        rules: Callable[[], str],
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._courier = courier
         self._zone = zone
-        self._rules = f"{rules} {zone.key}"
+        self._rules_now = rules
         self._now = now
         self._one_at_a_time = asyncio.Lock()  # a large file needs a core and much memory
+
+    @property
+    def _rules(self) -> str:
+        return f"{self._rules_now()} {self._zone.key}"
 
     async def receive(self, *, file_id: str, event: str, channel: str, by: Person) -> Preview | None:
         """Have a shared file fetched; None where Slack told of it before. Raises NotPermitted."""

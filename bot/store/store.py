@@ -33,6 +33,7 @@ from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
 from bot.store.owners import Owners
+from bot.store.policies import Policies
 from bot.store.posts import Posts
 from bot.store.previews import Previews
 from bot.store.readings import Readings
@@ -109,6 +110,10 @@ class Tx:
     @cached_property
     def mappings(self) -> Mappings:
         return Mappings(self.connection)
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.connection)
 
     @cached_property
     def owners(self) -> Owners:

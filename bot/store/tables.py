@@ -349,6 +349,17 @@ pauses = Table(
     Index("ix_pauses_tenant", "tenant"),
 )
 
+# The text of each billing policy that came into force, in that order; nothing in it is ever changed.
+policies = Table(
+    "policies",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("version", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("host", Text, nullable=False),
+)
+
 # Who looks after a customer's debts.
 owners = Table(
     "owners",

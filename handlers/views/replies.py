@@ -15,6 +15,7 @@ from bot.domain.customer import (
     can_be_resumed,
     can_be_suspended,
 )
+from bot.domain.policy import InForce
 from bot.domain.request import ActionRequest, Status
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
@@ -165,7 +166,7 @@ class State:
     counts: Mapping[Status, int]
     countdowns: Sequence[Countdown]
     today: date
-    policy_version: str
+    policy: InForce
     outages: Sequence[Outage] = ()
     digest_due: str | None = None
     """Set where today's digest is late: when it was due, by the partner's clocks."""
@@ -199,15 +200,26 @@ def status(state: State, texts: Texts) -> list[Block]:
                     texts("state-digest"),
                     _last_digest(state, texts),
                 ),
-                (texts("state-policy"), f"`{state.policy_version}`"),
+                (texts("state-policy"), _policy(state.policy, texts)),
             ]
         )
     )
+    if why := state.policy.refused:
+        body.append(blocks.section(f"⚠ {texts.mrkdwn('state-policy-refused', why=blocks.harmless(why))}"))
     if state.outages:
         body.append(blocks.context("\n".join(_outages(state.outages, texts))))
     if state.countdowns:
         body.append(blocks.section(_countdowns(state, texts)))
     return body
+
+
+def _policy(holds: InForce, texts: Texts) -> str:
+    said = f"`{holds.policy.version}`"
+    return (
+        f"{said}\n{texts.mrkdwn('state-policy-since', at=blocks.moment(holds.since))}"
+        if holds.since
+        else said
+    )
 
 
 def _last_digest(state: State, texts: Texts) -> str:

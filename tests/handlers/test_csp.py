@@ -145,7 +145,7 @@ async def shown_to(stage: Stage, body: story.Json) -> story.Json:
     return await story.is_told(stage.ana, body["text"], channel="csp-billing")
 
 
-@pytest.mark.parametrize("word", ["find contoso", "status", "requests"])
+@pytest.mark.parametrize("word", ["find contoso", "why contoso", "policy", "status", "requests"])
 async def test_customers_are_no_business_of_somebody_without_rights(shared: Stage, word: str):
     body = await answer(shared, "eve", f"/csp {word}")
     assert "BACKSTOP_" in story.words(body)
@@ -202,3 +202,56 @@ async def test_requests_lists_what_is_open_and_where_it_is_decided(shared: Stage
     assert (await shared.ana.click(asked.card, "Withdraw")).ok
     await asked.shows("Withdrawn")
     assert asked.id not in story.words(await answer(shared, "mei", "/csp requests"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "opens", "tells"),
+    [
+        pytest.param(
+            "fourth coffee", "No suspension is proposed", "nothing of theirs is overdue", id="pays on time"
+        ),
+        pytest.param(
+            "wingtip", "No suspension is proposed", "stage “suspend” is not due", id="not long enough"
+        ),
+        pytest.param("vanarsdel", "No suspension is proposed", "credits 2,310.75", id="has as much credit"),
+        pytest.param(
+            "halden marine", "No suspension is proposed", "`/csp debtors` links it", id="linked to nobody"
+        ),
+        pytest.param("alpine ski", "Several fit “alpine ski”", "alpineskihouse-davos", id="two of one name"),
+        pytest.param("contosso", "Nobody matches “contosso”", "Did you mean *Contoso Ltd*?", id="mistyped"),
+        pytest.param("", "Who? For example", "/csp why contoso", id="nobody named"),
+    ],
+)
+async def test_why_answers_in_its_first_sentence(shared: Stage, typed: str, opens: str, tells: str):
+    body = await answer(shared, "ana", f"/csp why {typed}")
+    assert story.lines(body).replace("*", "").startswith(opens)
+    assert tells in story.lines(body)
+    assert opens in body["text"].replace("*", ""), "what a notification shows"
+
+
+async def test_why_tells_each_stage_and_what_it_rests_on(shared: Stage):
+    said = story.lines(await answer(shared, "ben", "/csp why contoso.onmicrosoft.com"))
+    assert "for *Contoso Ltd*" in said
+    assert "USD: open 37,280.00; not yet due 9,320.00; *counts 27,960.00*, the oldest for 45 days" in said
+    assert "*suspend* (suspend, from day 30): due in USD" in said
+    assert "*cancel* (cancel, from day 60): not due: the days are not reached (45 &lt; 60)" in said
+    assert shared.app.core.backstop.policy.version in said
+
+
+async def test_policy_shows_what_is_in_force_and_sends_the_text_for_customers(shared: Stage):
+    body = await answer(shared, "ana", "/csp policy")
+    said = story.lines(body)
+    policy = shared.app.core.backstop.policy
+    assert policy.version in said
+    assert "*suspend* (suspend, from day 30): from CNY 800.00 or EUR 100.00 or USD 100.00" in said.replace(
+        "\xa0", " "
+    )
+    assert (await shared.ana.click(await shown_to(shared, body), "Text for customers")).ok
+    message = await story.is_messaged(shared.ana, f"version {policy.version}")
+    assert [file["name"] for file in message["files"]] == [
+        f"policy-{policy.version}-{language}.html" for language in ("en", "de", "zh-CN")
+    ]
+    files = list(shared.slack.workspace.files.values())[-3:]
+    pages = [(file.content or b"").decode() for file in files]
+    assert all("<!doctype html>" in page and policy.version in page for page in pages)
+    assert sum("Was geschieht, wenn eine Rechnung" in page for page in pages) == 1

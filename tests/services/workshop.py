@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditEvent
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.request import ActionRequest
 from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
@@ -48,6 +48,9 @@ from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
 
+PACKAGED = policy_file.load(None)
+AFTER_A_WARNING = replace(PACKAGED, stages=tuple(replace(s, requires_stage=None) for s in PACKAGED.stages))
+"""As if everybody had been warned: tests about warnings have a policy, or say, of their own."""
 E3 = "Microsoft 365 E3"
 PREMIUM = "Microsoft 365 Business Premium"
 
@@ -168,6 +171,7 @@ async def open_workshop(
     dry_run: bool = False,
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
+    in_force: Callable[[], InForce] | None = None,
     suspensions: TellsSuspensions | None = None,
     rules: str = "policy-1",
     lease: timedelta = LEASE,
@@ -192,7 +196,7 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
-    billing = policy or policy_file.load(None)
+    billing = in_force or (lambda: InForce(policy or AFTER_A_WARNING))
     digests = Digests(
         store,
         billing,
@@ -232,12 +236,12 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=lambda: rules, now=now),
         sources=Sources(store, courier, live or {}, zone=place, now=now),
-        previews=Previews(store, courier, zone=place, rules=rules, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
         mappings=Mappings(store, digests, now=now),
-        followup=FollowUp(store, courier, digests, policy=policy or policy_file.load(None), now=now),
-        letters=Letters(store, courier, partner_center, mail=mail, policy=billing, zone=place, now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, in_force=billing, zone=place, now=now),
+        followup=FollowUp(store, courier, digests, in_force=billing, now=now),
     )

@@ -18,7 +18,7 @@ import handlers
 from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
-from bot.domain.capability import OBSTACLES, Feature
+from bot.domain.capability import OBSTACLES, Feature, SubscriptionKind
 from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
 from bot.domain.digest import Change
@@ -215,6 +215,7 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-china",
     "cloud-usgov",
     "column-customer",
+    "public-semicolon",
     "source-business-central",
     "source-stripe",
     "source-tryton",
@@ -223,7 +224,7 @@ SAME_IN_SOME_LANGUAGE = {
     "letter-service",
     "state-cloud",
 }
-"""Names, and what consists of facts alone."""
+"""Names, signs, and what consists of facts alone."""
 
 
 class TestSlacksLimits:
@@ -507,6 +508,10 @@ FAMILIES: dict[str, set[str]] = {
     "outcome-dry-run-": {*Verb},
     "outcome-error-": {error.code for error in ERRORS if isinstance(error, Upstream | NotFound)}
     | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
+    "public-back-": {"overdue-cleared", "all-cleared", "below-minimum"},
+    "public-currencies-": {"manual", "ignore"},
+    "public-kind-": {*SubscriptionKind},
+    "public-step-": {*StageAction},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
     "source-": {FILE, *NEEDED_BY_SOURCE},
@@ -514,6 +519,8 @@ FAMILIES: dict[str, set[str]] = {
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
     "title-": {*Verb},
+    "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
+    "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},
     "unlinked-": {m.replace("_", "-") for m in MappingMethod} - {"table"},
     "verb-": {*Verb},
 }

@@ -40,7 +40,7 @@ from bot.domain.letter import (
     account,
 )
 from bot.domain.limit import DailyLimit
-from bot.domain.policy import Debt
+from bot.domain.policy import Debt, InForce
 from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
@@ -82,6 +82,7 @@ from tests.builders import (
     settled,
     targets,
 )
+from tests.views import drawn_policy
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -90,6 +91,8 @@ DRAFT = "R-TEST000001"
 TODAY = noon.date()
 TERM_END = noon + 150 * DAY
 POLICY = policy_file.load(None)
+HELD = replace(POLICY, version="b67fdefa4544")
+REFUSED_FILE = "/etc/backstop/policy.toml: <!channel> grace: this version does not know that key; remove it"
 
 KINDS = {
     "legacy-seat": a_subscription(),
@@ -150,9 +153,12 @@ def confirmed(*subscriptions: Subscription, **fields: Any) -> Drawing:
     return drawing
 
 
+WARNED = History(began=TODAY - 60 * DAY, warned=(TODAY - 20 * DAY,))
+
+
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
     debts = {"EUR": Debt(Decimal(overdue), days)} if overdue else {}
-    return standing(POLICY, Facts(a_customer().id, debts, **fields), History(), on=TODAY)
+    return standing(POLICY, Facts(a_customer().id, debts, **fields), WARNED, on=TODAY)
 
 
 LATE = stands("2400.00", 45)
@@ -695,7 +701,7 @@ def _status(texts: Texts) -> Json:
                 books_as_of=texts.day(TODAY),
                 last_digest=noon - 3 * HOUR,
                 counts={Status.PENDING: 2, Status.EXECUTING: 1, Status.DONE: 0},
-                policy_version="b67fdefa4544",
+                policy=InForce(HELD, since=noon - 40 * DAY, refused=REFUSED_FILE),
                 countdowns=COUNTDOWNS,
                 today=TODAY,
                 outages=(
@@ -722,7 +728,7 @@ def _status_at_first(texts: Texts) -> Json:
                 books_as_of=None,
                 last_digest=None,
                 counts={},
-                policy_version="b67fdefa4544",
+                policy=InForce(HELD),
                 countdowns=(),
                 today=TODAY,
             ),
@@ -1130,6 +1136,7 @@ VIEWS: dict[str, Drawing] = {
     **_drifts(),
     **_previews(),
     **_mappings(),
+    **drawn_policy.VIEWS,
     **_letters(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,

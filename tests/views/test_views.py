@@ -23,6 +23,7 @@ from bot.domain.customer import CustomerId
 from bot.domain.digest import Banner, OverdueDigest
 from bot.domain.directory import Directory
 from bot.domain.errors import CannotBeSuspended
+from bot.domain.inquiry import Choice, Nobody
 from bot.domain.preview import FileRefusal, Noted, Owed
 from bot.domain.receivables import MINOR_UNITS
 from bot.receivables import Code
@@ -52,7 +53,7 @@ from tests.builders import (
     noon,
     targets,
 )
-from tests.views import drawn
+from tests.views import drawn, drawn_policy
 from tests.views.drawn import VIEWS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -152,6 +153,10 @@ def test_names_and_notes_of_any_length_fit(language: str):
             drift.drift_card(changed.explain(by=ben, at=noon, note=long), None, words, on=drawn.TODAY)
         ),
         drawn.message(replies.open_requests([request] * 30, words, channel="C1")),
+        drawn_policy.drawn_why(drawn_policy.of_any_length(long), words=long)(words),
+        drawn_policy.drawn_policy(drawn_policy.of_any_length(long).holds)(words),
+        drawn_policy.drawn_why(Choice((customer,) * 10, (long,) * 10), words=long)(words),
+        drawn_policy.drawn_why(Nobody((long,) * 5), words=long)(words),
     ):
         assert complaints(view) == []
 

@@ -33,11 +33,11 @@ export const post = (path, body = {}) =>
   }));
 
 /** Share a file in a channel, or in a thread of it. */
-export function upload(channel, file, threadTs) {
+export function upload(channel, file, thread) {
   const form = new FormData();
   form.set("as", me);
   form.set("channel", channel);
-  if (threadTs) form.set("thread_ts", threadTs);
+  if (thread) form.set("thread_ts", thread);
   form.set("file", file, file.name);
   return answer(fetch("/page/api/upload", { method: "POST", body: form }));
 }
@@ -78,7 +78,6 @@ const REASONS = {
   timeout: "The app did not respond within three seconds. Try again?",
   not_delivered: "The app is not connected, so it heard nothing of this. Start it, then try again.",
   unknown_command: "The app has no such command. Type / to see those it has.",
-  file_too_large: "This file is larger than the sandbox takes (64 MB). Share a smaller one.",
   unreachable: "The sandbox cannot be reached. Is it still running? Start it again, then reload this page.",
 };
 

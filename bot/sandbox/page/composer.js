@@ -30,10 +30,9 @@ export class Composer {
     this.trouble = el("p.composer-trouble", { role: "alert" });
     this.sender = iconButton("send", "Send", { class: "send", onclick: () => this.#send() });
     const picker = options.attach && el("input", { type: "file", multiple: true, hidden: true, "aria-label": "File to share", onchange: () => this.#attach(picker) });
-    this.clip = options.attach && iconButton("clip", "Attach a file", { onclick: () => picker.click() });
     this.box = el("div.composer-box", {}, this.input,
       el("div.composer-tools", {},
-        this.clip,
+        options.attach && iconButton("clip", "Attach a file", { onclick: () => picker.click() }),
         options.shortcut && iconButton("bolt", "Shortcuts", {
           "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => this.#shortcuts(event.currentTarget),
         }),
@@ -183,11 +182,10 @@ export class Composer {
     this.#answered(await busy(this.sender, () => this.options.send(text)) ?? { ok: true }, text);
   }
 
-  /** A failure gives the words back, so that nothing has to be written twice; `about` is what failed. */
-  #answered(answer, text, about = "") {
+  /** A failure gives the words back, so that nothing has to be written twice. */
+  #answered(answer, text) {
     if (answer.ok) return;
-    const what = about || (text.startsWith("/") ? text.split(/\s/)[0] : "");
-    this.#say(`${what ? `${what}: ` : ""}${explain(answer)}`);
+    this.#say(`${text.split(/\s/)[0].startsWith("/") ? `${text.split(/\s/)[0]}: ` : ""}${explain(answer)}`);
     if (this.input.value || !text) return;
     this.input.value = text;
     this.#changed();
@@ -198,12 +196,9 @@ export class Composer {
     this.trouble.replaceChildren(...(words ? [icon("warning"), el("span", {}, words), el("button.text-button", { type: "button", onclick: () => this.#say("") }, "Hide")] : []));
   }
 
-  /** Share files one after the other; each is a message of its own. */
+  /** Share files, each in a message of its own. */
   async share(files) {
-    this.#say("");
-    await busy(this.clip, async () => {
-      for (const file of files) this.#answered(await this.options.attach(file), "", file.name);
-    });
+    for (const file of files) this.#answered(await this.options.attach(file), "");
   }
 
   async #attach(picker) {

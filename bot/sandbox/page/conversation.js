@@ -54,11 +54,14 @@ export class Conversation {
     this.composer = new Composer({
       id: "composer", label: `Message ${title}`, place: place.id, commands: true,
       send: (text) => text.startsWith("/") ? post("command", { channel: place.id, text }) : post("say", { channel: place.id, text: typed(text) }),
-      attach: (file) => this.#share(place.id, file),
+      attach: (file) => upload(place.id, file),
       shortcut: (callback) => post("shortcut", { callback_id: callback }),
     });
     this.messages = el("div.messages", { id: "messages-panel" }, this.log.node, this.composer.node);
-    takeFiles(this.messages, `Drop to share with ${title}`, (files) => this.composer.share(files));
+    takeFiles(this.messages, `Drop to share with ${title}`, (files) => {
+      this.log.toEnd();
+      this.composer.share(files);
+    });
     const tab = (name, label) => el("a.tab", { href: `#${channelSlug(place)}${name === "home" ? "/home" : ""}`, data: { tab: name } }, label);
     this.tabs = place === botChannel() && hasHome ? el("nav.tabs", { "aria-label": `${title} tabs` }, tab("messages", "Messages"), tab("home", "Home")) : null;
     this.node.replaceChildren(
@@ -68,14 +71,6 @@ export class Conversation {
         el("div.conversation-tools", {}, this.#paneButton())),
       ...(this.tabs ? [this.tabs] : []), this.notices, this.messages);
     document.title = `${title} · Sandbox workspace`;
-  }
-
-  /** Whoever shares a file wants to see what comes of it. */
-  async #share(channelId, file) {
-    const { log } = this;
-    const answer = await upload(channelId, file);
-    if (answer.ok) log.toEnd();
-    return answer;
   }
 
   #paneButton() {
