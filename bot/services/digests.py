@@ -383,9 +383,9 @@ class Digests:
         besides = [Banner("dry_run", {})] if self._dry_run else []
         if why := self._in_force().refused:
             besides.insert(0, Banner("policy_refused", {"why": why, "version": day.policy.version}))
-        if day.last is None:
-            return (Banner("nothing_imported", {}), *besides)
         banners = [_trouble(attempt) for attempt in day.troubles]
+        if day.last is None:
+            return (*banners, Banner("nothing_imported", {}), *besides)
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
             if day.last.source == FILE:
