@@ -15,7 +15,7 @@ from itertools import repeat
 from operator import mul, sub, truediv
 from typing import Final, TypeVar, cast
 
-from bot.domain.receivables import MINOR_UNITS, ZERO, ItemKind, OpenItem
+from bot.domain.receivables import FILE, MINOR_UNITS, ZERO, ItemKind, OpenItem
 from bot.receivables.cells import Cell, text_of
 from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import DateReader
@@ -63,6 +63,7 @@ class _Draft:
     plain row. This one has the same slots, so it can become the other.
     """
 
+    source: str
     customer: str
     tenant: str | None
     customer_code: str | None
@@ -125,6 +126,7 @@ class ColumnReader:
         nothing = repeat(None)
         drafts = map(
             _Draft,
+            repeat(FILE),
             names,
             [tenant or None for tenant in tenants],
             [code or None for code in codes],
