@@ -365,9 +365,9 @@ class Digests:
     def _banners(self, day: Day) -> tuple[Banner, ...]:
         """What keeps from acting comes first."""
         dry_run = (Banner("dry_run", {}),) if self._dry_run else ()
-        if day.last is None:
-            return (Banner("nothing_imported", {}), *dry_run)
         banners = [_trouble(attempt) for attempt in day.troubles]
+        if day.last is None:
+            return (Banner("nothing_imported", {}), *banners, *dry_run)
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
             if day.last.source == FILE:
