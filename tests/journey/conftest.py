@@ -99,7 +99,7 @@ class Visitor:
 
     async def open(self, channel: str) -> None:
         await self._to_rail()
-        await self.page.get_by_role("link", name=channel).click()
+        await self.page.get_by_role("link", name=channel, exact=True).click()
 
     async def say(self, text: str) -> None:
         composer = self.page.get_by_role("textbox", name=re.compile("^Message "))

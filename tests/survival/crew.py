@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -46,12 +47,22 @@ class Crew:
         yield
         self._up.set()
 
-    async def lose(self, victims: Sequence[Program], *, early: Sequence[float] = ()) -> None:
-        """Kill these at once and start them again, killed anew after each of `early` seconds."""
+    async def lose(
+        self,
+        victims: Sequence[Program],
+        *,
+        early: Sequence[float] = (),
+        after_each: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Kill these at once and start them again, killed anew after each of `early` seconds.
+
+        `after_each` is called while they are dead.
+        """
         self._up.clear()
         for seconds in (*early, None):
             for victim in victims:
                 await victim.kill()
+            after_each()
             for victim in victims:
                 await victim.start()
             if seconds is not None:
@@ -107,6 +118,11 @@ class Ledger:
         """Of each request the message with its result: `claimed` was posted, or died on the way."""
         rows = self._rows(select(posts.c.key, posts.c.state).where(posts.c.key.startswith("result:")))
         return {row.key.removeprefix("result:"): row.state for row in rows}
+
+    def on_their_way(self) -> set[tuple[str, datetime]]:
+        """The posts of which nobody knows whether Slack has them, by key and by when they were begun."""
+        rows = self._rows(select(posts.c.key, posts.c.claimed_at).where(posts.c.state == "claimed"))
+        return {(row.key, row.claimed_at) for row in rows}
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         engine = create_engine(sync_url(self.url), poolclass=NullPool)
