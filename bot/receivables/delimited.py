@@ -12,7 +12,15 @@ from typing import Final
 
 from bot.receivables.cells import AT_ONCE, Rows
 from bot.receivables.detect import UTF16_MARKS
-from bot.receivables.encodings import MULTIBYTE, SINGLE_BYTE, is_utf8_by_accident, likeliest, share_of_utf8
+from bot.receivables.encodings import (
+    MULTIBYTE,
+    SINGLE_BYTE,
+    is_encoded,
+    is_same_text,
+    is_utf8_by_accident,
+    likeliest,
+    share_of_utf8,
+)
 from bot.receivables.header import Found, find_header, no_header
 from bot.receivables.notes import Code, FileRefused
 
@@ -98,25 +106,20 @@ def read_table(data: bytes) -> Table:
         return _certain(data, "utf-8-sig")
     if data.startswith(UTF16_MARKS):
         return _certain(data, "utf-16")
-    try:
-        table = _certain(data, "utf-8")
-    except UnicodeDecodeError:
+    if not is_encoded(data, "utf-8"):
         return _likeliest(data)
+    table = _certain(data, "utf-8")
     if not data.isascii() and is_utf8_by_accident(data):
         raise _in_no_encoding()
     return table
 
 
 def _certain(data: bytes, encoding: str) -> Table:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        if encoding == "utf-8":
-            raise
+    if not is_encoded(data, encoding):
         raise FileRefused(
             Code.UNSUPPORTED_FILE,
             "The file breaks off or is not in the encoding it declares; save it as UTF-8.",
-        ) from error
+        )
     table = _best_delimiter(data, encoding)
     if table.found.header is None:
         raise no_header(table.found.nearest)
@@ -130,13 +133,11 @@ def _likeliest(data: bytes) -> Table:
     tables: list[Table] = []
     refusal: FileRefused | None = None
     for encoding in (*MULTIBYTE, *SINGLE_BYTE):
-        try:
-            data.decode(encoding)
-            tables.append(_best_delimiter(data, encoding))
-        except UnicodeDecodeError:
-            continue
-        except FileRefused as error:
-            refusal = refusal or error
+        if is_encoded(data, encoding):
+            try:
+                tables.append(_best_delimiter(data, encoding))
+            except FileRefused as error:
+                refusal = refusal or error
     best = max((table.found.score for table in tables), default=0)
     likely = {table.encoding: table for table in tables if best and table.found.score == best}
     least_torn = min((table.torn_rows() for table in likely.values()), default=0)
@@ -153,8 +154,7 @@ def _likeliest(data: bytes) -> Table:
     chosen = likeliest(data, list(likely))
     if chosen is None or (chosen in SINGLE_BYTE and torn):
         raise _in_no_encoding()
-    same = len({data.decode(encoding) for encoding in likely}) == 1
-    return replace(likely[chosen], encoding_assumed=not same)
+    return replace(likely[chosen], encoding_assumed=not is_same_text(data, list(likely)))
 
 
 def _in_no_encoding() -> FileRefused:

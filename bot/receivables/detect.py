@@ -16,6 +16,7 @@ MOST_COLUMNS: Final = 200
 
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_BEGINNING: Final = 65_536
 _UTF32_MARK: Final = b"\xff\xfe\0\0"
 
 
@@ -40,7 +41,7 @@ def detect_kind(data: bytes) -> FileKind:
     """Tell a text table from a workbook; refuse everything else with a word on what it seems to be."""
     if len(data) > LARGEST_FILE:
         raise too_large("20 MB")
-    if not data.strip():
+    if not data or data.isspace():
         raise FileRefused(Code.UNSUPPORTED_FILE, "The file is empty; export it again.")
     if data.startswith(_OLE):
         raise FileRefused(
@@ -54,7 +55,7 @@ def detect_kind(data: bytes) -> FileKind:
         raise FileRefused(Code.UNSUPPORTED_FILE, "This is a PDF; export the list as CSV or XLSX.")
     if data.startswith(UTF16_MARKS) and not data.startswith(_UTF32_MARK):
         return FileKind.TEXT
-    if data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+    if data[:_BEGINNING].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         raise FileRefused(
             Code.UNSUPPORTED_FILE,
             "This is an HTML or XML table, whatever its name says; save it as CSV or XLSX.",

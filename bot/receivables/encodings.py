@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
-from collections.abc import Sequence
-from functools import lru_cache
+from codecs import iterdecode
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Final
-
-from charset_normalizer import from_bytes
 
 MULTIBYTE: Final = ("gb18030", "big5", "shift_jis")
 SINGLE_BYTE: Final = ("cp1252", "cp1250")
@@ -32,6 +31,30 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _MANY_IN_A_ROW: Final = re.compile(r"[^\x00-\x7f]{5}")
 _VOWELS: Final = frozenset("aeiouœæøı")
 _FOUR_CONSONANTS: Final = re.compile("c{4,}")
+
+
+def is_encoded(data: bytes, encoding: str) -> bool:
+    """Decode all of it strictly, a part at a time: a large file as text would be held twice."""
+    if encoding == "utf-8" and data.isascii():
+        return True
+    try:
+        for _ in iterdecode(_blocks(data), encoding):
+            pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_same_text(data: bytes, encodings: Sequence[str]) -> bool:
+    """Tell whether all of these give the same text."""
+    if not set(encodings) <= set(SINGLE_BYTE):
+        return len(encodings) == 1
+    texts = (iterdecode(_blocks(data), encoding) for encoding in encodings)
+    return all(len(set(parts)) == 1 for parts in zip(*texts, strict=True))
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    return iter(partial(io.BytesIO(data).read, _SAMPLE), b"")
 
 
 def likeliest(data: bytes, encodings: Sequence[str]) -> str | None:
@@ -57,6 +80,10 @@ def _second_opinion(sample: bytes, encodings: Sequence[str]) -> str | None:
 
     It is asked last: by itself it takes short Chinese for Japanese, and one western letter for any encoding.
     """
+    from charset_normalizer import (
+        from_bytes,  # with its tables it is as large as all the rest of reading a file
+    )
+
     guesses = (from_bytes(sample, cp_isolation=[each], threshold=1.0).best() for each in encodings)
     (least, first), (next_least, _), *_ = sorted(
         (guess.chaos if guess else 1.0, each) for guess, each in zip(guesses, encodings, strict=True)
