@@ -21,6 +21,7 @@ from bot.app import (
     Application,
     Core,
     StartFailed,
+    came_into_force,
     check_ready_to_run,
     core,
     desk_of,
@@ -31,14 +32,18 @@ from bot.app import (
 from bot.demo import PORT as DEMO_PORT
 from bot.demo import Demo, default_data_dir
 from bot.domain.errors import BackstopError
+from bot.domain.policy import BillingPolicy
+from bot.policy_check import Surroundings, read_over
 from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
 from bot.services.customers import MirrorState
 from bot.settings import BadSettings, Settings
-from bot.texts import in_language
+from bot.store.readings import Outcome
+from bot.texts import LANGUAGES, in_language
 from handlers.digests import post_overdue
 from handlers.manifest import manifest
 from handlers.views import errors
+from handlers.views.published import markdown, page, published
 
 Command = Callable[[argparse.Namespace], int]
 T = TypeVar("T")
@@ -60,7 +65,7 @@ def run(argv: Sequence[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("httpx", "dbos", "apscheduler", "alembic"):
+    for noisy in ("httpx", "stripe", "dbos", "apscheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns of a choice we made
     command: Command = arguments.command
@@ -113,6 +118,17 @@ def parser() -> argparse.ArgumentParser:
         "--yes", action="store_true", help="apply it even if over 30 %% of the items would close"
     )
     take_in.add_argument("--json", action="store_true", help="one JSON document")
+    read = add("read", _read, "read the accounting systems of RECEIVABLES_SOURCES now")
+    read.add_argument("sources", nargs="*", metavar="SOURCE", help="only these (default: all)")
+    read.add_argument(
+        "--yes", action="store_true", help="apply it even if over 30 %% of the source's items would close"
+    )
+    read.add_argument(
+        "--retire",
+        metavar="SOURCE",
+        help="close what is open of a source that is not read any more, or of `file`",
+    )
+    read.add_argument("--json", action="store_true", help="one JSON document")
     digest = add("digest", _digest, "compute a digest now; print it, or post it")
     digest.add_argument("which", choices=("overdue",))
     digest.add_argument("--post", action="store_true", help="post it to its channel, once a day")
@@ -122,8 +138,14 @@ def parser() -> argparse.ArgumentParser:
     shadow.add_argument("--days", type=_days, default=30, metavar="N", help="so many days back (default 30)")
     shadow.add_argument("--json", action="store_true", help="one JSON document")
     policy = add("policy", _policy, "the billing policy in force")
-    policy.add_argument("which", choices=("show", "check"))
+    policy.add_argument("which", choices=("show", "check", "publish", "simulate"))
+    policy.add_argument("--days", type=_days, default=90, metavar="N", help="to replay (default 90)")
     policy.add_argument("--file", type=Path, metavar="F", help="another file than the one in force")
+    policy.add_argument("--toml", action="store_true", help="`show` the text of the file, to start from")
+    policy.add_argument("--lang", choices=LANGUAGES, help="of `publish` (default BACKSTOP_LOCALE)")
+    policy.add_argument(
+        "--format", choices=("markdown", "html"), default="markdown", help="of `publish` (default markdown)"
+    )
     policy.add_argument("--json", action="store_true", help="one JSON document")
     audit = add("audit", _audit, "the audit trail")
     audit.add_argument("which", choices=("export", "verify"))
@@ -255,6 +277,52 @@ def _import(arguments: argparse.Namespace) -> int:
     return _with_core(settings.load(), take_in)
 
 
+def _read(arguments: argparse.Namespace) -> int:
+    given = settings.load()
+    if arguments.retire:
+        return _retire(given, arguments)
+    names: list[str] = list(dict.fromkeys(arguments.sources)) or list(given.receivables_sources)
+    if not names:
+        raise BadCall("RECEIVABLES_SOURCES is not set: name the accounting systems to read")
+    for name in names:
+        if name not in given.receivables_sources:
+            raise BadCall(f"{name} is not among RECEIVABLES_SOURCES")
+    if arguments.yes and not arguments.sources:
+        raise BadCall("--yes needs the name of the source it is meant for")
+    texts = in_language("en")
+
+    async def read(made: Core) -> int:
+        found = await asyncio.gather(
+            *(made.backstop.sources.read(name, even_if_it_shrinks=arguments.yes) for name in names)
+        )
+        if arguments.json:
+            print(_json({"sources": [report.reading(each, texts) for each in found]}))
+        else:
+            print("\n".join(report.reading_words(each, texts) for each in found))
+        return 0 if all(each.outcome is Outcome.APPLIED for each in found) else 1
+
+    return _with_core(given, read)
+
+
+def _retire(given: Settings, arguments: argparse.Namespace) -> int:
+    source: str = arguments.retire
+    if arguments.sources or arguments.yes:
+        raise BadCall("--retire stands alone")
+    if source in given.receivables_sources:
+        raise BadCall(f"{source} is still among RECEIVABLES_SOURCES: take it out first")
+
+    async def retire(made: Core) -> int:
+        closed = await made.backstop.sources.retire(source)
+        print(
+            _json({"source": source, "closed": closed})
+            if arguments.json
+            else f"{source}: {closed} open items closed. It counts no longer."
+        )
+        return 0
+
+    return _with_core(given, retire)
+
+
 def _digest(arguments: argparse.Namespace) -> int:
     given = settings.load()
     if arguments.post:
@@ -290,17 +358,68 @@ def _shadow(arguments: argparse.Namespace) -> int:
 
 
 def _policy(arguments: argparse.Namespace) -> int:
-    path = arguments.file or settings.load().backstop_policy_file
-    policy = policy_file.load(path)
-    if arguments.json:
+    given = settings.load()
+    path = arguments.file or given.backstop_policy_file
+    today = utc_now().astimezone(given.zone).date() if arguments.which == "check" else None
+    policy = policy_file.load(path, today=today)
+    if arguments.which == "simulate":
+        return _simulate(given, policy, arguments)
+    if arguments.which == "publish":
+        return _publish(given, policy, arguments)
+    if arguments.which == "check":
+        return _check_policy(given, policy, arguments)
+    if arguments.toml:
+        print(policy_file.read(path), end="")
+    elif arguments.json:
         print(_json(report.policy(policy)))
-    elif arguments.which == "check":
-        print(
-            f"{path or 'The packaged policy'} holds: {len(policy.stages)} stages, version {policy.version}."
-        )
     else:
-        print(path.read_text("utf-8") if path else policy_file.packaged(), end="")
+        print(report.policy_words(policy, name=policy_file.name_of(path)))
     return 0
+
+
+def _check_policy(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    around = Surroundings(utc_now(), given.zone, given.backstop_approvals_suspend)
+    remarks = read_over(policy, around)
+    name = policy_file.name_of(arguments.file or given.backstop_policy_file)
+    if arguments.json:
+        print(_json(report.policy_check(policy, remarks, name=name)))
+    else:
+        print(report.policy_check_words(policy, remarks, name=name))
+    return 0
+
+
+def _publish(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    today = utc_now().astimezone(given.zone).date()
+    text = published(
+        policy,
+        in_language(arguments.lang or given.backstop_locale),
+        cloud=given.partner_center_cloud,
+        zone=given.backstop_timezone,
+        on=today,
+        since=_in_force_since(given, policy.version),
+    )
+    print(page(text) if arguments.format == "html" else markdown(text), end="")
+    return 0
+
+
+def _in_force_since(given: Settings, version: str) -> date | None:
+    """The day that version came into force, where the database is there and knows it. Nothing is written."""
+    try:
+        moment = asyncio.run(came_into_force(given, version))
+    except (StartFailed, BackstopError) as error:
+        logging.getLogger(__name__).info("the database does not tell since when: %s", error)
+        return None
+    return moment.astimezone(given.zone).date() if moment else None
+
+
+def _simulate(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
+    async def simulate(made: Core) -> int:
+        found = await made.backstop.digests.simulate(policy, days=arguments.days)
+        document = report.simulation(found, days=arguments.days)
+        print(_json(document) if arguments.json else report.simulation_words(found))
+        return 0
+
+    return _with_core(given, simulate)
 
 
 def _audit(arguments: argparse.Namespace) -> int:
@@ -329,6 +448,7 @@ def _with_core(given: Settings, work: Callable[[Core], Awaitable[T]]) -> T:
     async def run() -> T:
         made = core(given)
         try:
+            await made.backstop.policies.begin(keeps=False)
             return await work(made)
         finally:
             await made.close()

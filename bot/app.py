@@ -6,56 +6,88 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
+from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 import handlers
-from bot import courier, policy_file, store
+from bot import courier, store
 from bot.courier import AlreadyRunning, Courier, Handler
-from bot.domain.errors import BackstopError, SignInFailed, Unavailable
+from bot.domain.errors import BackstopError, Invalid, SignInFailed, Unavailable
+from bot.mail import Mail, sender_of, server_of
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
 from bot.partner_center.exchange import http_client
-from bot.scheduler import Scheduler
+from bot.receivables.business_central import AUTHORITY, BusinessCentral
+from bot.receivables.business_central import BASE_URL as BUSINESS_CENTRAL_URL
+from bot.receivables.json_reads import Pace
+from bot.receivables.json_reads import http_client as receivables_client
+from bot.receivables.live import LiveSource
+from bot.receivables.sql import SqlQuery
+from bot.receivables.sql_query import QueryRefused
+from bot.receivables.stripe import BASE_URL as STRIPE_URL
+from bot.receivables.stripe import Stripe
+from bot.receivables.tryton import Tryton
+from bot.receivables.xero import BASE_URL as XERO_URL
+from bot.receivables.xero import IDENTITY_URL, Xero
+from bot.scheduler import GRACE, Scheduler, latest_slot
 from bot.services import Backstop, jobs
 from bot.services.customers import Customers
-from bot.services.digests import Digests
+from bot.services.digests import Digests, overdue_key
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
+from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
+from bot.services.policies import Policies
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
+from bot.services.sources import Sources
+from bot.services.vault import Vault
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
 from bot.store.store import async_url, sync_url
 from bot.web import Web
 from handlers import errors
 from handlers.desk import Channels, Desk, call
-from handlers.digests import overdue_key, post_overdue
+from handlers.digests import post_overdue, redraw_overdue, say_overdue_is_late
 from handlers.drift import show_drift, tell_more_drifts
+from handlers.intake import fetch_export, show_preview
+from handlers.letters import tell_letter
 from handlers.notices import Notices
 from handlers.people import People
 
 SWEEP_SECONDS = 30
+POLICY_SECONDS = 30
+"""A changed policy file is in force within this time, in every process."""
 NAME_SECONDS = 5
 CATCH_UP = timedelta(minutes=5)
+FRESH_ENOUGH = timedelta(minutes=10)
+"""What was read so short a time before the digest is not read again for it."""
+DIGEST_WAITS = timedelta(minutes=2)
+FRESH_FOR_ACTING = timedelta(minutes=1)
+ACTING_WAITS = timedelta(minutes=1)
 EVERYWHERE = "0.0.0.0"  # noqa: S104  Slack, or a proxy before us, has to reach us
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -83,6 +115,7 @@ class Core:
 
     async def close(self) -> None:
         await self.courier.close()
+        await self.backstop.sources.close()
         for client in self.http:
             await client.aclose()
         await self.store.close()
@@ -116,8 +149,10 @@ def _bad_address(error: Exception) -> StartFailed:
 
 
 def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
-    """Construct everything that does not talk to Slack. Raises BadSettings, BadPolicy, StartFailed."""
-    policy = policy_file.load(settings.backstop_policy_file)
+    """Construct everything that does not talk to Slack. Raises BadSettings, StartFailed.
+
+    Nothing is judged before `policies.begin` has put a billing policy in force.
+    """
     try:
         db, post = Store(settings.database_url, now=now), Courier(sync_url(settings.database_url))
     except (ArgumentError, ValueError) as error:
@@ -126,13 +161,19 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
     drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
+    policies = Policies(
+        db, settings.backstop_policy_file, zone=settings.zone, now=now, host=socket.gethostname()
+    )
     digests = Digests(
         db,
-        policy,
+        policies.in_force,
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
         dry_run=settings.backstop_dry_run,
+    )
+    customers = Customers(
+        db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
     )
     backstop = Backstop(
         requests=Requests(
@@ -146,6 +187,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
                 dry_run=settings.backstop_dry_run,
                 cancels_azure=settings.cancels_azure,
             ),
+            grounds=digests.ground_now,
             now=now,
         ),
         execution=Execution(
@@ -154,23 +196,83 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             partner_center,
             limits=limits,
             deadline=digests.deadline,
+            grounds=digests.ground_now,
+            may_cut_off=digests.may_cut_off,
             now=now,
         ),
         limits=limits,
-        customers=Customers(
-            db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
-        ),
+        customers=customers,
         digests=digests,
         receivables=Receivables(db, zone=settings.zone, now=now),
+        previews=Previews(
+            db, post, zone=settings.zone, rules=lambda: policies.in_force().policy.version, now=now
+        ),
+        sources=Sources(
+            db,
+            post,
+            {name: source_of(name, settings, db, Pace(now=now)) for name in settings.receivables_sources},
+            zone=settings.zone,
+            now=now,
+        ),
         posts=Posts(db, now=now),
         features=features,
         drifts=drifts,
-        policy=policy,
+        mappings=Mappings(db, digests, now=now),
+        inquiries=Inquiries(db, customers, digests, policies.in_force, zone=settings.zone, now=now),
+        policies=policies,
+        followup=FollowUp(db, post, digests, in_force=policies.in_force, now=now),
+        letters=Letters(
+            db,
+            post,
+            partner_center,
+            mail=mail_of(settings, now=now),
+            in_force=policies.in_force,
+            signature=settings.backstop_mail_signature or "",
+            zone=settings.zone,
+            now=now,
+        ),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
     )
     return Core(settings, db, post, clients, partner_center, backstop)
+
+
+async def came_into_force(settings: Settings, version: str) -> datetime | None:
+    """When that version of the billing policy did, last. A database that is not there, or is older, is left alone."""
+    try:
+        url = async_url(settings.database_url)
+    except (ArgumentError, ValueError) as error:
+        raise _bad_address(error) from error
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None
+    db = Store(settings.database_url, now=utc_now)
+    try:
+        async with db.read() as tx:
+            kept = await tx.policies.all()
+    except DBAPIError as error:  # a schema from before there were any
+        raise Unavailable("database", type(error).__name__) from error
+    finally:
+        await db.close()
+    return next((k.since for k in reversed(kept) if k.version == version), None)
+
+
+def mail_of(settings: Settings, *, now: Callable[[], datetime]) -> Mail | None:
+    """The way to a mail server, where one is named, and whom mail is from. Raises BadSettings."""
+    if settings.smtp_url is None:
+        return None
+    try:
+        server = server_of(settings.smtp_url.get_secret_value())
+    except ValueError as error:
+        raise BadSettings(f"SMTP_URL: {error}") from None
+    try:
+        if settings.backstop_mail_from:
+            return Mail(server, sender=sender_of(settings.backstop_mail_from), now=now)
+    except ValueError as error:
+        raise BadSettings(f"BACKSTOP_MAIL_FROM: {error}") from None
+    with suppress(ValueError):  # many servers sign a mailbox in by its address
+        return Mail(server, sender=sender_of(server.user), now=now)
+    return None
 
 
 def cloud_of(settings: Settings) -> CloudHosts:
@@ -205,6 +307,113 @@ def partner_center_of(
         cloud=cloud, http=api, now=now, max_concurrency=settings.partner_center_max_concurrency
     )
     return client, (api, authority)
+
+
+def source_of(name: str, settings: Settings, store: Store, pace: Pace) -> LiveSource:
+    """One accounting system, read as the settings say. Raises BadSettings."""
+    settings.need_source(name)
+    try:
+        return _SOURCES[name](settings, store, pace)
+    except QueryRefused as error:
+        raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: one SELECT is needed ({error})") from None
+    except Invalid as error:
+        if error.reason != "extra-not-installed":
+            raise
+        raise BadSettings(
+            f"RECEIVABLES_SOURCES: {name} needs a package that is not installed: "
+            f'pip install "backstop[{name}]"'
+        ) from None
+
+
+def _tryton(settings: Settings, _: Store, pace: Pace) -> LiveSource:
+    try:
+        return Tryton(
+            url=settings.receivables_tryton_url or "",
+            database=settings.receivables_tryton_database or "",
+            key=_secret(settings.receivables_tryton_key),
+            identifier_type=settings.receivables_tryton_identifier_type,
+            company=settings.receivables_tryton_company,
+            http=receivables_client(),
+            pace=pace,
+        )
+    except ValueError as error:
+        raise BadSettings(f"RECEIVABLES_TRYTON_URL: {error}") from None
+
+
+def _sql(settings: Settings, _: Store, pace: Pace) -> LiveSource:
+    file = settings.receivables_sql_query_file
+    try:
+        query = file.read_text("utf-8") if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: cannot be read ({type(error).__name__})") from None
+    try:
+        return SqlQuery(
+            url=_secret(settings.receivables_sql_url),
+            query=query,
+            amount_scale=settings.receivables_sql_amount_scale,
+            now=pace.now,
+        )
+    except QueryRefused:
+        raise
+    except ValueError as error:
+        raise BadSettings(f"RECEIVABLES_SQL_URL: {error}") from None
+
+
+def _business_central(settings: Settings, _: Store, pace: Pace) -> LiveSource:
+    return BusinessCentral(
+        tenant_id=settings.receivables_business_central_tenant_id or "",
+        environment=settings.receivables_business_central_environment,
+        company_id=settings.receivables_business_central_company_id or "",
+        client_id=settings.receivables_business_central_client_id or "",
+        client_secret=_secret(settings.receivables_business_central_client_secret),
+        client_state=_secret(settings.receivables_business_central_client_state),
+        base_url=settings.receivables_business_central_base_url or BUSINESS_CENTRAL_URL,
+        authority=settings.receivables_business_central_authority_url or AUTHORITY,
+        pace=pace,
+    )
+
+
+def _stripe(settings: Settings, _: Store, pace: Pace) -> LiveSource:
+    return Stripe(
+        api_key=_secret(settings.receivables_stripe_api_key),
+        zone=settings.zone,
+        grace_days=settings.receivables_stripe_grace_days,
+        webhook_secret=_secret(settings.receivables_stripe_webhook_secret),
+        base_url=settings.receivables_stripe_base_url or STRIPE_URL,
+        pace=pace,
+    )
+
+
+def _xero(settings: Settings, store: Store, pace: Pace) -> LiveSource:
+    return Xero(
+        client_id=settings.receivables_xero_client_id or "",
+        client_secret=_secret(settings.receivables_xero_client_secret),
+        refresh_tokens=Vault(
+            store,
+            name="xero",
+            first=_secret(settings.receivables_xero_refresh_token),
+            key=_secret(settings.backstop_secret_key),
+            now=pace.now,
+        ),
+        organisation_id=settings.receivables_xero_organisation_id or "",
+        webhook_key=_secret(settings.receivables_xero_webhook_key),
+        base_url=settings.receivables_xero_base_url or XERO_URL,
+        identity_url=settings.receivables_xero_identity_url or IDENTITY_URL,
+        pace=pace,
+    )
+
+
+_SOURCES: Mapping[str, Callable[[Settings, Store, Pace], LiveSource]] = {
+    "tryton": _tryton,
+    "sql": _sql,
+    "business-central": _business_central,
+    "stripe": _stripe,
+    "xero": _xero,
+}
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
 
 
 def slack_is_here(settings: Settings) -> bool:
@@ -242,6 +451,16 @@ def desk_of(made: Core, client: AsyncWebClient) -> Desk:
             settings.backstop_escalation_channel,
         ),
         language=settings.backstop_locale,
+        overdue_due=partial(_overdue_due, settings, made.backstop.now),
+    )
+
+
+def _overdue_due(settings: Settings, now: Callable[[], datetime]) -> datetime | None:
+    """The newest time of the overdue digest within a day, where it is posted at all."""
+    if settings.backstop_overdue_channel is None:
+        return None
+    return latest_slot(
+        settings.backstop_overdue_cron, zone=settings.zone, now=now(), within=timedelta(days=1)
     )
 
 
@@ -264,6 +483,7 @@ class Application:
         self._client = slack_client(settings)
         self.desk = desk_of(self.core, self._client)
         self._worker = ""
+        self._read_slot = -1
         self._scheduler = Scheduler(zone=settings.zone, now=now)
         self._socket: AsyncSocketModeHandler | None = None
         self._web: Web | None = None
@@ -274,15 +494,21 @@ class Application:
         return self._web.port if self._web else None
 
     async def start(self) -> None:
-        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed."""
+        """Come up in an order in which nothing is taken in that cannot be kept. Raises StartFailed, BadPolicy."""
         await asyncio.to_thread(migrate, self.settings)
         await self.core.store.ping()
+        await self.core.backstop.policies.begin(keeps=True)
         # Without a session of its own the SDK opens a connection, and shakes hands on it, for every single call.
         self._client.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self._client.timeout))
         authorized = await self._sign_in_to_slack()
         await self.core.courier.open()
+        self._scheduler.every(POLICY_SECONDS, self.core.backstop.policies.reread)
         if self._works:
             await self._start_work()
+        await self._scheduler.start()
+        if self._works:
+            await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
+            await self._read_sources()
         app = bolt_app(self.settings, self.desk, self._client, authorized) if self._listens else None
         await self._serve(app)
         if app and self.settings.mode is Mode.SOCKET:
@@ -320,18 +546,27 @@ class Application:
         notices = Notices(self.desk)
         backstop = self.core.backstop
         work: dict[str, Handler] = {
-            jobs.EXECUTE: backstop.execution.run,
+            jobs.EXECUTE: self._read_and_execute,
             jobs.SHOW_REQUEST: notices.show_request,
             jobs.TELL_RESULT: notices.tell_result,
             jobs.REMIND: notices.remind,
             jobs.SHOW_LIMIT: notices.show_limit,
             jobs.WARN_OF_DELETION: notices.warn_of_deletion,
-            jobs.POST_OVERDUE: partial(post_overdue, self.desk),
+            jobs.REDRAW_OVERDUE: partial(redraw_overdue, self.desk),
+            jobs.SAY_OVERDUE_IS_LATE: partial(say_overdue_is_late, self.desk),
+            jobs.POST_OVERDUE: self._read_and_post_overdue,
+            jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.reread,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
+            jobs.SEND_LETTER: backstop.letters.deliver,
+            jobs.TELL_LETTER: partial(tell_letter, self.desk),
+            jobs.FETCH_EXPORT: partial(fetch_export, self.desk),
+            jobs.READ_EXPORT: backstop.previews.read,
+            jobs.APPLY_EXPORT: backstop.previews.carry_out,
+            jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -347,19 +582,22 @@ class Application:
         if self.settings.backstop_overdue_channel:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
+        if backstop.sources.names:
+            self._scheduler.every(SWEEP_SECONDS, self._read_sources)
         self._scheduler.daily("30 3 * * *", self._refresh)
         self._scheduler.daily("20 * * * *", self._reread)
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
-        await self._scheduler.start()
-        await self._refresh(self._now().replace(minute=0, second=0, microsecond=0))
 
     async def _begin(self, worker: str) -> None:
         """Work under this name."""
         await self.core.backstop.execution.begin(worker)
         await self.core.backstop.posts.begin(worker)
+        await self.core.backstop.letters.begin(worker)
         self._worker = worker
 
     async def _keep_name(self) -> None:
@@ -372,18 +610,47 @@ class Application:
         except Unavailable as error:
             log.warning("the database does not answer (%s); %s waits for it", error.reason, self._worker)
 
+    async def _read_sources(self) -> None:
+        """Once an interval, whoever of all replicas comes first: the slot's number makes it one."""
+        interval = self.settings.receivables_interval
+        slot = int(self._now().timestamp() // interval.total_seconds())
+        if self.core.backstop.sources.names and slot != self._read_slot:
+            since = datetime.fromtimestamp(slot * interval.total_seconds(), UTC)
+            await self.core.backstop.sources.ask_all(slot=since)
+            self._read_slot = slot
+
+    async def _read_and_post_overdue(self, day: str) -> None:
+        """The digest shows what the accounting systems say now; one that does not answer delays it no longer."""
+        await self.core.backstop.sources.freshen(older_than=FRESH_ENOUGH, patience=DIGEST_WAITS)
+        await post_overdue(self.desk, day)
+
+    async def _read_and_execute(self, request_id: str) -> None:
+        """Whoever is to be cut off for non-payment may have paid since the accounting systems were last read."""
+        backstop = self.core.backstop
+        if backstop.sources.names and (await backstop.requests.get(request_id)).action.is_for_debt:
+            await backstop.sources.freshen(older_than=FRESH_FOR_ACTING, patience=ACTING_WAITS)
+        await backstop.execution.run(request_id)
+
     async def _post_overdue(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot))
 
     async def _catch_up_overdue(self) -> None:
-        """A digest whose job died with its worker, or that Slack refused, is tried again every five minutes."""
-        slot = self._scheduler.latest_slot(self.settings.backstop_overdue_cron)
-        if slot is None:
+        """A digest whose job died with its worker, or that Slack refused, is tried again every five minutes.
+
+        For an hour at first; for the rest of its day where digests have been posted before. Meanwhile people are told.
+        """
+        backstop, channel, now = self.core.backstop, self.settings.backstop_overdue_channel or "", self._now()
+        slot = self.desk.overdue_due()
+        if slot is None or slot.date() != backstop.digests.today():
             return
-        attempt = int((self._now() - slot) / CATCH_UP)
-        key = overdue_key(self.settings.backstop_overdue_channel or "", slot.date())
-        if attempt and await self.core.backstop.posts.find(key) is None:
+        key, attempt = overdue_key(channel, slot.date()), int((now - slot) / CATCH_UP)
+        if not attempt:
+            return
+        is_missing = await backstop.digests.is_missing(channel, slot)
+        if (is_missing or now - slot < GRACE) and await backstop.posts.find(key) is None:
             await self.core.courier.post(jobs.post_overdue(slot.date(), slot=slot, again=attempt))
+        if is_missing and await backstop.posts.find(f"late:{key}") is None:
+            await self.core.courier.post(jobs.say_overdue_is_late(slot, attempt=attempt))
 
     async def _warn_of_deletion(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.warn_of_deletion(slot))
@@ -399,7 +666,11 @@ class Application:
         if port is None or not (self._listens or self.settings.port is not None):
             return
         http = app if self.settings.mode is Mode.HTTP else None
-        self._web = Web(app=http, checks={"database": self._database_answers, "slack": self._hears_slack})
+        self._web = Web(
+            app=http,
+            checks={"database": self._database_answers, "slack": self._hears_slack},
+            events=self._hear,
+        )
         try:
             await self._web.start(port, host="127.0.0.1" if slack_is_here(self.settings) else EVERYWHERE)
         except OSError as error:
@@ -407,6 +678,15 @@ class Application:
                 f"PORT: {port} cannot be listened on ({os.strerror(error.errno or 0)}): "
                 "choose another, or stop what uses it"
             ) from error
+
+    async def _hear(
+        self, source: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, str]:
+        """Status and text for an event of an accounting system."""
+        heard = await self.core.backstop.sources.hear(source, query=query, headers=headers, body=body)
+        if not heard.known:
+            return 404, ""
+        return (200, heard.answer) if heard.believed else (401, "")
 
     async def _connect(self, app: AsyncApp) -> None:
         token = self.settings.slack_app_token
@@ -479,3 +759,5 @@ def check_ready_to_run(settings: Settings, *, listens: bool) -> None:
         )
     settings.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
     settings.need("backstop_approvals_channel")
+    for source in settings.receivables_sources:
+        settings.need_source(source)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TextIO
 
 from pydantic import SecretStr
 
-from bot.app import Application, StartFailed, utc_now
-from bot.domain.customer import Cloud
+from bot.app import Application, StartFailed, core, migrate, utc_now
+from bot.domain import people
+from bot.domain.customer import Cloud, CustomerId
+from bot.domain.letter import LetterKind
 from bot.sandbox.partner_center import PartnerCenterSandbox
-from bot.sandbox.receivables import sample_receivables
+from bot.sandbox.post_office import PostOffice, as_message
+from bot.sandbox.receivables import WARNED, sample_receivables
 from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.workspace import Channel, Person
 from bot.services import jobs
+from bot.services.letters import Written
 from bot.settings import Settings
 from handlers.manifest import manifest
 
 PORT = 8055
+WARNED_AGO = timedelta(days=20)
 OURS = "backstop-demo"
 """Our files in the data directory begin so; nothing else in it is touched."""
 
@@ -41,6 +49,8 @@ class Demo:
         self.partner_center = PartnerCenterSandbox(now=now)
         self.slack = SlackSandbox(manifest=manifest(url=None), partner_center=self.partner_center, now=now)
         self.partner_center.on_change(self.slack.partner_center_changed)
+        self.post_office = PostOffice(self._mail_arrives)
+        self._mailbox = self._open_mailbox()
         self.app: Application | None = None
         self._lock: TextIO | None = None
 
@@ -55,10 +65,13 @@ class Demo:
                 "Stop it, or choose another with --port"
             ) from error
         await self.partner_center.start()
+        await self.post_office.start()
         for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nothing here leaves this machine
             os.environ.pop(proxy, None)
             os.environ.pop(proxy.lower(), None)
-        self.app = Application(self._settings(), now=self._now)
+        settings = self._settings()
+        await self._recall_warnings(settings)
+        self.app = Application(settings, now=self._now)
         await self.app.start()
         await self.slack.app_connects()
         await self._post_digests()
@@ -67,6 +80,7 @@ class Demo:
     async def stop(self) -> None:
         if self.app:
             await self.app.stop()
+        await self.post_office.stop()
         await self.partner_center.stop()
         await self.slack.stop()
         if self._lock:
@@ -92,7 +106,49 @@ class Demo:
             backstop_operators=("S0BILLING",),
             backstop_approvers=("S0APPROVERS",),
             backstop_undo_window=self._undo_window,
+            smtp_url=SecretStr(self.post_office.url),
+            backstop_mail_from="Northwind Cloud <billing@northwind.example>",
+            backstop_mail_signature="Northwind Cloud, Accounts\n+1 555 0100\nbilling@northwind.example",
         )
+
+    def _open_mailbox(self) -> Channel:
+        """Where the players read what customers would get; the bot is not in it."""
+        workspace = self.slack.workspace
+        postman = Person("U0POSTOFFICE", "post-office", "Post office", role="sandbox", is_bot=True)
+        mailbox = Channel(
+            "C0MAIL", "customer-mail", "What customers would get by mail; nothing leaves this machine"
+        )
+        mailbox.members = {postman.id, *(person.id for person in workspace.humans)}
+        workspace.people[postman.id] = postman
+        workspace.channels[mailbox.id] = mailbox
+        return mailbox
+
+    def _mail_arrives(self, mail: EmailMessage) -> None:
+        self.slack.workspace.post(self._mailbox, {"user": "U0POSTOFFICE", **as_message(mail)}, at=self._now())
+
+    async def _recall_warnings(self, settings: Settings) -> None:
+        """What Ana did some weeks ago: those who are long overdue were warned by hand, and she recorded it."""
+        await asyncio.to_thread(migrate, settings)
+        past = core(settings, now=lambda: self._now() - WARNED_AGO)
+        ana = people.Person(people.PersonId("U0ANA"), frozenset({people.Right.OPERATE}))
+        try:
+            for customer in self.partner_center.customers:
+                if customer.domain not in WARNED:
+                    continue
+                written = Written(
+                    kind=LetterKind.WARN,
+                    customer_id=CustomerId(customer.id),
+                    customer_name=customer.name,
+                    language="en",
+                    to="",
+                    subject="Payment overdue",
+                    body="Written and sent by hand.",
+                    stage="warn",
+                )
+                letter = await past.backstop.letters.draft(written, by=ana)
+                await past.backstop.letters.copied(letter.id, by=ana)
+        finally:
+            await past.close()
 
     async def _post_digests(self) -> None:
         """As the scheduler would in the morning, so that the first look shows work done."""
@@ -101,9 +157,9 @@ class Demo:
         backstop = self.app.core.backstop
         await backstop.customers.refresh_if_old()
         today: date = backstop.digests.today()
-        await backstop.receivables.take_in(
-            sample_receivables(today).encode(), file_name="open-invoices.csv", as_of=today
-        )
+        for day, earlier in ((today - timedelta(days=1), True), (today, False)):
+            books = sample_receivables(today, earlier=earlier).encode()
+            await backstop.receivables.take_in(books, file_name="open-invoices.csv", as_of=day)
         await self.app.core.courier.post(jobs.post_overdue(today))
         await self.slack.message_appears("csp-overdue", timeout=30)
 

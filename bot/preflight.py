@@ -1,4 +1,7 @@
-"""`backstop check`: what stands in the way of `backstop run`, and what to do about it. It changes nothing."""
+"""`backstop check`: what stands in the way of `backstop run`, and what to do about it. It changes nothing.
+
+One thing cannot be tried without a change: Xero gives a new refresh token at each sign-in, which is kept for the next.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,13 @@ from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from sqlalchemy import inspect
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot import policy_file
-from bot.app import check_ready_to_run, partner_center_of, slack_client
+from bot.app import check_ready_to_run, mail_of, partner_center_of, slack_client, source_of
 from bot.domain.errors import (
     AccessDenied,
     BackstopError,
@@ -42,7 +45,9 @@ from bot.domain.errors import (
     Upstream,
 )
 from bot.policy_file import BadPolicy
+from bot.receivables.json_reads import Pace
 from bot.settings import BadSettings, Mode, Settings
+from bot.store import Store
 from bot.store.store import async_url
 from handlers.desk import call
 from handlers.manifest import bot_scopes
@@ -88,6 +93,8 @@ async def check(
         preflight.delivery(),
         preflight.people(),
         preflight.partner_center(),
+        preflight.receivables(),
+        preflight.mail(),
     )
     return tuple(found for group in groups for found in group)
 
@@ -182,11 +189,24 @@ class _Preflight:
         """The way Slack reaches us."""
         return await self._looks({"Slack delivery": self._reached})
 
+    async def mail(self) -> list[Check]:
+        """The mail server for notices, where one is named."""
+        return await self._looks({"mail server": self._mail_server} if self._settings.smtp_url else {})
+
     async def partner_center(self) -> list[Check]:
         probes = {"Partner Center": partial(self._sign_in, as_user=False)}
         if self._settings.partner_center_refresh_token:
             probes["Partner Center (App+User)"] = partial(self._sign_in, as_user=True)
         return await self._looks(probes)
+
+    async def receivables(self) -> list[Check]:
+        """Every accounting system that is configured."""
+        return await self._looks(
+            {
+                f"receivables: {name}": partial(self._source, name)
+                for name in self._settings.receivables_sources
+            }
+        )
 
     async def _looks(self, probes: Mapping[str, Probe]) -> list[Check]:
         return await asyncio.gather(*(self._look(name, probe) for name, probe in probes.items()))
@@ -218,11 +238,12 @@ class _Preflight:
     async def _policy(self) -> str:
         path = self._settings.backstop_policy_file
         try:
-            policy = policy_file.load(path)
+            policy = policy_file.load(path, today=self._now().astimezone(self._settings.zone).date())
         except BadPolicy as error:
             raise _Amiss(
                 str(error),
-                "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy.",
+                "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy; "
+                "until then the last good one stays in force, where there is one.",
             ) from None
         return f"{path or 'the packaged one'}, version {policy.version}"
 
@@ -308,6 +329,27 @@ class _Preflight:
             stage = None
         return max(self._settings.backstop_approvals_suspend, stage.approvals if stage else 0)
 
+    async def _mail_server(self) -> str:
+        mail = mail_of(self._settings, now=self._now)
+        if mail is None:
+            raise _Amiss(
+                "nobody is named whom mail is from, so notices can only be sent by hand",
+                "Set BACKSTOP_MAIL_FROM, such as Billing <billing@example.com>.",
+            )
+        try:
+            await mail.sign_in()
+        except SignInFailed as error:
+            raise _Amiss(
+                f"the mail server refuses the sign-in ({error.reason})",
+                "Correct user and password in SMTP_URL; write @ / ? # in them as %40 %2F %3F %23.",
+            ) from error
+        except Upstream as error:
+            raise _Amiss(
+                f"the mail server cannot be used ({error.reason})",
+                "Look at host and port in SMTP_URL, and whether the server offers STARTTLS with a valid certificate.",
+            ) from error
+        return f"lets us in; mail is from {mail.sender}"
+
     async def _sign_in(self, *, as_user: bool) -> str:
         self._settings.need(
             "partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret"
@@ -339,6 +381,42 @@ class _Preflight:
                 await opened.aclose()
         how = "App+User" if as_user else "app-only"
         return f"signed in to {self._settings.partner_center_cloud.value} ({how})"
+
+    async def _source(self, name: str) -> str:
+        if name == "xero" and not await self._schema_is_current():
+            raise _Amiss(
+                "not looked at: there is no place yet to keep the token that signing in gives us",
+                "Run `backstop migrate`, then check again.",
+            )
+        store = Store(self._settings.database_url, now=self._now)
+        try:
+            source = source_of(name, self._settings, store, Pace(more_tries=0, now=self._now))
+            try:
+                await source.check()
+            except SignInFailed as error:
+                raise _Amiss(f"refuses the sign-in: {_said(error)}", _source_sign_in(name, error)) from error
+            except AccessDenied as error:
+                raise _Amiss(
+                    f"signed in, but it does not show all that has to be read: {_said(error)}",
+                    _RIGHTS[name],
+                ) from error
+            except Rejected as error:
+                raise _Amiss(f"does not give what was asked for: {_said(error)}", _ADDRESSES[name]) from error
+            except Unavailable as error:
+                raise _Amiss(f"no usable answer: {_said(error)}", _ADDRESSES[name]) from error
+            finally:
+                await source.close()
+        finally:
+            await store.close()
+        return "answers, and shows what has to be read"
+
+    async def _schema_is_current(self) -> bool:
+        url = _database_url(self._settings.database_url)
+        if url.get_backend_name() == "sqlite":
+            if not _exists(url):
+                return False
+            url = _for_reading(url)
+        return await _revision(url, _database_name(url)) == _known_revisions()[0]
 
 
 # Slack
@@ -445,6 +523,44 @@ _REMEDIES: Final = {
 }
 
 
+# Receivables
+
+_RIGHTS: Final[Mapping[str, str]] = {
+    "tryton": "Give the key's user read access to customer invoices, their move lines and parties, in the company that "
+    "RECEIVABLES_TRYTON_COMPANY names.",
+    "sql": "Grant the user of RECEIVABLES_SQL_URL the right to SELECT from what the query reads.",
+    "business-central": "Add the app in Business Central under Microsoft Entra applications, with a permission set "
+    "that reads sales documents, customers and company information.",
+    "stripe": "Give the restricted key read access to invoices, customers, charges and disputes.",
+    "xero": "Consent to the scopes accounting.transactions.read and offline_access, and check "
+    "RECEIVABLES_XERO_ORGANISATION_ID.",
+}
+_ADDRESSES: Final[Mapping[str, str]] = {
+    "tryton": "Check RECEIVABLES_TRYTON_URL and RECEIVABLES_TRYTON_DATABASE, and that Tryton is running.",
+    "sql": "Check RECEIVABLES_SQL_URL, that the database is running, and the columns of RECEIVABLES_SQL_QUERY_FILE.",
+    "business-central": "Check RECEIVABLES_BUSINESS_CENTRAL_ENVIRONMENT and RECEIVABLES_BUSINESS_CENTRAL_COMPANY_ID.",
+    "stripe": "Try again in a minute; if it stays, look at status.stripe.com.",
+    "xero": "Try again in a minute; if it stays, look at status.xero.com.",
+}
+_SIGN_INS: Final[Mapping[str, str]] = {
+    "tryton": "Set RECEIVABLES_TRYTON_KEY to the key of a user application of type REST that is validated.",
+    "sql": "Correct the user or the password in RECEIVABLES_SQL_URL.",
+    "business-central": "Check RECEIVABLES_BUSINESS_CENTRAL_TENANT_ID, RECEIVABLES_BUSINESS_CENTRAL_CLIENT_ID and "
+    "RECEIVABLES_BUSINESS_CENTRAL_CLIENT_SECRET.",
+    "stripe": "Set RECEIVABLES_STRIPE_API_KEY to a key of the account that is not revoked.",
+    "xero": "Check RECEIVABLES_XERO_CLIENT_ID and RECEIVABLES_XERO_CLIENT_SECRET.",
+}
+_SIGN_IN_ANEW: Final = "Sign in to Xero anew and set RECEIVABLES_XERO_REFRESH_TOKEN to the new token."
+
+
+def _source_sign_in(name: str, error: SignInFailed) -> str:
+    if name == "xero" and error.reason == "invalid_grant":
+        return _SIGN_IN_ANEW
+    if name == "xero" and error.reason == "other-secret-key":
+        return f"Set BACKSTOP_SECRET_KEY to what it was. Where that is lost: {_SIGN_IN_ANEW}"
+    return _SIGN_INS[name]
+
+
 def _sign_in_remedy(reason: str) -> str:
     otherwise = "Check PARTNER_CENTER_CLOUD, PARTNER_CENTER_TENANT_ID and PARTNER_CENTER_CLIENT_ID."
     return _REMEDIES.get(reason, otherwise)
@@ -542,6 +658,9 @@ def _secrets(settings: Settings) -> re.Pattern[str]:
     with suppress(ArgumentError, ValueError):
         url = async_url(settings.database_url)
         found |= {str(url.password or ""), str(url.query.get("password", ""))}
+    if settings.receivables_sql_url:
+        with suppress(ArgumentError, ValueError):
+            found.add(str(make_url(settings.receivables_sql_url.get_secret_value()).password or ""))
     longest_first = sorted(filter(None, found), key=len, reverse=True)  # lest a part of one stay behind
     forms = [
         re.escape(s) if len(s) >= SHORT_SECRET else rf"(?<!\w){re.escape(s)}(?!\w)" for s in longest_first

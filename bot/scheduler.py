@@ -34,10 +34,6 @@ class Scheduler:
         )
         self._missed: list[tuple[AtSlot, datetime]] = []
 
-    def latest_slot(self, crontab: str) -> datetime | None:
-        """The newest time a cron expression named within the last hour."""
-        return self._latest_slot(CronTrigger.from_crontab(crontab, timezone=self._zone))
-
     def daily(self, crontab: str, job: AtSlot) -> None:
         """Run at the times of a five-field cron expression in the partner's zone."""
         trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
@@ -76,18 +72,27 @@ class Scheduler:
 
     def _latest_slot(self, trigger: CronTrigger) -> datetime | None:
         """The newest scheduled time within the grace; a late run must name the same one as a punctual run."""
-        now = self._now().astimezone(UTC)
-        # In UTC: the hour that comes twice when the clocks go back would be counted through without end.
-        after, latest = now - GRACE, None
-        while slot := trigger.get_next_fire_time(None, after.astimezone(self._zone)):
-            if not after <= slot.astimezone(UTC) <= now:
-                break
-            latest, after = slot, slot.astimezone(UTC) + timedelta(seconds=1)
-        return latest
+        return _latest(trigger, self._zone, self._now(), GRACE)
 
     def stop(self) -> None:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+
+
+def latest_slot(crontab: str, *, zone: ZoneInfo, now: datetime, within: timedelta = GRACE) -> datetime | None:
+    """The newest time a cron expression named within that span before now."""
+    return _latest(CronTrigger.from_crontab(crontab, timezone=zone), zone, now, within)
+
+
+def _latest(trigger: CronTrigger, zone: ZoneInfo, now: datetime, within: timedelta) -> datetime | None:
+    now = now.astimezone(UTC)
+    # In UTC: the hour that comes twice when the clocks go back would be counted through without end.
+    after, latest = now - within, None
+    while slot := trigger.get_next_fire_time(None, after.astimezone(zone)):
+        if not after <= slot.astimezone(UTC) <= now:
+            break
+        latest, after = slot, slot.astimezone(UTC) + timedelta(seconds=1)
+    return latest
 
 
 async def _guarded(job: AtSlot, slot: datetime) -> None:

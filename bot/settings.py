@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,27 @@ from bot.domain.customer import Cloud
 
 _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}")
+
+NEEDED_BY_SOURCE: Mapping[str, tuple[str, ...]] = {
+    "tryton": ("receivables_tryton_url", "receivables_tryton_database", "receivables_tryton_key"),
+    "sql": ("receivables_sql_url", "receivables_sql_query_file"),
+    "business-central": (
+        "receivables_business_central_tenant_id",
+        "receivables_business_central_company_id",
+        "receivables_business_central_client_id",
+        "receivables_business_central_client_secret",
+    ),
+    "stripe": ("receivables_stripe_api_key",),
+    "xero": (
+        "receivables_xero_client_id",
+        "receivables_xero_client_secret",
+        "receivables_xero_refresh_token",
+        "receivables_xero_organisation_id",
+        "backstop_secret_key",
+    ),
+}
+"""Every source of receivables that can be read at any time, and what must be set for it."""
+_SHORTEST_KEY = 32
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -55,6 +77,37 @@ class Settings(BaseSettings):
     graph_base_url: str | None = None
     partner_center_max_concurrency: int = Field(default=4, ge=1, le=64)
 
+    receivables_sources: Names = ()
+    receivables_interval: timedelta = timedelta(hours=1)
+    receivables_tryton_url: str | None = None
+    receivables_tryton_database: str | None = None
+    receivables_tryton_key: SecretStr | None = None
+    receivables_tryton_company: int | None = None
+    receivables_tryton_identifier_type: str | None = None
+    receivables_sql_url: SecretStr | None = None
+    receivables_sql_query_file: Path | None = None
+    receivables_sql_amount_scale: int | None = Field(default=None, ge=0, le=6)
+    receivables_business_central_tenant_id: str | None = None
+    receivables_business_central_environment: str = "Production"
+    receivables_business_central_company_id: str | None = None
+    receivables_business_central_client_id: str | None = None
+    receivables_business_central_client_secret: SecretStr | None = None
+    receivables_business_central_client_state: SecretStr | None = None
+    receivables_business_central_base_url: str | None = None
+    receivables_business_central_authority_url: str | None = None
+    receivables_stripe_api_key: SecretStr | None = None
+    receivables_stripe_webhook_secret: SecretStr | None = None
+    receivables_stripe_grace_days: int = Field(default=7, ge=0, le=365)
+    receivables_stripe_base_url: str | None = None
+    receivables_xero_client_id: str | None = None
+    receivables_xero_client_secret: SecretStr | None = None
+    receivables_xero_refresh_token: SecretStr | None = None
+    receivables_xero_organisation_id: str | None = None
+    receivables_xero_webhook_key: SecretStr | None = None
+    receivables_xero_base_url: str | None = None
+    receivables_xero_identity_url: str | None = None
+    backstop_secret_key: SecretStr | None = None
+
     backstop_timezone: str = "UTC"
     backstop_approvals_channel: str | None = None
     backstop_overdue_channel: str | None = None
@@ -72,6 +125,10 @@ class Settings(BaseSettings):
     backstop_policy_file: Path | None = None
     backstop_locale: Literal["en", "de", "zh-CN"] = "en"
 
+    smtp_url: SecretStr | None = None
+    backstop_mail_from: str | None = None
+    backstop_mail_signature: str | None = Field(default=None, max_length=400)
+
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any, info: Any) -> Any:
@@ -80,7 +137,7 @@ class Settings(BaseSettings):
             return cls.model_fields[info.field_name].get_default()
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("backstop_operators", "backstop_approvers", mode="before")
+    @field_validator("backstop_operators", "backstop_approvers", "receivables_sources", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (
@@ -97,6 +154,30 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not a Slack user id (U…, W…) or user-group id (S…)")
         return value
 
+    @field_validator("receivables_sources")
+    @classmethod
+    def _are_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in NEEDED_BY_SOURCE:
+                raise ValueError(f"{name!r} is none of {', '.join(NEEDED_BY_SOURCE)}")
+        if len(set(value)) < len(value):
+            raise ValueError("names a source twice")
+        return value
+
+    @field_validator("backstop_secret_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(f"must have {_SHORTEST_KEY} characters or more, made at random")
+        return value
+
+    @field_validator("receivables_sql_query_file")
+    @classmethod
+    def _is_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} is not a file")
+        return value
+
     @field_validator("backstop_approvals_channel", "backstop_overdue_channel", "backstop_escalation_channel")
     @classmethod
     def _is_channel(cls, value: str | None) -> str | None:
@@ -106,7 +187,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("backstop_approval_ttl", "backstop_undo_window", mode="before")
+    @field_validator("backstop_approval_ttl", "backstop_undo_window", "receivables_interval", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdigit() else value
@@ -116,6 +197,13 @@ class Settings(BaseSettings):
     def _lasts(cls, value: timedelta) -> timedelta:
         if value <= timedelta(0):
             raise ValueError("must be longer than nothing, for example PT24H")
+        return value
+
+    @field_validator("receivables_interval")
+    @classmethod
+    def _is_patient(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=5) <= value <= timedelta(hours=24):
+            raise ValueError("must be from PT5M to PT24H: accounting systems count the calls")
         return value
 
     @field_validator("backstop_undo_window")
@@ -141,7 +229,10 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "slack_api_url", "partner_center_base_url", "partner_center_authority_url", "graph_base_url"
+        *("slack_api_url", "partner_center_base_url", "partner_center_authority_url", "graph_base_url"),
+        *("receivables_tryton_url", "receivables_business_central_base_url", "receivables_stripe_base_url"),
+        *("receivables_business_central_authority_url", "receivables_xero_base_url"),
+        "receivables_xero_identity_url",
     )
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
@@ -153,6 +244,23 @@ class Settings(BaseSettings):
     @classmethod
     def _ends_in_slash(cls, value: str) -> str:
         return value if value.endswith("/") else value + "/"
+
+    def need_source(self, source: str) -> None:
+        """Raise BadSettings naming the first setting that is not set for that source."""
+        self.need(*NEEDED_BY_SOURCE[source])
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"smtps?://[^/\s]+", value.get_secret_value()):
+            raise ValueError("must be smtp://[user:password@]host:port, or smtps:// for TLS from the start")
+        return value
+
+    @field_validator("backstop_mail_signature")
+    @classmethod
+    def _has_lines(cls, value: str | None) -> str | None:
+        """A `.env` without quotes has one line; `\\n` in it begins the next."""
+        return value.replace("\\n", "\n") if value else value
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,16 +1,27 @@
-"""PORT: `/slack/events` for HTTP mode, `/healthz` and `/readyz` for whoever keeps us running."""
+"""PORT: `/slack/events` for HTTP mode, `/receivables/{source}/events` for accounting systems that tell of payments,
+`/healthz` and `/readyz` for whoever keeps us running.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
+from bot.domain.errors import Unavailable
+
 MOST_BYTES = 2 * 1024 * 1024
+LARGEST_EVENT = 256 * 1024
+EVENT_SECONDS = 4.0
+"""For the whole of an event: the least patient vendor waits five."""
 Check = Callable[[], Awaitable[bool]]
+Hear = Callable[[str, Mapping[str, str], Mapping[str, str], bytes], Awaitable[tuple[int, str]]]
+"""Source, query, headers and raw body of an event; status and text to answer with."""
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +29,12 @@ log = logging.getLogger(__name__)
 class Web:
     """A small HTTP server. `checks` name what must hold to be ready."""
 
-    def __init__(self, *, app: AsyncApp | None, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self, *, app: AsyncApp | None, checks: Mapping[str, Check], events: Hear | None = None
+    ) -> None:
         self._app = app
         self._checks = checks
+        self._hear = events
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -29,6 +43,8 @@ class Web:
         server = web.Application(client_max_size=MOST_BYTES)
         server.router.add_get("/healthz", self._healthz)
         server.router.add_get("/readyz", self._readyz)
+        if self._hear:
+            server.router.add_post("/receivables/{source}/events", partial(self._event, self._hear))
         if self._app:
             server.router.add_post("/slack/events", self._slack)
         self._runner = web.AppRunner(server, access_log=None)
@@ -56,6 +72,22 @@ class Web:
             log.exception("a request could not be read")
             return web.Response(status=400, text="the request cannot be read")
 
+    async def _event(self, hear: Hear, request: web.Request) -> web.Response:
+        """Whoever it is from is shown by a signature alone, so nothing is read of it before that is checked."""
+        try:
+            async with asyncio.timeout(EVENT_SECONDS):
+                body = await _bounded(request)
+                if body is None:
+                    return web.Response(status=413)
+                source = request.match_info["source"]
+                status, text = await hear(source, request.query, request.headers, body)
+        except (TimeoutError, Unavailable) as error:
+            log.warning("an event waits to be sent again: %s", type(error).__name__)
+            return web.Response(status=503)
+        if not text:
+            return web.Response(status=status)
+        return web.Response(status=status, text=text, headers={"X-Content-Type-Options": "nosniff"})
+
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
@@ -64,6 +96,16 @@ class Web:
         return web.json_response(
             {"ok": all(held.values()), "checks": held}, status=200 if all(held.values()) else 503
         )
+
+
+async def _bounded(request: web.Request) -> bytes | None:
+    """The body, or None when it is larger than any event is."""
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_EVENT:
+            return None
+    return bytes(body)
 
 
 async def _holds(check: Check) -> bool:

@@ -7,7 +7,22 @@ from types import ModuleType
 
 from handlers.command import Command, Shortcut
 
-FEATURES = ("csp", "suspend", "resume", "azure", "asking", "decisions", "limit", "digests", "drift")
+FEATURES = (
+    "csp",
+    "suspend",
+    "resume",
+    "azure",
+    "asking",
+    "decisions",
+    "limit",
+    "digests",
+    "followup",
+    "drift",
+    "mapping",
+    "policy",
+    "letters",
+    "intake",
+)
 
 
 def features() -> list[ModuleType]:
@@ -21,3 +36,8 @@ def commands() -> list[Command]:
 
 def shortcuts() -> list[Shortcut]:
     return [feature.SHORTCUT for feature in features() if hasattr(feature, "SHORTCUT")]
+
+
+def events() -> list[str]:
+    """Every event the app has to be told of, sorted."""
+    return sorted({event for feature in features() for event in getattr(feature, "EVENTS", ())})

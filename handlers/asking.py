@@ -25,6 +25,8 @@ from bot.domain.customer import (
 )
 from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
+from bot.domain.request import NO_GROUND
+from bot.services.digests import Judgement
 from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
 from bot.texts import Texts
@@ -254,7 +256,13 @@ async def live(
     return customer, tuple(fitting), tuple(left_out)
 
 
-def to_confirm(asked: Asking, *, policy_note: str = "", not_before: datetime | None = None) -> Confirmed:
+def to_confirm(
+    asked: Asking,
+    *,
+    policy_note: str = "",
+    not_before: datetime | None = None,
+    judged: Judgement | None = None,
+) -> Confirmed:
     """What a request is placed from, once somebody presses *Confirm*."""
     return Confirmed(
         customer_id=asked.customer.id,
@@ -266,7 +274,10 @@ def to_confirm(asked: Asking, *, policy_note: str = "", not_before: datetime | N
         note=asked.note,
         policy_note=policy_note,
         approvals_needed=asked.approvals_needed,
+        time_to_live=asked.time_to_live,
         not_before=not_before,
+        ground=judged.ground if judged else NO_GROUND,
+        debtors=judged.debtors if judged else (),
     )
 
 
@@ -439,7 +450,9 @@ async def _only_one(desk: Desk, verb: Verb, customer: Customer) -> Subscription 
     return fitting[0] if len(fitting) == 1 else None
 
 
-async def answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
+async def answering(
+    desk: Desk, body: dict[str, Any], work: Any, *, attempted: str = ids.SUSPEND_FORM
+) -> None:
     """Do it; when it cannot be done, tell the person why."""
     try:
         await work
@@ -448,7 +461,7 @@ async def answering(desk: Desk, body: dict[str, Any], work: Any) -> None:
             log.info("the form changed meanwhile")  # a newer update is on its way already
             return
         person = await desk.people.who_clicked(body)
-        words = await errors.words_for(desk, error, person=person, attempted=ids.SUSPEND_FORM)
+        words = await errors.words_for(desk, error, person=person, attempted=attempted)
         await errors.tell(desk, body, words)
 
 

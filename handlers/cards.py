@@ -25,25 +25,27 @@ Draw = Callable[[], Awaitable[Drawing]]
 """Draws the thing as it is now; raises NotFound where there is none."""
 
 
-async def show(desk: Desk, key: str, draw: Draw, *, channel: str) -> None:
+async def show(desk: Desk, key: str, draw: Draw, *, channel: str, thread_ts: str | None = None) -> None:
     """Post the card, or redraw it; somebody may change the thing meanwhile, so until what is shown is what is.
 
+    It is posted in a thread where one is given.
     Of one process only one draws it at a time: else an older drawing could arrive last.
     """
     lock = desk.drawing[key]
     async with lock:
-        await _show(desk, key, draw, channel=channel)
+        await _show(desk, key, draw, channel=channel, thread_ts=thread_ts)
     if not lock.locked():
         desk.drawing.pop(key, None)
 
 
-async def _show(desk: Desk, key: str, draw: Draw, *, channel: str) -> None:
+async def _show(desk: Desk, key: str, draw: Draw, *, channel: str, thread_ts: str | None) -> None:
     posts, first = desk.backstop.posts, await draw()
 
     async def post() -> tuple[str, str]:
         answer = await call(
             desk.client.chat_postMessage,
             channel=channel,
+            thread_ts=thread_ts,
             text=first.said,
             blocks=first.body,
             unfurl_links=False,

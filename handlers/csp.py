@@ -1,4 +1,4 @@
-"""`/csp`: help, find, requests, status, shadow."""
+"""`/csp`: help, find, why, overdue, policy, requests, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -14,22 +14,28 @@ import handlers
 from bot.domain.people import Person, Right
 from handlers.command import Command
 from handlers.desk import Desk
-from handlers.views import blocks, replies
+from handlers.views import blocks, digests, mapping, replies
+from handlers.views import policy as policy_views
+from handlers.views import why as why_views
 from handlers.views.shadow import shadow_report
 
 SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | requests | status | shadow",
+    usage="help | find TEXT | why TEXT | overdue | policy | requests | status | shadow | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
         ("help", "help-help"),
         ("find TEXT", "help-find"),
+        ("why TEXT", "help-why"),
+        ("policy", "help-policy"),
+        ("overdue", "help-overdue"),
         ("requests", "help-requests"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
+        ("debtors [TEXT]", "help-debtors"),
     ),
 )
 
@@ -46,12 +52,20 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
             found = show_help(desk, person)
         case "find":
             found = await find(desk, person, rest.strip())
+        case "why":
+            found = await why(desk, person, rest.strip())
+        case "policy":
+            found = policy(desk, person)
+        case "overdue":
+            found = await overdue(desk, person)
         case "requests":
             found = await requests(desk, person)
         case "status":
             found = await status(desk, person)
         case "shadow":
             found = await shadow(desk, person)
+        case "debtors":
+            found = await debtors(desk, person, rest.strip())
         case _:
             found = show_help(desk, person, mistyped=word)
     await ack(blocks.reply(_first_words(found), found))
@@ -85,6 +99,28 @@ async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
     return replies.found(words, matches, texts, may_operate=Right.OPERATE in person.rights, more=more)
 
 
+async def why(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
+    texts = desk.texts_for(person)
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    if not words:
+        return [blocks.section(texts("why-what"))]
+    return why_views.why(await desk.backstop.inquiries.why(words), words, texts)
+
+
+def policy(desk: Desk, person: Person) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    backstop = desk.backstop
+    return policy_views.policy(
+        backstop.policies.in_force(), desk.texts_for(person), on=backstop.digests.today()
+    )
+
+
+async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
+    """Today's digest for the person alone; its *Next* turns their pages in place."""
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    return digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person))
+
+
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     found = await desk.backstop.requests.open()
@@ -107,10 +143,11 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
         mirror_failed=mirror.failed,
         books_as_of=texts.day(books.as_of) if books else None,
         last_digest=digest.claimed_at if digest else None,
+        digest_due=await _late_since(desk),
         counts=await backstop.requests.counts(),
         countdowns=await backstop.digests.countdowns(),
         today=backstop.digests.today(),
-        policy_version=backstop.policy.version,
+        policy=backstop.policies.in_force(),
         outages=await backstop.features.unavailable(),
     )
     return replies.status(state, texts)
@@ -120,6 +157,27 @@ async def shadow(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     found = await desk.backstop.digests.shadow(days=SHADOW_DAYS)
     return shadow_report(found, desk.texts_for(person))
+
+
+async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    mappings = desk.backstop.mappings
+    unmapped = await mappings.unmapped(mapping.MOST_UNMAPPED, words=words)
+    return mapping.debtors(
+        unmapped.debtors,
+        unmapped.total,
+        await mappings.confirmed(words=words),
+        desk.texts_for(person),
+        may_link=Right.OPERATE in person.rights,
+        narrowed=bool(words),
+    )
+
+
+async def _late_since(desk: Desk) -> str | None:
+    """By the partner's clocks, when the digest was due that is still missing today."""
+    due, channel = desk.overdue_due(), desk.channels.overdue
+    is_late = due and channel and await desk.backstop.digests.is_missing(channel, due)
+    return due.strftime("%H:%M") if due and is_late else None
 
 
 def _first_words(found: list[blocks.Block]) -> str:

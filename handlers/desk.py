@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
@@ -43,6 +44,8 @@ class Desk:
     channels: Channels
     language: str
     """Of channel posts; a person's own replies follow their Slack."""
+    overdue_due: Callable[[], datetime | None] = lambda: None
+    """When the newest overdue digest of the last 24 hours was due, in the partner's zone; None: it was not."""
     drawing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By card: whoever draws it holds its lock."""
     _later: set[asyncio.Task[None]] = field(default_factory=set)

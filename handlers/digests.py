@@ -1,21 +1,22 @@
-"""The daily posts: claimed per digest, channel and day, then posted; and the pages of a long one."""
+"""The daily posts: claimed per digest, channel and day, then posted; the pages of a long one, and its files."""
 
 from __future__ import annotations
 
-import csv
-import io
+import asyncio
 import logging
-from datetime import date
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
-from bot.domain.digest import OverdueDigest
-from bot.domain.errors import Upstream
-from bot.receivables.reject_report import safe_cell
-from bot.texts import Texts
-from handlers import ids
+from bot.domain.digest import Banner, OverdueDigest, is_late
+from bot.domain.errors import NotFound, Upstream
+from bot.domain.people import Person
+from bot.services.digests import overdue_key
+from handlers import aging_chart, digest_files, errors, ids
 from handlers.desk import Desk, call
 from handlers.views import blocks
 from handlers.views import digests as views
@@ -35,6 +36,7 @@ async def post_overdue(desk: Desk, day: str) -> bool:
         log.warning("the overdue digest has no channel: set BACKSTOP_OVERDUE_CHANNEL")
         return False
     digest = await desk.backstop.digests.overdue(on=date.fromisoformat(day))
+    digest = await _told_if_late(desk, digest, channel, posted_at=desk.backstop.now())
 
     # Drawn before it is claimed: a claim is for what Slack may have taken.
     text, body = views.summary(digest, desk.texts), views.overdue(digest, desk.texts)
@@ -47,70 +49,153 @@ async def post_overdue(desk: Desk, day: str) -> bool:
 
     key = overdue_key(channel, digest.on)
     posted = await desk.backstop.posts.once(key, post, channel=channel)
-    if posted and len(digest.debtors) > views.PAGE:
-        await _attach_list(desk, key, digest)
+    if digest.on == desk.backstop.digests.today():
+        await desk.backstop.digests.record(on=digest.on)
+    if digest.debtors:
+        await _attach_files(desk, key, digest)
     return posted
 
 
-def overdue_key(channel: str, day: date) -> str:
-    """One post per digest, channel and day."""
-    return f"digest:overdue:{channel}:{day.isoformat()}"
+async def redraw_overdue(desk: Desk, day: str) -> None:
+    """Show in the posted digest of that day what was said about a customer since; nothing where none was posted."""
+    channel, on = desk.channels.overdue, date.fromisoformat(day)
+    post = await desk.backstop.posts.find(overdue_key(channel, on)) if channel else None
+    if channel is None or post is None or post.ts is None:
+        return
+    digest = await desk.backstop.digests.overdue(on=on)
+    digest = await _told_if_late(desk, digest, channel, posted_at=post.claimed_at)
+    await call(
+        desk.client.chat_update,
+        channel=post.channel,
+        ts=post.ts,
+        text=views.summary(digest, desk.texts),
+        blocks=views.overdue(digest, desk.texts),
+    )
+
+
+async def say_overdue_is_late(desk: Desk, day: str) -> None:
+    """Tell the approvals channel, once, that the digest of that day has not been posted although it is due."""
+    approvals, channel, on = desk.channels.approvals, desk.channels.overdue, date.fromisoformat(day)
+    due = desk.overdue_due()
+    if approvals is None or channel is None or due is None or due.date() != on:
+        return
+    if not await desk.backstop.digests.is_missing(channel, due):
+        return
+    texts = desk.texts
+    facts = {"day": texts.day(on), "due": _clock(due), "channel": blocks.channel(channel)}
+    said = texts.mrkdwn("overdue-late", **facts)
+
+    async def post() -> tuple[str, str]:
+        answer = await call(
+            desk.client.chat_postMessage,
+            channel=approvals,
+            text=said,
+            blocks=[blocks.section(f"⚠ {said}")],
+        )
+        return str(answer["channel"]), str(answer["ts"])
+
+    await desk.backstop.posts.once(f"late:{overdue_key(channel, on)}", post, channel=approvals)
 
 
 async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, *, by: int) -> None:
     """Show the next page to whoever clicked; the post in the channel stays as it is for the others."""
     person = await desk.people.who_looks(body)
-    day, _, page = str(body["actions"][0].get("value") or "").partition(":")
+    value = str(body["actions"][0].get("value") or "")
+    day, _, page = value.partition(":")
+    try:
+        on, number = date.fromisoformat(day), int(page) + by
+    except ValueError:
+        raise NotFound("page", value) from None
     await ack()
+    desk.after_ack(_answered(desk, body, person, respond, _show(desk, body, person, respond, on, number)))
+
+
+async def _show(
+    desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond, on: date, page: int
+) -> None:
     texts = desk.texts_for(person)
-    digest = await desk.backstop.digests.overdue(on=date.fromisoformat(day))
+    digest = await desk.backstop.digests.overdue(on=on)
     ephemeral = bool((body.get("container") or {}).get("is_ephemeral"))
     await respond(
         response_type="ephemeral",
         replace_original=ephemeral,
         text=views.summary(digest, texts),
-        blocks=views.overdue(digest, texts, page=int(page) + by),
+        blocks=views.overdue(digest, texts, page=page),
     )
 
 
-async def _attach_list(desk: Desk, key: str, digest: OverdueDigest) -> None:
-    """The whole list as a file in the thread; the digest does not fail with it."""
+async def _answered(
+    desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond, work: Coroutine[Any, Any, None]
+) -> None:
+    """What goes on behind an ack, with an answer for the person even where it fails."""
+    try:
+        await work
+    except Exception as error:
+        words = await errors.words_for(desk, error, person=person, attempted=ids.NEXT_PAGE)
+        await errors.tell(desk, body, words, respond)
+
+
+async def _told_if_late(
+    desk: Desk, digest: OverdueDigest, channel: str, *, posted_at: datetime
+) -> OverdueDigest:
+    """The digest, saying so where it was posted late. A first digest ever was not waited for."""
+    due = desk.overdue_due()
+    if due is None or due.date() != digest.on or not is_late(due, posted_at):
+        return digest
+    if not await desk.backstop.digests.posted_before(channel, digest.on):
+        return digest
+    facts = {"due": _clock(due), "posted": _clock(posted_at.astimezone(due.tzinfo))}
+    return replace(digest, banners=(*digest.banners, Banner("late", facts)))
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%H:%M")
+
+
+async def _attach_files(desk: Desk, key: str, digest: OverdueDigest) -> None:
+    """The chart and the whole list in the thread, each once; the digest does not fail with them."""
     posted = await desk.backstop.posts.find(key)
     if posted is None or posted.ts is None:
         return
+    texts, name = desk.texts, f"overdue-{digest.on.isoformat()}"
     try:
+        picture = await asyncio.to_thread(aging_chart.picture, digest.totals, texts)
+    except Exception:
+        log.exception("the aging chart could not be drawn; the digest goes without it")
+        picture = None
+    if picture:
+        words = aging_chart.in_words(digest.totals, texts)
+        chart = {
+            "content": picture,
+            "filename": f"{name}-aging.png",
+            "title": texts("chart-title", day=texts.day(digest.on)),
+            "alt_txt": blocks.shortened(words, aging_chart.ALT_TEXT),
+        }
+        await _attach(desk, f"chart:{key}", posted.channel, posted.ts, [chart], words)
+    csv = await asyncio.to_thread(digest_files.as_csv, digest, texts)
+    xlsx = await asyncio.to_thread(digest_files.as_xlsx, digest, texts)
+    title = texts("overdue-file", day=texts.day(digest.on))
+    lists = [
+        {"content": xlsx, "filename": f"{name}.xlsx", "title": f"{title} (XLSX)"},
+        {"content": csv, "filename": f"{name}.csv", "title": f"{title} (CSV)"},
+    ]
+    await _attach(desk, f"list:{key}", posted.channel, posted.ts, lists, title)
+
+
+async def _attach(
+    desk: Desk, key: str, channel: str, ts: str, files: list[dict[str, Any]], comment: str
+) -> None:
+    async def upload() -> tuple[str, str]:
         await call(
             desk.client.files_upload_v2,
-            channel=posted.channel,
-            thread_ts=posted.ts,
-            filename=f"overdue-{digest.on.isoformat()}.csv",
-            title=desk.texts("overdue-file", day=desk.texts.day(digest.on)),
-            content=as_csv(digest, desk.texts),
+            channel=channel,
+            thread_ts=ts,
+            initial_comment=comment,
+            file_uploads=files,
         )
+        return channel, ts
+
+    try:
+        await desk.backstop.posts.once(key, upload, channel=channel)
     except Upstream as error:
-        log.warning("the list could not be attached: %s", error.reason)
-
-
-def as_csv(digest: OverdueDigest, texts: Texts) -> str:
-    """A line per customer and currency; text that a spreadsheet would take for a formula is made harmless."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        texts(f"column-{name}")
-        for name in ("customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage")
-    )
-    for debtor in digest.debtors:
-        for currency, balance in debtor.party.balances.items():
-            writer.writerow(
-                [
-                    safe_cell(blocks.harmless(debtor.party.customer)),
-                    safe_cell(debtor.customer.id if debtor.customer else debtor.party.tenant or ""),
-                    currency,
-                    balance.overdue,
-                    balance.open,
-                    balance.disputed,
-                    debtor.party.oldest_days,
-                    debtor.standing.stage.id if debtor.standing.stage else "",
-                ]
-            )
-    return out.getvalue()
+        log.warning("%s could not be attached: %s", files[0]["filename"], error.reason)

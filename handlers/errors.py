@@ -12,6 +12,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.domain.errors import BackstopError, Invalid, Refused
 from bot.domain.people import Person, PersonId
+from handlers import slack
 from handlers.desk import Desk, call
 from handlers.views import blocks, errors
 
@@ -75,9 +76,7 @@ async def words_for(desk: Desk, error: Exception, *, person: Person, attempted: 
 
 async def tell(desk: Desk, body: dict[str, Any], words: str, respond: AsyncRespond | None = None) -> None:
     """Say something to the person alone, where they are; failing that, in a direct message."""
-    user = body.get("user") or {}
-    user_id = str(user.get("id") or body.get("user_id") or "")
-    channel = str((body.get("channel") or {}).get("id") or body.get("channel_id") or "")
+    user_id, channel = slack.actor(body), slack.place(body)
     message = blocks.reply(words)
     if respond is not None and body.get("response_url"):
         try:
@@ -105,9 +104,8 @@ async def tell(desk: Desk, body: dict[str, Any], words: str, respond: AsyncRespo
 async def _who(desk: Desk, body: dict[str, Any]) -> Person:
     try:
         return await desk.people.who_looks(body)
-    except (BackstopError, KeyError):
-        user = body.get("user") or {}
-        return Person(PersonId(str(user.get("id") or body.get("user_id") or "unknown")), locale=desk.language)
+    except BackstopError:
+        return Person(PersonId(slack.actor(body) or "unknown"), locale=desk.language)
 
 
 def _what(body: dict[str, Any]) -> str:
@@ -115,7 +113,8 @@ def _what(body: dict[str, Any]) -> str:
     if "command" in body:
         return str(body["command"])
     clicked = body.get("actions") or [{}]
-    return str((body.get("view") or {}).get("callback_id") or clicked[0].get("action_id") or body.get("type"))
+    told = body.get("event") or body
+    return str((body.get("view") or {}).get("callback_id") or clicked[0].get("action_id") or told.get("type"))
 
 
 def _json(body: dict[str, Any]) -> BoltResponse:

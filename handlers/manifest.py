@@ -1,4 +1,4 @@
-"""The Slack app manifest: every command, shortcut and scope the code uses, and nothing else.
+"""The Slack app manifest: every command, shortcut, event and scope the code uses, and nothing else.
 
 Its fields: docs.slack.dev/reference/app-manifest
 """
@@ -35,6 +35,7 @@ SCOPE_OF: Final[Mapping[str, str | None]] = MappingProxyType(
         "chat_update": "chat:write",
         "conversations_info": None,  # channels:read; preflight alone asks, and does without the answer
         "conversations_open": "im:write",
+        "files_info": "files:read",  # and so do the event file_shared and url_private_download
         "files_upload_v2": "files:write",
         "usergroups_users_list": "usergroups:read",
         "users_info": "users:read",
@@ -74,6 +75,7 @@ def manifest(*, url: str | None) -> Json:
         },
         "oauth_config": {"scopes": {"bot": list(bot_scopes())}},
         "settings": {
+            **_event_subscriptions(address),
             "interactivity": _interactivity(address),
             "org_deploy_enabled": False,
             "socket_mode_enabled": address is None,
@@ -112,6 +114,13 @@ def _interactivity(address: str | None) -> Json:
     if address is None:
         return {"is_enabled": True}
     return {"is_enabled": True, "request_url": address, "message_menu_options_url": address}
+
+
+def _event_subscriptions(address: str | None) -> Json:
+    events = handlers.events()
+    if not events:
+        return {}
+    return {"event_subscriptions": {**({"request_url": address} if address else {}), "bot_events": events}}
 
 
 def _request_url(url: str) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 
 from bot.domain.customer import Countdown
 from bot.domain.errors import Upstream
+from bot.domain.letter import telling_of
 from bot.domain.limit import DailyLimit
 from bot.domain.people import Right
 from bot.domain.request import ActionRequest, Reminder, Status
@@ -17,6 +18,7 @@ from handlers.cards import Drawing
 from handlers.desk import Desk, call
 from handlers.views import blocks
 from handlers.views.countdown import deletion_words
+from handlers.views.letters import notice_button
 from handlers.views.limit import limit_message
 from handlers.views.request_card import headline, progress, request_card
 
@@ -197,7 +199,10 @@ def result_message(request: ActionRequest, texts: Texts) -> tuple[str, list[bloc
     """What the requester is told: in one line, and with who decided and what came of it."""
     said = blocks.escaped(headline(request, texts))
     told = "\n".join(progress(request, texts)[1:]) or blocks.escaped(request.id)
-    return said, [blocks.section(f"*{said}*"), blocks.section(told)]
+    body = [blocks.section(f"*{said}*"), blocks.section(told)]
+    if telling_of(request):
+        body.append(blocks.actions(notice_button(request.id, request.action.customer_name, texts)))
+    return said, body
 
 
 async def message(desk: Desk, user_id: str, said: str, body: list[blocks.Block]) -> tuple[str, str]:

@@ -44,7 +44,7 @@ class People:
 
         Raises Unavailable (system `slack`) when a user group cannot be read: without knowing, nobody is let in.
         """
-        return await self._person(_user_id(body), newer_than=self._now())
+        return await self._person(slack.actor(body), newer_than=self._now())
 
     async def holders(self, right: Right) -> frozenset[str]:
         """The ids of everybody who holds a right at this moment. Raises as `who_clicked`."""
@@ -55,7 +55,7 @@ class People:
 
     async def who_looks(self, body: dict[str, Any]) -> Person:
         """As `who_clicked` for what decides nothing (a type-ahead asks at every key): may be a minute old."""
-        return await self._person(_user_id(body), newer_than=self._now() - REMEMBERED)
+        return await self._person(slack.actor(body), newer_than=self._now() - REMEMBERED)
 
     async def _person(self, user_id: str, *, newer_than: datetime) -> Person:
         groups = sorted({name for names in self._named.values() for name in names if name.startswith("S")})
@@ -107,9 +107,3 @@ class People:
             self._locales.clear()
         self._locales[user_id] = locale
         return locale
-
-
-def _user_id(body: dict[str, Any]) -> str:
-    """Commands carry `user_id`, everything else a `user`."""
-    user = body.get("user")
-    return str(user["id"] if isinstance(user, dict) else body["user_id"])

@@ -6,9 +6,11 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.domain.action import Verb
+from bot.domain.action import Reason, Verb
 from bot.domain.customer import Customer, Subscription, must_be_resumable
+from bot.domain.drift import Drift
 from bot.domain.people import Right
+from bot.domain.request import ActionRequest
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command
@@ -44,16 +46,32 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         must_be_resumable(subscription, of=customer, base=base)
 
     customer, subscriptions, left_out = await asking.live(desk, form, fits)
+    lifted = await backstop.digests.lifted(subscriptions)
+    for_debt = any(_is_for_debt(was) for was in lifted)
     asked = confirmation.Asking(
         customer=customer,
         subscriptions=subscriptions,
         reason=form.reason,
         note=form.note,
-        approvals_needed=await backstop.requests.approvals_needed(Verb.RESUME, [s.id for s in subscriptions]),
+        approvals_needed=await backstop.requests.approvals_needed(
+            Verb.RESUME,
+            [s.id for s in subscriptions],
+            by_policy=backstop.policy.exit.approvals if for_debt else 0,
+        ),
         time_to_live=backstop.requests.rules.time_to_live,
         dry_run=backstop.requests.rules.dry_run,
         approvals_channel=desk.channels.approvals,
         left_out=left_out,
     )
-    lifted = await backstop.digests.lifted(subscriptions)
     return Shown(asking.to_confirm(asked), partial(confirmation.resume_confirmation, asked, lifted))
+
+
+def _is_for_debt(was: ActionRequest | Drift | None) -> bool:
+    """Whether it was suspended for non-payment, as far as Backstop knows."""
+    match was:
+        case ActionRequest():
+            return was.action.is_for_debt
+        case Drift():
+            return was.reason is Reason.NON_PAYMENT
+        case None:
+            return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from slack_bolt.async_app import AsyncApp
@@ -14,9 +15,9 @@ from bot.domain.customer import (
     SubscriptionStatus,
     must_be_suspendable,
 )
-from bot.domain.errors import CannotBeCancelled
+from bot.domain.errors import CannotBeCancelled, OutOfScope
 from bot.domain.people import Right
-from bot.domain.policy import Standing
+from bot.domain.policy import BillingPolicy, Stage
 from handlers import asking, ids
 from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut
@@ -52,10 +53,14 @@ def register(app: AsyncApp, desk: Desk) -> None:
 async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     """Everything the confirmation says, read live. Raises what stands in the way."""
     backstop, alone = desk.backstop, form.is_about_one
+    is_for_debt = form.reason is Reason.NON_PAYMENT
     running: list[confirmation.Running] = []
 
     async def fits(customer: Customer, subscription: Subscription) -> None:
         must_be_suspendable(subscription, of=customer)
+        stage = _stage(backstop.policy, customer, desk) if is_for_debt and not alone else None
+        if stage and stage.scope.broken_by([subscription]):
+            raise OutOfScope(subscription.kind)
         found = await _running(desk, subscription)
         if alone:
             running.extend(found)
@@ -70,19 +75,24 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
     chosen = {s.id for s in found}
     subscriptions = tuple(s for s in found if s.parent_id not in chosen)
     along = tuple(s.name for s in found if s.parent_id in chosen)
-    standing: Standing | None = None
-    if form.reason is Reason.NON_PAYMENT:
-        standing = await backstop.digests.standing_of(customer)
-    holds, note = verdict(standing, form.reason, desk.texts)
+    judged = await backstop.digests.judge(customer) if is_for_debt else None
+    stage = _stage(judged.policy, customer, desk) if judged else None
+    broken = stage.scope.broken_by(subscriptions) if stage else ()
+    holds, note = verdict(judged.standing if judged else None, form.reason, desk.texts, broken=broken)
+    time_to_live = backstop.requests.rules.time_to_live
+    if stage and stage.expires_hours:
+        time_to_live = min(time_to_live, timedelta(hours=stage.expires_hours))
     asked = confirmation.Asking(
         customer=customer,
         subscriptions=subscriptions,
         reason=form.reason,
         note=form.note,
         approvals_needed=await backstop.requests.approvals_needed(
-            Verb.SUSPEND, [s.id for s in subscriptions], by_policy=_asked_by_policy(desk, form.reason)
+            Verb.SUSPEND,
+            [s.id for s in subscriptions],
+            by_policy=stage.approvals if stage else 0,
         ),
-        time_to_live=backstop.requests.rules.time_to_live,
+        time_to_live=time_to_live,
         dry_run=backstop.requests.rules.dry_run,
         approvals_channel=desk.channels.approvals,
         left_out=left_out,
@@ -100,13 +110,15 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         over_limit=backstop.limits.most if len(subscriptions) > backstop.limits.most else None,
     )
     mark = {True: "policy-holds-plain", False: "policy-broken-plain", None: "policy-silent-plain"}[holds]
-    confirmed = asking.to_confirm(asked, policy_note=desk.texts(mark, note=note), not_before=not_before)
+    confirmed = asking.to_confirm(
+        asked, policy_note=desk.texts(mark, note=note), not_before=not_before, judged=judged
+    )
     return Shown(confirmed, partial(confirmation.suspend_confirmation, asked, what))
 
 
-def _asked_by_policy(desk: Desk, reason: Reason) -> int:
-    stage = desk.backstop.policy.suspend_stage
-    return stage.approvals if stage and reason is Reason.NON_PAYMENT else 0
+def _stage(policy: BillingPolicy, customer: Customer, desk: Desk) -> Stage | None:
+    """The stage of the billing policy by which this customer is suspended today."""
+    return policy.suspend_stage_for(customer.id, on=desk.backstop.digests.today())
 
 
 async def _add_ons(desk: Desk, base: Subscription) -> tuple[str, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from bot.domain.action import Action, Reason, Verb
@@ -15,7 +16,9 @@ from bot.domain.customer import (
     SubscriptionStatus,
 )
 from bot.domain.drift import Drift, DriftId
+from bot.domain.letter import Letter, LetterId, LetterKind
 from bot.domain.people import Person, PersonId, Right
+from bot.domain.preview import Finding, Owed, Preview, PreviewId, PreviewStatus, Reading
 from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Target
 
 noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -130,3 +133,62 @@ def a_drift(**fields: Any) -> Drift:
         "not_before": noon - DAY,
     }
     return Drift(**(given | fields))
+
+
+def a_letter(*, by: Person = ana, at: datetime = noon, **fields: Any) -> Letter:
+    """A warning as `write` makes it; `fields` are the arguments of `write`."""
+    given: dict[str, Any] = {
+        "kind": LetterKind.WARN,
+        "customer_id": CONTOSO,
+        "customer_name": "Contoso Ltd",
+        "language": "en",
+        "to": "billing@contoso.example",
+        "subject": "Overdue payment",
+        "body": "Dear Sir or Madam,\n\nPlease pay.",
+        "stage": "warn",
+    } | fields
+    letter_id = LetterId(given.pop("id", "L-TEST000001"))
+    return Letter.write(letter_id, given.pop("kind"), by=by, at=at, **given)
+
+
+def a_finding(**fields: Any) -> Finding:
+    """Twelve open items of which two are new and one has changed; three would close."""
+    given: dict[str, Any] = {
+        "accepted": 12,
+        "skipped": 4,
+        "duplicates": 1,
+        "not_open": 2,
+        "rejected": 0,
+        "new": 2,
+        "changed": 1,
+        "unchanged": 9,
+        "closed": 3,
+        "kept": 0,
+        "owed": (
+            Owed("EUR", Decimal("8300.00"), Decimal("5000.00"), Decimal(0)),
+            Owed("USD", Decimal("19230.50"), Decimal("19230.50"), Decimal("250.00")),
+        ),
+        "shrinks_by": 8,
+        "books": "7",
+        "rules": "policy-1 UTC",
+    }
+    return Finding(**(given | fields))
+
+
+def a_preview(**fields: Any) -> Preview:
+    """Ana's export, shared in the overdue channel at noon, read, and waiting for a word."""
+    given: dict[str, Any] = {
+        "id": PreviewId("P-TEST000001"),
+        "channel": "C0OVERDUE",
+        "file_id": "F0EXPORT",
+        "shared_by": ana.id,
+        "shared_at": noon,
+        "reading": Reading(as_of=noon.date()),
+        "file": "open-invoices.csv",
+        "sha256": "3f2a9c" + "0" * 58,
+        "size": 2048,
+        "thread_ts": "1795435200.000100",
+        "status": PreviewStatus.OPEN,
+        "finding": a_finding(),
+    }
+    return Preview(**(given | fields))

@@ -13,7 +13,7 @@ from bot import courier, store
 from bot.app import Application, utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.store.store import sync_url
-from tests import postgres
+from tests import postgres, tryton
 from tests.stage import Stage, Transport, settings_for, slack_sandbox
 
 SetStage = Callable[..., Awaitable[Stage]]
@@ -95,3 +95,25 @@ async def set_stage(sqlite_url: str) -> AsyncIterator[SetStage]:
             return Stage(slack, far_side, app)
 
         yield build
+
+
+@pytest.fixture(scope="session")
+def tryton_seeded() -> tryton.Seeded:
+    try:
+        return tryton.seeded()
+    except tryton.NotInstalled as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def tryton_server(tryton_seeded: tryton.Seeded) -> Iterator[tryton.Server]:
+    """A Tryton for tests that only read."""
+    with tryton.server(tryton_seeded) as server:
+        yield server
+
+
+@pytest.fixture
+def tryton_of_its_own(tryton_seeded: tryton.Seeded) -> Iterator[tryton.Server]:
+    """A Tryton for a test that changes something."""
+    with tryton.server(tryton_seeded) as server:
+        yield server

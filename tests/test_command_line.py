@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -142,3 +143,35 @@ def test_a_policy_that_may_not_be_read_is_refused(tmp_path: Path):
     (tmp_path / "policy.toml").touch(mode=0o000)
     line = ("policy", "check", "--file", "policy.toml")
     assert "policy.toml" in refused(carried_out(*line, cwd=tmp_path))
+
+
+REFUSED = "schema = 1\nmercy = true\n"
+
+
+async def test_a_refused_policy_file_keeps_the_last_good_one_in_force(
+    settings: dict[str, str], tmp_path: Path
+):
+    """Across a restart as well; without a last good one there is no start."""
+    file = tmp_path / "policy.toml"
+    settings |= {"BACKSTOP_POLICY_FILE": str(file)}
+    file.write_text("schema = 1\n")
+    async with Program("run", settings=settings, cwd=tmp_path) as first:
+        await first.start()
+        await first.comes_up()
+        assert await first.terminate() == 0
+    file.write_text(REFUSED)
+    async with Program("run", settings=settings, cwd=tmp_path, name="again") as again:
+        await again.start()
+        await again.comes_up()
+        assert await again.terminate() == 0
+    said = (tmp_path / "again.err").read_text()
+    assert "mercy" in said
+    assert "the last good one, stays in force" in said
+    ended = await asyncio.to_thread(
+        carried_out, "digest", "overdue", "--json", cwd=tmp_path, settings=settings
+    )
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["banners"][:1] == ["policy_refused"]
+    settings |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"}
+    ended = await asyncio.to_thread(carried_out, "run", cwd=tmp_path, settings=settings)
+    assert "mercy" in refused(ended)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bot import policy_file
 from bot.domain.capability import DELETION_DAYS, Cloud
 from bot.domain.capability import SubscriptionKind as K
 from bot.domain.policy import Exemption, Stage, StageAction
-from bot.policy_file import BadPolicy, load, packaged, parse
+from bot.policy_file import BadPolicy, _Strict, load, packaged, parse
+
+SAMPLES = Path(__file__).parent / "samples" / "receivables"
 
 WHOLE = """
 schema = 1
@@ -99,6 +103,41 @@ def test_the_packaged_policy_holds_where_none_is_configured():
     policy = load(None)
     assert policy == parse(packaged(), name="again")
     assert policy.suspend_stage is not None
+
+
+def with_every_option() -> str:
+    """The packaged text with each optional line taken in."""
+    return re.sub(r"^# (?=\[|[a-z_-]+ = )", "", packaged(), flags=re.MULTILINE)
+
+
+def test_every_option_the_packaged_file_tells_of_is_one():
+    policy = parse(with_every_option(), name="test", today=date(2026, 11, 25))
+    assert policy.exemptions[0].by == policy.overrides[0].by == "U0FINANCE"
+    assert policy.tags == {"public-sector": frozenset({"22222222-2222-4333-8444-555555555555"})}
+    assert (policy.quiet_hours, policy.freezes[0].first) == ((time(18), time(8)), date(2026, 12, 19))
+
+
+def test_the_packaged_file_tells_of_every_option():
+    said = tomllib.loads(with_every_option())
+    keys: set[str] = set()
+
+    def look(node: object) -> None:
+        if isinstance(node, dict):
+            keys.update(node)
+            for value in node.values():
+                look(value)
+        elif isinstance(node, list):
+            for value in node:
+                look(value)
+
+    look(said)
+    asked = {f.alias or name for kind in KINDS for name, f in kind.model_fields.items()}
+    assert asked - keys == NOT_SHOWN
+
+
+KINDS = [kind for kind in vars(policy_file).values() if isinstance(kind, type) and issubclass(kind, _Strict)]
+NOT_SHOWN = {"products"}
+"""It has one value only."""
 
 
 def with_stage(**fields: str) -> str:
@@ -203,3 +242,83 @@ def test_a_file_is_read_in_its_own_words(tmp_path: Path):
     path = tmp_path / "policy.toml"
     path.write_text(WHOLE, "utf-8")
     assert load(path) == parse(WHOLE, name="test")
+
+
+def the_whole_policy() -> str:
+    return (SAMPLES / "policy_whole.toml").read_text("utf-8")
+
+
+def test_a_policy_that_says_everything_is_read():
+    policy = parse(the_whole_policy(), name="test", today=date(2026, 11, 25))
+    suspend = policy.suspend_stage
+    assert suspend is not None
+    assert (suspend.requires_stage, suspend.approvals, suspend.expires_hours) == ("warn", 2, 48)
+    assert suspend.scope.exclude_products == {K.AZURE_PLAN}
+    assert [s.id for s in policy.stages_for(None, on=date(2026, 11, 25))] == [s.id for s in policy.stages]
+    longer = policy.stages_for("66666666-7777-4888-8999-000000000000", on=date(2026, 11, 25))
+    assert {s.id: s.days_overdue for s in longer} | {"suspend": 75, "cancel": 120} == {
+        s.id: s.days_overdue for s in longer
+    }
+    assert policy.quiet_hours == (time(18), time(8))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param(("until = 2027-03-31", "until = 2026-11-24"), "ended on 2026-11-24", id="over"),
+        pytest.param(('requires_stage = "warn"', 'requires_stage = "cancel"'), "not before", id="backwards"),
+        pytest.param(
+            ("suspend = { days_overdue = 75 }", "pause = { days_overdue = 75 }"), "'pause'", id="who?"
+        ),
+        pytest.param(
+            ("{ days_overdue = 75 }", "{ days_overdue = 500 }"), "no longer rise", id="out of order"
+        ),
+        pytest.param(("until = 2027-03-31\n", ""), "until", id="no end"),
+        pytest.param(('"azure-plan"', '"azure"'), "no kind of product", id="no product"),
+        pytest.param(('["18:00", "08:00"]', '["18:00", "25:00"]'), "time of day", id="no time of day"),
+        pytest.param(('"Europe/Berlin"', '"Europe/Bonn"'), "time zone", id="no time zone"),
+        pytest.param(
+            (
+                "min_step_gap_days = 3",
+                "min_step_gap_days = 3\nworking_days = [2026-12-24]\ndays_off = [2026-12-24]",
+            ),
+            "2026-12-24 is both",
+            id="a day that is both",
+        ),
+    ],
+)
+def test_a_contradiction_is_refused(change: tuple[str, str], says: str):
+    text = the_whole_policy()
+    assert change[0] in text
+    with pytest.raises(BadPolicy, match=re.escape(says)):
+        parse(text.replace(*change), name="test", today=date(2026, 11, 25))
+
+
+@pytest.mark.parametrize(
+    ("day", "is_business_day"),
+    [
+        pytest.param(date(2025, 1, 26), True, id="a Sunday worked for Spring Festival 2025"),
+        pytest.param(date(2025, 2, 8), True, id="a Saturday worked for Spring Festival 2025"),
+        pytest.param(date(2025, 1, 28), False, id="the eve of 2025"),
+        pytest.param(date(2025, 2, 4), False, id="the last day off of 2025"),
+        pytest.param(date(2025, 2, 5), True, id="back to work in 2025"),
+        pytest.param(date(2026, 2, 14), True, id="a Saturday worked for Spring Festival 2026"),
+        pytest.param(date(2026, 2, 28), True, id="another Saturday worked for it"),
+        pytest.param(date(2026, 2, 16), False, id="the eve of 2026"),
+        pytest.param(date(2026, 2, 23), False, id="the last day off of 2026"),
+        pytest.param(date(2026, 10, 10), True, id="a Saturday worked for National Day 2026"),
+        pytest.param(date(2026, 10, 7), False, id="National Day 2026"),
+        pytest.param(date(2027, 2, 5), False, id="the eve of 2027"),
+        pytest.param(date(2027, 2, 8), False, id="Spring Festival 2027"),
+    ],
+)
+def test_the_chinese_calendar(day: date, is_business_day: bool):
+    policy = parse('schema = 1\nbusiness_calendar = "CN"', name="test")
+    assert policy.calendar.is_business_day(day) is is_business_day
+
+
+def test_days_can_be_told_that_the_calendar_does_not_know():
+    text = 'schema = 1\nbusiness_calendar = "CN"\nworking_days = [2027-02-14]\ndays_off = [2027-02-11]'
+    calendar = parse(text, name="test").calendar
+    assert calendar.is_business_day(date(2027, 2, 14))
+    assert not calendar.is_business_day(date(2027, 2, 11))

@@ -8,7 +8,7 @@ import sqlite3
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,12 @@ from bot.sandbox.slack.workspace import Group
 from bot.settings import Settings
 from handlers.manifest import manifest
 from tests import postgres
+from tests.post_office import post_office
+from tests.receivables import business_central_side, stripe_side, xero_side
+from tests.receivables.business_central_side import BusinessCentralSide
+from tests.receivables.far_side import answer
+from tests.receivables.stripe_side import StripeSide
+from tests.receivables.xero_side import XeroSide
 
 noon = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -191,6 +197,34 @@ async def test_a_missing_setting_is_named(missing, named, found):
     assert settings.remedy == "Add it to the environment or to .env."
 
 
+class TestMail:
+    async def test_a_server_that_lets_us_in(self, found):
+        async with post_office() as office:
+            checks = await found(smtp_url=f"smtp://127.0.0.1:{office.port}", backstop_mail_from="a@b.example")
+            assert failed(checks) == []
+            assert checks["mail server"].message == "lets us in; mail is from a@b.example"
+            assert office.taken == []
+
+    async def test_nobody_there(self, found):
+        async with post_office() as office:
+            pass
+        checks = await found(smtp_url=f"smtp://127.0.0.1:{office.port}", backstop_mail_from="a@b.example")
+        assert failed(checks) == ["mail server"]
+        assert "(unreachable)" in checks["mail server"].message
+
+    async def test_a_password_it_does_not_take(self, found):
+        async with post_office() as office:
+            url = f"smtp://ana:s3cret@127.0.0.1:{office.port}"
+            checks = await found(smtp_url=url, backstop_mail_from="a@b.example")
+        assert failed(checks) == ["mail server"]
+        assert "SMTP_URL" in checks["mail server"].remedy
+
+    async def test_nobody_whom_mail_is_from(self, found):
+        checks = await found(smtp_url="smtp://127.0.0.1:1")
+        assert failed(checks) == ["mail server"]
+        assert "BACKSTOP_MAIL_FROM" in checks["mail server"].remedy
+
+
 async def test_without_a_way_for_slack_to_reach_us_both_ways_are_named(found):
     settings = (await found(slack_app_token=""))["settings"]
     assert not settings.ok
@@ -288,6 +322,15 @@ class TestPolicy:
         (tmp_path / "policy.toml").write_text("schema = 1\nmercy = true\n")
         checks = await found(backstop_policy_file=str(tmp_path / "policy.toml"))
         assert "mercy" in checks["billing policy"].message
+
+    async def test_an_exemption_that_has_ended(self, found, tmp_path):
+        ends = 'schema = 1\n[[exempt]]\ntenant = "11111111-2222-4333-8444-555555555555"\nreason = "plan"\nby = "Ana"\n'
+        (tmp_path / "policy.toml").write_text(f"{ends}until = {noon.date()}\n")
+        assert failed(await found(backstop_policy_file=str(tmp_path / "policy.toml"))) == []
+        (tmp_path / "policy.toml").write_text(f"{ends}until = {noon.date() - timedelta(days=1)}\n")
+        checks = await found(backstop_policy_file=str(tmp_path / "policy.toml"))
+        assert failed(checks) == ["billing policy"]
+        assert "ended on" in checks["billing policy"].message
 
 
 class TestSlack:
@@ -580,3 +623,158 @@ def test_json_has_every_check_and_whether_all_hold():
         ],
     }
     assert as_json(CHECKS[:1])["ok"] is True
+
+
+class TestReceivables:
+    """Every accounting system that is configured, asked for real."""
+
+    @pytest.fixture
+    async def stripe(self) -> AsyncIterator[StripeSide]:
+        async with StripeSide() as side:
+            yield side
+
+    @pytest.fixture
+    async def xero(self) -> AsyncIterator[XeroSide]:
+        async with XeroSide() as side:
+            yield side
+
+    @pytest.fixture
+    async def central(self) -> AsyncIterator[BusinessCentralSide]:
+        async with BusinessCentralSide() as side:
+            yield side
+
+    @staticmethod
+    def of_stripe(side: StripeSide, **changed: Any) -> dict[str, Any]:
+        right = {"receivables_stripe_api_key": stripe_side.KEY, "receivables_stripe_base_url": side.url}
+        return {"receivables_sources": "stripe"} | right | changed
+
+    @staticmethod
+    def of_xero(side: XeroSide, **changed: Any) -> dict[str, Any]:
+        right = {
+            "receivables_sources": "xero",
+            "receivables_xero_client_id": "backstop-app",
+            "receivables_xero_client_secret": xero_side.SECRET,
+            "receivables_xero_refresh_token": "xero-canary-refresh-0",
+            "receivables_xero_organisation_id": xero_side.ORGANISATION,
+            "receivables_xero_base_url": side.url,
+            "receivables_xero_identity_url": side.url,
+            "backstop_secret_key": "a key of thirty-two characters, or more",
+        }
+        return right | changed
+
+    @staticmethod
+    def of_central(side: BusinessCentralSide, **changed: Any) -> dict[str, Any]:
+        right = {
+            "receivables_sources": "business-central",
+            "receivables_business_central_tenant_id": business_central_side.TENANT,
+            "receivables_business_central_company_id": business_central_side.COMPANY,
+            "receivables_business_central_client_id": "backstop-app",
+            "receivables_business_central_client_secret": business_central_side.SECRET,
+            "receivables_business_central_base_url": side.url,
+            "receivables_business_central_authority_url": side.url,
+        }
+        return right | changed
+
+    @staticmethod
+    def of_sql(tmp_path: Path, query: str, **changed: Any) -> dict[str, Any]:
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+            connection.execute("CREATE TABLE debts (customer, number, due, currency, amount)")
+        (tmp_path / "open.sql").write_text(query, "utf-8")
+        right = {
+            "receivables_sources": "sql",
+            "receivables_sql_url": f"sqlite:///{tmp_path / 'ledger.db'}",
+            "receivables_sql_query_file": "open.sql",
+        }
+        return right | changed
+
+    async def test_each_that_answers_is_well(self, found, tmp_path, stripe, xero, central):
+        columns = "customer, number AS document_number, due AS due_date, currency, amount AS open_amount"
+        query = f"SELECT {columns} FROM debts"  # noqa: S608
+        settings = (
+            self.of_stripe(stripe)
+            | self.of_xero(xero)
+            | self.of_central(central)
+            | self.of_sql(tmp_path, query)
+        )
+        checks = await found(**settings | {"receivables_sources": "stripe,xero,business-central,sql"})
+        assert [name for name in checks if name.startswith("receivables")] == [
+            "receivables: stripe",
+            "receivables: xero",
+            "receivables: business-central",
+            "receivables: sql",
+        ]
+        assert failed(checks) == []
+
+    async def test_none_is_looked_at_that_is_not_configured(self, found, stripe):
+        await found(**self.of_stripe(stripe, receivables_sources=""))
+        assert stripe.asked == []
+
+    async def test_a_wrong_key_says_which_setting_and_no_secret(self, found, stripe, xero, central):
+        wrong = (
+            self.of_stripe(stripe, receivables_stripe_api_key="rk_hush_1234")
+            | self.of_xero(xero, receivables_xero_client_secret="hush-hush-1234")
+            | self.of_central(central, receivables_business_central_client_secret="hush-hush-1234")
+        )
+        checks = await found(**wrong | {"receivables_sources": "stripe,xero,business-central"})
+        remedies = {
+            name: checks[f"receivables: {name}"].remedy for name in ("stripe", "xero", "business-central")
+        }
+        assert "RECEIVABLES_STRIPE_API_KEY" in remedies["stripe"]
+        assert "RECEIVABLES_XERO_CLIENT_SECRET" in remedies["xero"]
+        assert "RECEIVABLES_BUSINESS_CENTRAL_CLIENT_SECRET" in remedies["business-central"]
+        assert "hush" not in json.dumps(as_json(checks.values()))
+
+    async def test_rights_that_are_missing_are_named(self, found, stripe):
+        stripe.then(answer(403, {"error": {"message": "no permission"}}))
+        check = (await found(**self.of_stripe(stripe)))["receivables: stripe"]
+        assert (check.ok, "read access" in check.remedy) == (False, True)
+
+    async def test_nobody_there(self, found, stripe):
+        nowhere = {"receivables_stripe_base_url": f"http://127.0.0.1:{unused_port()}"}
+        check = (await found(**self.of_stripe(stripe, **nowhere)))["receivables: stripe"]
+        assert (check.ok, check.message) == (False, "no usable answer: no-connection ConnectError")
+
+    async def test_a_setting_that_is_missing_is_named(self, found, stripe):
+        checks = await found(**self.of_stripe(stripe, receivables_stripe_api_key=""))
+        assert failed(checks) == ["settings", "receivables: stripe"]
+        assert checks["receivables: stripe"].message == "RECEIVABLES_STRIPE_API_KEY is not set"
+
+    async def test_a_query_whose_columns_are_not_ours(self, found, tmp_path):
+        check = (await found(**self.of_sql(tmp_path, "SELECT customer, number FROM debts")))[
+            "receivables: sql"
+        ]
+        assert "unknown-column number" in check.message
+        assert "RECEIVABLES_SQL_QUERY_FILE" in check.remedy
+
+    async def test_xero_is_asked_twice_and_no_token_twice(self, found, xero):
+        for _ in range(2):
+            assert (await found(**self.of_xero(xero)))["receivables: xero"].ok
+        assert [form["refresh_token"] for form in xero.forms] == [
+            "xero-canary-refresh-0",
+            "xero-canary-refresh-1",
+        ]
+
+    async def test_xero_is_not_asked_where_its_new_token_could_not_be_kept(self, found, xero, tmp_path):
+        empty = f"sqlite:///{tmp_path / 'empty.db'}"
+        check = (await found(**self.of_xero(xero, database_url=empty)))["receivables: xero"]
+        assert (check.ok, xero.forms) == (False, [])
+        assert "backstop migrate" in check.remedy
+        assert not (tmp_path / "empty.db").exists()
+
+    @pytest.mark.parametrize(
+        ("changed", "remedy"),
+        [
+            pytest.param(
+                {"receivables_xero_refresh_token": "spent"}, "Sign in to Xero anew", id="a spent token"
+            ),
+            pytest.param(
+                {"backstop_secret_key": "another key of thirty-two characters"},
+                "BACKSTOP_SECRET_KEY",
+                id="a new key",
+            ),
+        ],
+    )
+    async def test_xero_says_when_a_person_has_to_sign_in(self, changed, remedy, found, xero):
+        assert (await found(**self.of_xero(xero)))["receivables: xero"].ok
+        check = (await found(**self.of_xero(xero, **changed)))["receivables: xero"]
+        assert (check.ok, remedy in check.remedy) == (False, True)

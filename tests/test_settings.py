@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import mail_of, utc_now
 from bot.domain.customer import Cloud
 from bot.settings import BadSettings, Mode, Settings, load
 
@@ -56,6 +57,9 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
+        pytest.param("RECEIVABLES_SOURCES", "tryton, xero", ("tryton", "xero"), id="two sources"),
+        pytest.param("RECEIVABLES_INTERVAL", "900", timedelta(minutes=15), id="an interval in seconds"),
+        pytest.param("RECEIVABLES_TRYTON_COMPANY", "2", 2, id="a company"),
     ],
 )
 def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object):
@@ -68,6 +72,14 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
     [
         pytest.param("PARTNER_CENTER_CLOUD", "germany", id="a cloud that is no more"),
         pytest.param("BACKSTOP_OPERATORS", "@ana", id="a name instead of an id"),
+        pytest.param("RECEIVABLES_SOURCES", "tryton,sage", id="a source nobody has written"),
+        pytest.param("RECEIVABLES_SOURCES", "xero,xero", id="a source twice"),
+        pytest.param("RECEIVABLES_INTERVAL", "PT1M", id="too often"),
+        pytest.param("RECEIVABLES_INTERVAL", "P2D", id="too seldom"),
+        pytest.param("RECEIVABLES_TRYTON_URL", "tryton.example", id="an address without a scheme"),
+        pytest.param("RECEIVABLES_SQL_QUERY_FILE", "open.sql", id="a file that is not there"),
+        pytest.param("RECEIVABLES_SQL_AMOUNT_SCALE", "-2", id="fewer than no decimals"),
+        pytest.param("BACKSTOP_SECRET_KEY", "too-short-to-be-a-key", id="a short key"),
         pytest.param("BACKSTOP_APPROVERS", "U0ANA;U0BEN", id="semicolons"),
         pytest.param("BACKSTOP_APPROVALS_CHANNEL", "#csp-approvals", id="a channel's name"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "a day", id="a duration in words"),
@@ -154,3 +166,63 @@ def test_what_is_needed_and_missing_is_named_first():
 
 def test_these_tests_read_nothing_from_outside():
     assert not {name.upper() for name in Settings.model_fields} & os.environ.keys()
+
+
+def test_the_signature_of_letters_has_lines():
+    assert load(backstop_mail_signature=r"Partner GmbH\n+49 30 1234567").backstop_mail_signature == (
+        "Partner GmbH\n+49 30 1234567"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param({"smtp_url": "http://mail.example"}, "SMTP_URL", id="another protocol"),
+        pytest.param(
+            {"backstop_mail_signature": "x" * 401}, "BACKSTOP_MAIL_SIGNATURE", id="a long signature"
+        ),
+    ],
+)
+def test_mail_that_cannot_be_sent_is_refused_in_one_line(given, named):
+    with pytest.raises(BadSettings, match=f"^{named}: "):
+        load(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param({"backstop_mail_from": "billing"}, "BACKSTOP_MAIL_FROM: ", id="no address"),
+        pytest.param(
+            {"smtp_url": "smtp://u:s3cret@mail.example:port", "backstop_mail_from": "a@b.example"},
+            "SMTP_URL: ",
+            id="no port",
+        ),
+    ],
+)
+def test_what_leads_to_no_mail_server_is_refused(given, said):
+    settings = load(**({"smtp_url": "smtp://mail.example:587"} | given))
+    with pytest.raises(BadSettings) as refused:
+        mail_of(settings, now=utc_now)
+    assert str(refused.value).startswith(said)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        pytest.param({"backstop_mail_from": "a@b.example"}, None, id="no server"),
+        pytest.param({"smtp_url": "smtp://mail.example"}, None, id="nobody it is from"),
+        pytest.param({"smtp_url": "smtp://ana:x@mail.example"}, None, id="a user that is no address"),
+        pytest.param(
+            {"smtp_url": "smtp://ana%40b.example:x@mail.example"}, "ana@b.example", id="one that is"
+        ),
+        pytest.param(
+            {"smtp_url": "smtp://ana%40b.example:x@mail.example", "backstop_mail_from": "Ana <c@d.example>"},
+            "Ana <c@d.example>",
+            id="both",
+        ),
+    ],
+)
+def test_mail_is_from_whoever_is_named_else_from_the_user_of_the_server(given, sender):
+    mail = mail_of(load(**given), now=utc_now)
+    assert (str(mail.sender) if mail else None) == sender

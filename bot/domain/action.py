@@ -52,6 +52,11 @@ class Action:
         return self.verb is Verb.SUSPEND and not self.reason.is_urgent
 
     @property
+    def is_for_debt(self) -> bool:
+        """It takes something away because somebody does not pay."""
+        return self.verb is Verb.SUSPEND and self.reason is Reason.NON_PAYMENT
+
+    @property
     def may_wait(self) -> bool:
         """Whether it may be asked for at a later time."""
         return self.waits_to_be_undone

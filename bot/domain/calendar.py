@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -13,6 +13,10 @@ BUSINESS_BEGINS = time(9)
 """Of a business day, in the partner's zone: whoever is cut off by mistake finds somebody at work."""
 FURTHEST = timedelta(days=90)
 """So far ahead a suspension may be put off; what was confirmed must still mean something."""
+
+
+OWN = "own"
+"""The name of a calendar that knows no country's holidays, only the days the partner gives."""
 
 
 class When(StrEnum):
@@ -33,6 +37,17 @@ class BusinessCalendar:
 
     name: str = ""
     is_business_day: Callable[[date], bool] = _monday_to_friday
+
+    @property
+    def is_of_a_country(self) -> bool:
+        """Whether the public holidays of a country, or of a part of it, are known."""
+        return self.name not in ("", OWN)
+
+    def but(self, *, working: Collection[date], off: Collection[date]) -> BusinessCalendar:
+        """The same but for these days."""
+        known = self.is_business_day
+        name = self.name or OWN
+        return BusinessCalendar(name, lambda day: day not in off and (day in working or known(day)))
 
     def next_after(self, day: date) -> date:
         """The first business day after that day."""

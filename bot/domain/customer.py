@@ -111,6 +111,8 @@ class Countdown:
     known: Known = Known.OURS
     episode: str = ""
     """The same as long as the subscription stays suspended: the id of what began it, where that is known."""
+    for_debt: bool = False
+    """Whether it was suspended for non-payment, as far as Backstop knows."""
 
     @property
     def is_at_earliest(self) -> bool:

@@ -149,6 +149,57 @@ class DriftSettled(Refused):
 
 
 @dataclass(eq=False)
+class PreviewSettled(Refused):
+    """Somebody was first, or it is not what they have seen; `why` is what it has become, as a key."""
+
+    preview_id: str
+    why: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
+class OutOfScope(Refused):
+    """The billing policy leaves that kind of product out."""
+
+    kind: str
+
+
+@dataclass(eq=False)
+class BooksUnsure(Refused):
+    """The books are too old or too patchy by now to tell whether the customer still owes anything."""
+
+    request_id: str
+
+
+@dataclass(eq=False)
+class AlreadyLinked(Refused):
+    """Somebody has linked this debtor of the books to another customer."""
+
+    customer: str
+    by: str
+
+
+class LetterOutdated(Refused):
+    """The letter names a day that was worked out on another one."""
+
+
+@dataclass(eq=False)
+class LetterSettled(Refused):
+    """The letter is under way, or something has come of it; `why` is what, as a key."""
+
+    letter_id: str
+    why: str
+
+
+@dataclass(eq=False)
+class PromisedBefore(Refused):
+    """They have promised to pay as often as the billing policy lets an operator record it; an approver may go on."""
+
+    made: int
+    most: int
+
+
+@dataclass(eq=False)
 class Invalid(BackstopError):
     """What was given cannot be used; `at` is where, `reason` a key, `facts` for the words."""
 
@@ -159,7 +210,7 @@ class Invalid(BackstopError):
 
 @dataclass(eq=False)
 class NotFound(BackstopError):
-    """`what` is a key (`customer`, `subscription`, `request`, `drift`), `name` what was looked for."""
+    """`what` is a key (`customer`, `request`, `debtor`, `link` …), `name` what was looked for."""
 
     what: str
     name: str
@@ -169,7 +220,7 @@ class NotFound(BackstopError):
 class Upstream(BackstopError):
     """A system we depend on did not do what was asked.
 
-    `system` is `partner_center`, `slack` or `database`. `reason` is the system's own code or a short word;
+    `system` is `partner_center`, `slack`, `mail` or `database`. `reason` is the system's own code or a short word;
     `correlation_id` is what its support asks for.
     """
 
@@ -194,7 +245,7 @@ class Throttled(Unavailable):
 
 
 class NotReady(Unavailable):
-    """It is still working on an earlier change of the same thing; the write was not taken."""
+    """Not now: it is still at an earlier change of the same thing, or was never reached; the write was not taken."""
 
 
 class Conflict(Upstream):

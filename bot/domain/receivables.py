@@ -86,13 +86,29 @@ class ItemKind(StrEnum):
 
 
 ItemKey = tuple[str, str, int]
-"""Customer key, document number, instalment: what makes two readings the same item."""
+"""Customer key, document number, instalment: what makes two readings of one source the same item."""
+
+FILE: Final = "file"
+"""The source of everything that was imported from a file."""
+
+
+def customer_key(source: str, *, tenant: str | None, code: str | None, name: str) -> str:
+    """Whose it is: by tenant if known, else by account code, else by name.
+
+    A tenant is the same customer in all books. A code or a name means a customer in the books of one source only.
+    """
+    if tenant:
+        return f"tenant:{tenant.casefold()}"
+    within = "" if source == FILE else f"{source}/"
+    return f"{within}code:{code}" if code else f"{within}name:{name.casefold()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenItem:
     """One unpaid document, or one instalment of it, as the accounts showed it on the export's day."""
 
+    source: str = FILE
+    """The accounts it was read from."""
     customer: str
     """The party's name in the accounts."""
     tenant: str | None = None
@@ -115,12 +131,8 @@ class OpenItem:
 
     @property
     def customer_key(self) -> str:
-        """Whose item it is: by tenant if known, else by account code, else by name."""
-        if self.tenant:
-            return f"tenant:{self.tenant.casefold()}"
-        if self.customer_code:
-            return f"code:{self.customer_code}"
-        return f"name:{self.customer.casefold()}"
+        """Whose item it is."""
+        return customer_key(self.source, tenant=self.tenant, code=self.customer_code, name=self.customer)
 
     @property
     def key(self) -> ItemKey:
@@ -134,6 +146,11 @@ class OpenItem:
     def may_be_dunned(self) -> bool:
         """Debt that nobody disputes and nobody has blocked."""
         return self.open_amount > 0 and not self.disputed and not self.dunning_blocked
+
+    def may_be_asked_for(self, *, on: date) -> bool:
+        """Such debt that is past due on that day, and of which nobody promised to pay it later."""
+        promised = self.promise_to_pay is not None and on <= self.promise_to_pay
+        return self.may_be_dunned and self.due_date < on and not promised
 
 
 class AgingBucket(StrEnum):
@@ -300,6 +317,9 @@ LARGEST_QUIET_SHRINK: Final = Decimal("0.30")
 """A file that drops more of the open items than this is more likely cut off than good news."""
 
 ImportMode = Literal["snapshot", "merge"]
+
+Held = Literal["shrinks", "older_than_books", "in_the_future"]
+"""Why an export is not applied as it is."""
 
 
 @dataclass(frozen=True, slots=True)

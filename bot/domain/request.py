@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 from uuid import UUID, uuid5
 
 from bot.domain.action import Action, Verb, must_be_cancellable
+from bot.domain.collection import Gone, Ground
 from bot.domain.customer import Subscription, SubscriptionId
 from bot.domain.errors import (
     AlreadyApproved,
@@ -34,9 +35,11 @@ from bot.domain.people import Person, PersonId, Right
 
 RequestId = NewType("RequestId", str)
 
-
 MOST_TARGETS = 100
 """So many subscriptions one request may be about."""
+
+
+NO_GROUND: Final = Ground()
 
 
 class Status(StrEnum):
@@ -201,8 +204,12 @@ class ActionRequest:
     """Set once approved: not before this moment."""
     over_daily_limit: bool = False
     """Whether it waits because enough was suspended that day."""
+    outside_hours: bool = False
+    """Whether it waits because the billing policy has nobody cut off at that time."""
     closed_by: PersonId | None = None
     """Who withdrew it."""
+    gone: Gone | None = None
+    """Why it was called off by itself."""
     closed_at: datetime | None = None
     round: int = 0
     """How often somebody had it looked into, or tried, again."""
@@ -216,6 +223,10 @@ class ActionRequest:
     """Grows with every save; a save on an older version is refused by the store."""
     dry_run: bool = field(default=False)
     """Decided when it was placed and shown on every card."""
+    ground: Ground = NO_GROUND
+    """What it stood on when it was confirmed; only what is about non-payment stands on something."""
+    debtors: tuple[str, ...] = ()
+    """The customer's keys in the books then: with these it is read again."""
 
     @classmethod
     def place(
@@ -232,6 +243,8 @@ class ActionRequest:
         not_before: datetime | None = None,
         policy_note: str = "",
         dry_run: bool = False,
+        ground: Ground = NO_GROUND,
+        debtors: Sequence[str] = (),
     ) -> ActionRequest:
         """A new request. One that needs no approval is approved at once.
 
@@ -257,6 +270,8 @@ class ActionRequest:
             undo=undo if action.waits_to_be_undone else timedelta(0),
             not_before=not_before,
             dry_run=dry_run,
+            ground=ground if action.is_for_debt else NO_GROUND,
+            debtors=tuple(debtors) if action.is_for_debt else (),
         )
         return request._approved(at) if request.approvals_needed <= 0 else request
 
@@ -291,6 +306,13 @@ class ActionRequest:
         if self.status is not Status.APPROVED:
             raise self._already_decided()
         return replace(self, status=Status.WITHDRAWN, closed_by=by.id, closed_at=at)
+
+    def call_off(self, now: Ground, *, at: datetime) -> ActionRequest | None:
+        """End it where what it stood on is gone and nothing was done yet; None where it may go on."""
+        if self.status not in (Status.PENDING, Status.APPROVED) or any(t.begun_at for t in self.targets):
+            return None
+        gone = self.ground.gone(now)
+        return replace(self, status=Status.WITHDRAWN, gone=gone, closed_at=at) if gone else None
 
     def look_again(self, *, by: Person, at: datetime) -> ActionRequest:
         """The requester or an approver has an open outcome looked into once more; it stays approved as it was."""
@@ -372,6 +394,7 @@ class ActionRequest:
             lease_until=at + lease,
             holder=holder,
             over_daily_limit=False,
+            outside_hours=False,
         )
 
     def postpone(self, *, until: datetime) -> ActionRequest:
@@ -379,6 +402,12 @@ class ActionRequest:
         if self.status is not Status.APPROVED:
             raise self._already_decided()
         return replace(self, acts_at=until, over_daily_limit=True)
+
+    def keep_hours(self, *, until: datetime) -> ActionRequest:
+        """Leave it approved, but not before a later moment: nobody is cut off for non-payment now."""
+        if self.status is not Status.APPROVED:
+            raise self._already_decided()
+        return replace(self, acts_at=until, outside_hours=True)
 
     def go_on(self, *, at: datetime) -> ActionRequest:
         """Wait for the daily limit no longer: it was lifted. The request was due before it had to wait."""

@@ -18,6 +18,7 @@ import httpx
 
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import FeatureMissing, NotFound, Rejected, Unavailable
+from bot.domain.letter import BillingContact
 from bot.partner_center import activity, wire
 from bot.partner_center.answers import Sought
 from bot.partner_center.cancellation import Cancellation, Cancelled
@@ -90,6 +91,11 @@ class PartnerCenter:
 
     async def customer(self, id: CustomerId) -> Customer:
         return await self._read(self._call(_customer(id), Sought("customer", id)), wire.customer)
+
+    async def billing_profile(self, customer: CustomerId) -> BillingContact:
+        """Whom to write to about bills, and in which language. Personal data."""
+        call = self._call(f"{_customer(customer)}/profiles/billing", Sought("customer", customer))
+        return await self._read(call, wire.billing_contact)
 
     async def subscriptions(self, customer: CustomerId) -> list[Subscription]:
         call = self._call(f"{_customer(customer)}/subscriptions", Sought("customer", customer))

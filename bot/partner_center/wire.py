@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -16,6 +16,7 @@ from bot.domain.customer import (
     SubscriptionKind,
     SubscriptionStatus,
 )
+from bot.domain.letter import BillingContact
 from bot.partner_center.fields import Fields, Unreadable, encode, text
 
 T = TypeVar("T")
@@ -105,6 +106,22 @@ def customer(raw: object) -> Customer:
         name=profile.text("companyName") or domain or id,
         domain=domain,
         relationship=fields.text("relationshipToPartner"),
+    )
+
+
+def billing_contact(raw: object) -> BillingContact:
+    """Whom a billing profile names; every field may be missing without delegated rights on the customer.
+
+    `culture` (`zh-CN`) says more than `language` (`zh`), where it is there.
+    """
+    if not isinstance(raw, Mapping):
+        raise Unreadable("not a billing profile")
+    fields = Fields(raw)
+    return BillingContact(
+        email=fields.text("email"),
+        first_name=fields.text("firstName"),
+        last_name=fields.text("lastName"),
+        language=fields.text("culture") or fields.text("language"),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields, make_dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import repeat
@@ -55,28 +55,13 @@ Column = Sequence[Cell]
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An `OpenItem` in the making, field for field.
+_FACTS: Final = fields(OpenItem)
+_Draft: Final = make_dataclass("_Draft", [fact.name for fact in _FACTS], slots=True)
+"""An `OpenItem` in the making.
 
-    The frozen class goes round its own freezing once for every field, which takes longer than all the rest of a
-    plain row. This one has the same slots, so it can become the other.
-    """
-
-    customer: str
-    tenant: str | None
-    customer_code: str | None
-    document_number: str
-    instalment: int
-    kind: ItemKind
-    issue_date: date | None
-    due_date: date
-    currency: str
-    total: Decimal | None
-    open_amount: Decimal
-    disputed: bool
-    promise_to_pay: date | None
-    dunning_blocked: bool
+The frozen class goes round its own freezing once for every field, which takes longer than all the rest of a plain row.
+This one has the same slots, so it can become the other.
+"""
 
 
 class ColumnReader:
@@ -122,24 +107,20 @@ class ColumnReader:
             paid = self._amounts(batch, Field.PAID, currencies)
             if totals:
                 batch.odd.update(_where_they_differ(list(map(sub, totals, paid)), opens))
-        nothing = repeat(None)
-        drafts = map(
-            _Draft,
-            names,
-            [tenant or None for tenant in tenants],
-            [code or None for code in codes],
-            lines.numbers,
-            batch.read(Field.INSTALMENT, _instalment, instead=1),
-            repeat(ItemKind.INVOICE),
-            dates.get(Field.ISSUE_DATE, nothing),
-            dates[Field.DUE_DATE],
-            currencies,
-            totals or nothing,
-            opens,
-            repeat(False),
-            dates.get(Field.PROMISE, nothing),
-            repeat(False),
-        )
+        known: dict[str, Iterable[object]] = {
+            "customer": names,
+            "tenant": [tenant or None for tenant in tenants],
+            "customer_code": [code or None for code in codes],
+            "document_number": lines.numbers,
+            "instalment": batch.read(Field.INSTALMENT, _instalment, instead=1),
+            "issue_date": dates.get(Field.ISSUE_DATE, repeat(None)),
+            "due_date": dates[Field.DUE_DATE],
+            "currency": currencies,
+            "total": totals or repeat(None),
+            "open_amount": opens,
+            "promise_to_pay": dates.get(Field.PROMISE, repeat(None)),
+        }
+        drafts = map(_Draft, *(known.get(fact.name, repeat(fact.default)) for fact in _FACTS))
         return _become_items(list(drafts)), sorted(batch.odd)
 
     def _learn(self, column: Column) -> None:
@@ -210,9 +191,9 @@ class ColumnReader:
         return [text or "0" for text in texts], odd
 
 
-def _become_items(drafts: list[_Draft]) -> list[OpenItem]:
+def _become_items(drafts: list[object]) -> list[OpenItem]:
     for draft in drafts:
-        draft.__class__ = OpenItem  # type: ignore[assignment]
+        draft.__class__ = OpenItem
     return cast(list[OpenItem], drafts)
 
 

@@ -26,6 +26,8 @@ class Code(StrEnum):
     CELL_TOO_LONG = "cell_too_long"
     UNSUPPORTED_FILE = "unsupported_file"
     TOO_LARGE = "too_large"
+    UNKNOWN_STATUS = "unknown_status"
+    BALANCE_DIFFERS = "balance_differs"
 
     # warnings: the row is taken
     DUE_DATE_DERIVED = "due_date_derived"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from bot.domain.free_mail import FREE_MAIL
+from bot.domain.receivables import FILE, customer_key
 from bot.receivables.cells import clean
 
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
@@ -13,17 +15,10 @@ _TENANT_DOMAIN: Final = re.compile(
     r"[a-z0-9-]+\.(?:onmicrosoft\.(?:com|us|de)|partner\.onmschina\.cn)", re.IGNORECASE
 )
 _TAGGED: Final = re.compile(rf"\bcsp:\s*{_GUID.pattern}", re.IGNORECASE)
-_MAIL_PROVIDERS: Final = """
-126.com 163.com aol.com foxmail.com freenet.de gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com
-icloud.com live.com mail.com mail.ru me.com msn.com outlook.com proton.me protonmail.com qq.com sina.com
-t-online.de web.de yahoo.com yandex.ru
-"""
-FREE_MAIL: Final = frozenset(_MAIL_PROVIDERS.split())
-"""Domains of mail providers: they belong to nobody's tenant and would make one party of many customers."""
 
 
 class Party(NamedTuple):
-    """Who a row belongs to, as the file says it."""
+    """Who a row belongs to, as the accounts say it."""
 
     name: str
     code: str = ""
@@ -31,10 +26,12 @@ class Party(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The same key the party's open items have."""
-        if self.tenant:
-            return f"tenant:{self.tenant.casefold()}"
-        return f"code:{self.code}" if self.code else f"name:{self.name.casefold()}"
+        """The same key the party's open items have, in a file."""
+        return self.key_in(FILE)
+
+    def key_in(self, source: str) -> str:
+        """The same key the party's open items have in that source."""
+        return customer_key(source, tenant=self.tenant, code=self.code, name=self.name)
 
 
 def as_tenant(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -98,19 +98,44 @@ ACCOUNTS: tuple[Account, ...] = (
 )
 
 
-def sample_receivables(today: date) -> str:
+WARNED = frozenset(
+    {
+        "contoso.onmicrosoft.com",
+        "adatum.onmicrosoft.com",
+        "lamnahealthcare.onmicrosoft.com",
+        "tailspintoys.onmicrosoft.com",
+        "fabrikam.onmicrosoft.com",
+        "yunshan.partner.onmschina.cn",
+        "severnyveter.onmicrosoft.com",
+        "treyresearch.onmicrosoft.com",
+        "cohowinery.onmicrosoft.com",
+        "qicheng.partner.onmschina.cn",
+    }
+)
+"""Domains of whom the sample partner warned some weeks ago. Others who are as late were not, and have to be first."""
+SETTLED: Account = ("Proseware, Inc.", "proseware.onmicrosoft.com", "USD", (Line(19, "730.00"),))
+"""Was open the day before, and is paid since."""
+PAID_SINCE = {("Tailspin Toys", "605.00"): "1210.00", ("Adatum Corporation", "2000.00"): "4320.00"}
+"""What of theirs is open now, and was the day before: they have paid a part."""
+
+
+def sample_receivables(today: date, *, earlier: bool = False) -> str:
     """A CSV export made on `today`: title lines, a header, then one line an open invoice or credit.
 
-    The same on every call for the same day. One customer in it is unknown to Partner Center.
+    The same on every call for the same day. One customer in it is unknown to Partner Center. `earlier` is the export
+    of the day before, when one customer had not paid yet and two had not paid a part.
     """
+    made_on = today - timedelta(days=1) if earlier else today
     text = io.StringIO(newline="")
     export = csv.writer(text, lineterminator="\n")
-    export.writerows([["Open Invoices"], ["Northwind Cloud"], [f"As of {today.isoformat()}"], []])
+    export.writerows([["Open Invoices"], ["Northwind Cloud"], [f"As of {made_on.isoformat()}"], []])
     export.writerow(HEADER)
     number = 1000
-    for customer, domain, currency, lines in ACCOUNTS:
+    for customer, domain, currency, lines in (*ACCOUNTS, *((SETTLED,) if earlier else ())):
         for line in lines:
             number += 1
+            before = PAID_SINCE.get((customer, line.open_amount)) if earlier else None
+            line = replace(line, open_amount=before) if before else line
             export.writerow(_row(customer, domain, currency, line, number, today))
     return text.getvalue()
 

@@ -14,10 +14,17 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts
 from bot.services.execution import Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
+from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
+from bot.services.policies import Policies
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Requests
+from bot.services.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,22 @@ class Backstop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
-    policy: BillingPolicy
+    mappings: Mappings
+    inquiries: Inquiries
+    policies: Policies
+    followup: FollowUp
+    letters: Letters
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""
     now: Callable[[], datetime]
+
+    @property
+    def policy(self) -> BillingPolicy:
+        """The one in force this moment; take it once for one decision."""
+        return self.policies.in_force().policy

@@ -2,39 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
+from bot.domain.audit import AuditTag
+from bot.domain.collection import Facts, Ground, History, Standing, advance, ground, standing
 from bot.domain.customer import (
-    TENANT_ID,
     Cloud,
     Countdown,
     Customer,
+    CustomerId,
     Known,
     Subscription,
     SubscriptionId,
     deletion_deadline,
     most_urgent_first,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.digest import (
+    Banner,
+    Change,
+    Debtor,
+    OverdueDigest,
+    Paid,
+    PastDue,
+    Since,
+    compare,
+    counted,
+    is_late,
+    past_due,
+    worst_first,
+)
 from bot.domain.drift import Acts, Drift, DriftStatus
-from bot.domain.policy import BillingPolicy, Debt, Exposure, Standing, standing
-from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, totals
-from bot.domain.request import ActionRequest
+from bot.domain.policy import BillingPolicy, InForce
+from bot.domain.receivables import FILE, OpenItem, PartyBalances, age, totals
+from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
+from bot.domain.simulation import Fired, Replay
+from bot.services.day import Day, day_of, ground_now
 from bot.store import Store, Tx
-from bot.store.books import Import
-from bot.store.mirror import folded
+from bot.store.readings import Attempt, Outcome
+
+COLLECTION = "collection"
+"""The mark of the last day whose reading was remembered."""
+POSTED = "digest:overdue:"
+"""How the key of a posted overdue digest begins; it ends with the day."""
+
+
+def overdue_key(channel: str, day: date) -> str:
+    """One post per digest, channel and day."""
+    return f"{POSTED}{channel}:{day.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a policy would have done from `since` to `until`, both included; `names` are of parties and tenants."""
+
+    since: date
+    until: date
+    fired: tuple[Fired, ...]
+    names: Mapping[str, str]
+    on_books_alone: bool = False
+    """No customer was known, so the debtors of the books were taken for customers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Where a customer stands, what a suspension would stand on, and under which keys the books have its debts."""
+
+    standing: Standing
+    ground: Ground
+    debtors: tuple[str, ...]
+    policy: BillingPolicy
+    """What it was held against."""
 
 
 class Digests:
     def __init__(
         self,
         store: Store,
-        policy: BillingPolicy,
+        in_force: Callable[[], InForce],
         *,
         cloud: Cloud,
         zone: ZoneInfo,
@@ -43,10 +93,14 @@ class Digests:
     ) -> None:
         self._store = store
         self._dry_run = dry_run
-        self._policy = policy
+        self._in_force = in_force
         self._cloud = cloud
         self._zone = zone
         self._now = now
+
+    @property
+    def _policy(self) -> BillingPolicy:
+        return self._in_force().policy
 
     def today(self) -> date:
         """The day in the partner's time zone."""
@@ -54,33 +108,104 @@ class Digests:
 
     async def overdue(self, *, on: date | None = None) -> OverdueDigest:
         """Who is past due on that day (default: today), by the books as they were then."""
-        day = on or self.today()
         async with self._store.read() as tx:
-            last = await tx.books.last_import(on=day)
-            items = await tx.books.open_on(day)
-            directory = Directory(await tx.mirror.all_customers())
-            # The mirror knows how things are, not how they were.
-            suspended = await self._countdowns(tx) if day == self.today() else ()
-        theirs: dict[str, tuple[Countdown, ...]] = {}
-        for countdown in suspended:
-            owner = countdown.subscription.customer_id
-            theirs[owner] = (*theirs.get(owner, ()), countdown)
-        parties = age(items, on=day)
-        debtors = [
-            self._debtor(party, directory, day, last, theirs)
-            for party in parties
-            if _has_past_due(party, day)
-        ]
+            day = await self._day(tx, on or self.today())
+            since, changes = await _since(tx, day)
+        # Beside the loop: with thousands of debtors it takes seconds, and Slack waits three for an ack.
+        debtors = await asyncio.to_thread(self._debtors, day, changes)
         overdue = {debtor.customer.id for debtor in debtors if debtor.customer}
         return OverdueDigest(
-            on=day,
-            as_of=last.as_of if last else None,
-            complete=last is not None and last.rejected == 0,
-            banners=self._banners(last, day),
-            totals=totals(parties),
+            on=day.on,
+            as_of=day.last.as_of if day.last else None,
+            complete=day.is_complete,
+            banners=self._banners(day),
+            policy_version=day.policy.version,
+            totals=totals(day.parties),
             debtors=worst_first(debtors),
-            others_suspended=tuple(c for c in suspended if c.subscription.customer_id not in overdue),
+            paid=tuple(_paid(day, overdue)),
+            others_suspended=tuple(
+                c
+                for theirs in day.suspended.values()
+                for c in theirs
+                if c.subscription.customer_id not in overdue
+            ),
+            since=since,
         )
+
+    async def posted_before(self, channel: str, day: date) -> bool:
+        """Whether that channel has had a digest of an earlier day: only then is one waited for."""
+        key = overdue_key(channel, day)
+        async with self._store.read() as tx:
+            return any(k < key for k in await tx.posts.keys(f"{POSTED}{channel}:"))
+
+    async def is_missing(self, channel: str, due: datetime) -> bool:
+        """Whether the digest that was due at that moment is late, and not posted as far as anybody knows."""
+        day = due.astimezone(self._zone).date()
+        if day != self.today() or not is_late(due, self._now()):
+            return False
+        async with self._store.read() as tx:
+            post = await tx.posts.find(overdue_key(channel, day))
+        return (post is None or post.ts is None) and await self.posted_before(channel, day)
+
+    async def record(self, *, on: date) -> None:
+        """Remember what the day's reading came to: episodes begin and end, stages fire once.
+
+        The same books read twice on one day change nothing; neither does a day before the last one.
+        """
+        async with self._store.begin() as tx:
+            day = await self._day(tx, on)
+            if day.last is None:
+                return
+            reading = {"day": on.isoformat(), "books": day.last.changed_at.isoformat()}
+            mark = await tx.marks.get(COLLECTION)
+            if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
+                return
+            await tx.marks.set(COLLECTION, at=self._now(), **reading)
+            changed: dict[str, tuple[History, History]] = {}
+            woken: list[str] = []
+            for id in day.theirs.keys() | day.histories.keys():
+                before = day.histories.get(id, History())
+                facts = day.facts(CustomerId(id))
+                stands = standing(day.policy, facts, before, on=on)
+                after = advance(day.policy, facts, before, stands, on=on)
+                if after != before:
+                    changed[id] = (before, after)
+                snooze = day.snooze(id)
+                if snooze and facts.snoozed_until is None:
+                    woken.append(id)
+            await tx.collections.save(changed, on=on)
+            await tx.collections.wake(woken)
+            for id in woken:
+                await tx.audit.append(AuditTag.CUSTOMER_WOKEN, id, by="backstop", why="worse")
+
+    async def simulate(self, policy: BillingPolicy, *, days: int) -> Replayed:
+        """What that policy would have done on each of the last `days` days, by the books as they were.
+
+        Who is linked to no customer is never acted on. Only where no customer was ever read from Partner Center the
+        debtors of the books are taken for customers: a policy can be tried on the books alone.
+        """
+        until = self.today()
+        since = until - timedelta(days=days - 1)
+        replay = Replay(policy)
+        names: dict[str, str] = {}
+        async with self._store.read() as tx:
+            on_books_alone = not await tx.mirror.all_customers()
+            for n in range(days):
+                day = await self._day(tx, since + timedelta(days=n), policy=policy)
+                if day.last is None:
+                    continue
+                facts: dict[str, Facts] = {}
+                for party in day.parties:
+                    customer = day.directory.of(party)
+                    if customer is None:
+                        names[party.customer_key] = party.customer
+                        taken_for = _as_customer(party) if on_books_alone else None
+                        facts[party.customer_key] = day.facts_of([party], taken_for)
+                    elif customer.id not in facts:
+                        names[customer.id] = customer.name
+                        facts[customer.id] = day.facts(customer.id)
+                replay.day(day.on, facts, trusted=day.is_fresh and day.is_complete)
+        return Replayed(since, until, tuple(replay.fired), names, on_books_alone)
 
     async def shadow(self, *, days: int) -> ShadowReport:
         """What the policy would have proposed on each of the last `days` days, beside what people asked for."""
@@ -137,11 +262,14 @@ class Digests:
             case Drift() as found:
                 at, known = found.since
                 by = found.by if found.status is DriftStatus.ADOPTED else None
-                return self._counted(subscription, customer, at, known, by=by, episode=found.id)
+                debt = found.reason is Reason.NON_PAYMENT
+                return self._counted(subscription, customer, at, known, by=by, episode=found.id, debt=debt)
             case ActionRequest() as request:
                 id = subscription.id if request.done_at(subscription.id) else subscription.parent_id
                 at, by = request.done_at(id) if id else None, request.requested_by
-                return self._counted(subscription, customer, at, Known.OURS, by=by, episode=request.id)
+                debt = request.action.reason is Reason.NON_PAYMENT
+                ours = Known.OURS
+                return self._counted(subscription, customer, at, ours, by=by, episode=request.id, debt=debt)
             case None:
                 return self._counted(subscription, customer, None, Known.UNKNOWN, by=None, episode="")
 
@@ -154,9 +282,12 @@ class Digests:
         *,
         by: str | None,
         episode: str,
+        debt: bool = False,
     ) -> Countdown:
         deadline = self.deadline(subscription, at.astimezone(self._zone).date() if at else None)
-        return Countdown(subscription, customer, deadline, asked_by=by, known=known, episode=episode)
+        return Countdown(
+            subscription, customer, deadline, asked_by=by, known=known, episode=episode, for_debt=debt
+        )
 
     async def lifted(self, subscriptions: Sequence[Subscription]) -> list[ActionRequest | Drift | None]:
         """Of each what it is suspended under: ours, what was noticed from outside, or nobody knows what."""
@@ -169,107 +300,111 @@ class Digests:
         days = self._policy.deletion_days
         return deletion_deadline(subscription, suspended_on=suspended_on, cloud=self._cloud, days=days)
 
-    async def standing_of(self, customer: Customer) -> Standing:
+    async def judge(self, customer: Customer) -> Judgement:
         """Where one customer stands today, for a confirmation."""
-        day = self.today()
         async with self._store.read() as tx:
-            last = await tx.books.last_import(on=day)
-            items = await tx.books.open_on(day)
-            directory = Directory(await tx.mirror.all_customers())
-        directory.add(customer)
-        if last is None:
-            return Standing(None, None, proposes_suspension=False, reasons=())
-        parties = age(items, on=day)
-        theirs = [party for party in parties if directory.of(party) == customer]
-        if theirs:
-            return self._standing(theirs, customer, day, last)
-        namesakes = [party for party in parties if directory.suggestion_for(party) == customer]
-        return self._standing(namesakes, None, day, last)
+            day = await self._day(tx, self.today(), besides=customer)
+        if day.last is None:
+            nowhere = Standing(None, None, proposes_suspension=False, reasons=())
+            return Judgement(nowhere, NO_GROUND, (), day.policy)
+        theirs, id = day.theirs.get(customer.id, ()), customer.id
+        namesakes = [party for party in day.parties if day.directory.suggestion_for(party) == customer]
+        if namesakes and not theirs:
+            stands, parties = day.standing_of_nobody(namesakes), tuple(namesakes)
+        else:
+            stands, parties = day.standing(customer), theirs
+        stood_on = ground(day.policy, day.facts_of(parties, id), on=day.on)
+        return Judgement(stands, stood_on, tuple(party.customer_key for party in parties), day.policy)
 
-    def _debtor(
-        self,
-        party: PartyBalances,
-        directory: Directory,
-        day: date,
-        last: Import | None,
-        suspended: Mapping[str, tuple[Countdown, ...]],
-    ) -> Debtor:
-        customer = directory.of(party)
+    async def ground_now(self, tx: Tx, request: ActionRequest) -> Ground:
+        """What a request about non-payment stands on by now; what stood on nothing is not looked up."""
+        if not request.ground.owes:
+            return NO_GROUND
+        return await ground_now(tx, request, policy=self._policy, at=self._now(), zone=self._zone)
+
+    def may_cut_off(self, at: datetime) -> datetime:
+        """That moment, or the next at which the billing policy lets somebody be cut off for non-payment."""
+        return self._policy.may_cut_off(at, zone=self._zone)
+
+    async def day(self, tx: Tx, on: date) -> Day:
+        """That day as the policy in force judges it."""
+        return await self._day(tx, on)
+
+    async def _day(
+        self, tx: Tx, on: date, *, policy: BillingPolicy | None = None, besides: Customer | None = None
+    ) -> Day:
+        return await day_of(
+            tx,
+            on,
+            policy=policy or self._policy,
+            asked_at=self._now(),
+            zone=self._zone,
+            suspended=await self._countdowns(tx) if on == self.today() else (),
+            besides=besides,
+        )
+
+    def _debtors(self, day: Day, changes: Mapping[str, Change]) -> list[Debtor]:
+        return [
+            self._debtor(party, day, changes.get(day.owner_key(party)))
+            for party in day.parties
+            if _has_past_due(party, day.on)
+        ]
+
+    def _debtor(self, party: PartyBalances, day: Day, change: Change | None) -> Debtor:
+        customer = day.customers[party.customer_key]
+        if customer is None:
+            facts = day.facts_of([party], None)
+            return Debtor(
+                party=party,
+                customer=None,
+                suggestion=day.directory.suggestion_for(party),
+                standing=day.standing_of_nobody([party]),
+                trusted=facts.books_are_fresh and facts.books_are_complete,
+                change=change,
+            )
+        facts, snooze = day.facts(customer.id), day.snooze(customer.id)
         return Debtor(
             party=party,
             customer=customer,
-            suggestion=directory.suggestion_for(party),
-            standing=self._standing([party], customer, day, last),
-            suspended=suspended.get(customer.id, ()) if customer else (),
+            suggestion=None,
+            standing=day.standing_on(customer, facts),
+            suspended=day.suspended.get(customer.id, ()),
+            trusted=facts.books_are_fresh and facts.books_are_complete,
+            change=change,
+            promise=day.promise(customer.id),
+            snooze=snooze if facts.snoozed_until else None,
+            woken=snooze if not facts.snoozed_until else None,
+            owner=day.owners.get(customer.id),
+            running=day.running.get(customer.id, 0) if day.running is not None else None,
         )
 
-    def _standing(
-        self, parties: list[PartyBalances], customer: Customer | None, day: date, last: Import | None
-    ) -> Standing:
-        unread = last.incomplete if last else frozenset()
-        complete = UNKNOWN_PARTY not in unread and not any(p.customer_key in unread for p in parties)
-        return standing(
-            self._policy,
-            _exposure(parties),
-            tenant=customer.id if customer else None,
-            on=day,
-            data_is_fresh=last is not None and self._is_fresh(last, day),
-            data_is_complete=complete,
-        )
-
-    def _banners(self, last: Import | None, day: date) -> tuple[Banner, ...]:
-        banners = [Banner("dry_run", {})] if self._dry_run else []
-        if last is None:
-            return (*banners, Banner("nothing_imported", {}))
-        if not self._is_fresh(last, day):
-            hours = self._age_hours(last, day)
-            banners.append(Banner("stale", {"as_of": last.as_of.isoformat(), "hours": str(hours)}))
-        if last.rejected:
-            banners.append(Banner("incomplete", {"rejected": str(last.rejected)}))
-        return tuple(banners)
-
-    def _is_fresh(self, last: Import, day: date) -> bool:
-        return self._age_hours(last, day) <= self._policy.max_data_age_hours
-
-    def _age_hours(self, last: Import, day: date) -> int:
-        """Hours since the moment the books speak for: the import itself, or the end of an earlier day."""
-        end_of_day = datetime.combine(last.as_of + timedelta(days=1), time(), self._zone)
-        moment = min(last.applied_at, end_of_day)
-        asked = self._now() if day == self.today() else datetime.combine(day, time(12), self._zone)
-        return max(0, int((asked - moment).total_seconds() // 3600))
+    def _banners(self, day: Day) -> tuple[Banner, ...]:
+        """What keeps from acting comes first."""
+        besides = [Banner("dry_run", {})] if self._dry_run else []
+        if why := self._in_force().refused:
+            besides.insert(0, Banner("policy_refused", {"why": why, "version": day.policy.version}))
+        banners = [_trouble(attempt) for attempt in day.troubles]
+        if day.last is None:
+            return (*banners, Banner("nothing_imported", {}), *besides)
+        if not day.is_fresh:
+            facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
+            if day.last.source == FILE:
+                banners.append(Banner("stale", facts))
+            else:
+                banners.append(Banner("stale_source", {**facts, "source": day.last.source}))
+        if day.last.rejected:
+            banners.append(Banner("incomplete", {"rejected": str(day.last.rejected)}))
+        return (*banners, *besides)
 
 
-class Directory:
-    """Which customer of ours a party in the books is: by tenant id or by exact domain, never by name alone."""
-
-    def __init__(self, customers: list[Customer]) -> None:
-        self._by_id: dict[str, Customer] = {}
-        self._by_domain: dict[str, list[Customer]] = {}
-        self._by_name: dict[str, list[Customer]] = {}
-        for customer in customers:
-            self.add(customer)
-
-    def add(self, customer: Customer) -> None:
-        if customer.id in self._by_id:
-            return
-        self._by_id[customer.id] = customer
-        if customer.domain:
-            self._by_domain.setdefault(customer.domain.lower(), []).append(customer)
-        self._by_name.setdefault(folded(customer.name), []).append(customer)
-
-    def of(self, party: PartyBalances) -> Customer | None:
-        tenant = (party.tenant or "").strip().lower()
-        if TENANT_ID.fullmatch(tenant):
-            return self._by_id.get(tenant)
-        at_domain = self._by_domain.get(tenant, [])
-        return at_domain[0] if len(at_domain) == 1 else None
-
-    def suggestion_for(self, party: PartyBalances) -> Customer | None:
-        """The one customer of exactly the party's name, where the books do not say which it is."""
-        if self.of(party):
-            return None
-        named = self._by_name.get(folded(party.customer.strip()), [])
-        return named[0] if len(named) == 1 else None
+def _trouble(attempt: Attempt) -> Banner:
+    """Why the books of a source are not up to date."""
+    facts = {"source": attempt.source, **{name: str(fact) for name, fact in attempt.facts.items()}}
+    match attempt.outcome:
+        case Outcome.HELD:
+            return Banner("held", facts)
+        case _:
+            return Banner("not_read", facts)
 
 
 async def _what_was_done(
@@ -281,17 +416,63 @@ async def _what_was_done(
     return acts, await tx.drifts.standing(ids)
 
 
-def _exposure(parties: list[PartyBalances]) -> Exposure:
-    """Several parties in the books may be one customer; currencies stay apart."""
-    debts: dict[str, Debt] = {}
-    for party in parties:
-        for currency, balance in party.balances.items():
-            known = debts.get(currency, Debt(Decimal(0), 0))
-            if balance.overdue_net > 0:
-                debts[currency] = Debt(
-                    known.overdue + balance.overdue_net, max(known.oldest_days, balance.oldest_days)
-                )
-    return debts
+def _paid(day: Day, overdue: Collection[str]) -> Iterator[Paid]:
+    """Whose debt is cleared while something of theirs is still suspended for it."""
+    for id, suspended in day.suspended.items():
+        customer = suspended[0].customer
+        if id in overdue or customer is None or not any(c.for_debt for c in suspended):
+            continue
+        if day.may_owe_more(customer.id):
+            continue
+        stands = day.standing(customer)
+        if stands.proposes_resume:
+            yield Paid(customer, stands, tuple(c for c in suspended if c.for_debt))
+
+
+def _as_customer(party: PartyBalances) -> CustomerId:
+    """An id for a debtor of whom no customer is known: the tenant the books name, else how they keep it."""
+    return CustomerId((party.tenant or party.customer_key).lower())
+
+
+async def _since(tx: Tx, day: Day) -> tuple[Since | None, Mapping[str, Change]]:
+    """What changed since the digest before, by the books as they were on its day; nothing where there was none."""
+    earlier = await _earlier(tx, day)
+    if earlier is None:
+        return None, {}
+    then = [item for item in await tx.books.open_on(earlier) if item.due_date < earlier]
+    # Whose a debtor is, today's books say; only who is not in them any more is looked up by those of then.
+    gone = age((item for item in then if item.customer_key not in day.customers), on=earlier)
+    owners = {party.customer_key: day.owner_key(party) for party in (*day.parties, *gone)}
+    now_owed = _owed((item for party in day.parties for item in party.items), owners, on=day.on)
+    then_owed = _owed(then, owners, on=earlier)
+    changes = compare(now_owed, then_owed)
+    cleared = {key for key, owed in then_owed.items() if owed and not now_owed.get(key)}
+    names = {
+        owners[item.customer_key]: item.customer for item in then if owners[item.customer_key] in cleared
+    }
+    customers = day.directory.by_id
+    named = sorted(c.name if (c := customers.get(key)) else name for key, name in names.items())
+    return Since(earlier, counted(changes), tuple(named)), changes
+
+
+async def _earlier(tx: Tx, day: Day) -> date | None:
+    """The day of the digest posted before; where none was, the day of the books before those of this day."""
+    if day.last is None:
+        return None
+    posted = await tx.posts.keys(POSTED)
+    days = [date.fromisoformat(key.rpartition(":")[2]) for key in posted]
+    if earlier := max((d for d in days if d < day.on), default=None):
+        return earlier if await tx.books.last_import(on=earlier) else None
+    before = await tx.books.last_import(on=day.last.as_of - timedelta(days=1))
+    return before.as_of if before else None
+
+
+def _owed(items: Iterable[OpenItem], owners: Mapping[str, str], *, on: date) -> dict[str, PastDue]:
+    """What is past due, by customer where it is known which one it is."""
+    theirs: dict[str, list[OpenItem]] = {}
+    for item in items:
+        theirs.setdefault(owners[item.customer_key], []).append(item)
+    return {owner: past_due(found, on=on) for owner, found in theirs.items()}
 
 
 def _has_past_due(party: PartyBalances, day: date) -> bool:

@@ -18,6 +18,7 @@ from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Thro
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target
 from bot.partner_center.client import PartnerCenter
 from bot.services import jobs
+from bot.services.day import Grounds
 from bot.services.limits import Limits
 from bot.store import Store, Tx
 
@@ -56,6 +57,8 @@ class Execution:
         *,
         limits: Limits,
         deadline: Deadline,
+        grounds: Grounds,
+        may_cut_off: Callable[[datetime], datetime],
         now: Callable[[], datetime],
         retry_after: timedelta = RETRY_AFTER,
         lease: timedelta = LEASE,
@@ -65,6 +68,8 @@ class Execution:
         self._partner_center = partner_center
         self._limits = limits
         self._deadline = deadline
+        self._grounds = grounds
+        self._may_cut_off = may_cut_off
         self._now = now
         self._holder = ""
         self._retry_after = retry_after
@@ -222,6 +227,8 @@ class Execution:
                 claimed = request.claim(at=at, lease=self._lease, holder=self._holder)
             except AlreadyDecided:
                 return None  # cancelled, not due yet, or somebody else is at it
+            if await self._is_called_off(tx, request) or await self._keeps_hours(tx, request):
+                return None
             if await self._must_wait(tx, request):
                 return None
             await tx.requests.save(claimed)
@@ -229,6 +236,32 @@ class Execution:
             if len(claimed.targets) > 1:
                 await self._courier.send(tx.connection, jobs.show_request(claimed))
             return await tx.requests.get(request_id)
+
+    async def _is_called_off(self, tx: Tx, request: ActionRequest) -> bool:
+        """Whether what it stood on is gone: they paid, say, or the policy exempts them by now."""
+        called_off = request.call_off(await self._grounds(tx, request), at=self._now())
+        if called_off is None:
+            return False
+        await tx.requests.save(called_off)
+        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=called_off.gone)
+        await self._tell(tx, called_off)
+        return True
+
+    async def _keeps_hours(self, tx: Tx, request: ActionRequest) -> bool:
+        """Whether the billing policy has nobody cut off now; it is then put off until that is over."""
+        if not request.action.is_for_debt or any(t.begun_at for t in request.targets):
+            return False
+        at = self._now()
+        until = self._may_cut_off(at)
+        if until <= at:
+            return False
+        waiting = request.keep_hours(until=until)
+        await tx.requests.save(waiting)
+        await tx.audit.append(AuditTag.REQUEST_POSTPONED, request.id, until=until.isoformat())
+        delay = (until - at).total_seconds()
+        await self._courier.send(tx.connection, jobs.execute(waiting, delay=delay))
+        await self._courier.send(tx.connection, jobs.show_request(waiting))
+        return True
 
     async def _must_wait(self, tx: Tx, request: ActionRequest) -> bool:
         """Whether the daily limit holds it back; it is then put off until the next day."""

@@ -10,12 +10,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditTag
-from bot.domain.receivables import Changes, ImportMode, changes
+from bot.domain.receivables import FILE, Changes, Held, ImportMode, changes
 from bot.receivables import Export, read_export
-from bot.store import Store
+from bot.store import Store, Tx
+from bot.store.audit import SYSTEM
 from bot.store.books import Import
-
-Held = Literal["shrinks", "older_than_books", "in_the_future"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,12 @@ class Receivables:
         if as_of > self._now().astimezone(self._zone).date():
             return Intake(export, None, applied=False, held="in_the_future")
         async with self._store.begin() as tx:
-            last = await tx.books.last_import()
+            await tx.books.lock()
+            last = await tx.books.last_import_of(FILE)
             if last and last.as_of > as_of:
                 return Intake(export, None, applied=False, held="older_than_books")
             what = changes(
-                await tx.books.open_on(),
+                await tx.books.open_on(source=FILE),
                 export.items,
                 mode=mode,
                 settled=export.settled,
@@ -79,34 +79,60 @@ class Receivables:
                 return Intake(export, what, applied=False)
             if what.holds_for_confirmation and not even_if_it_shrinks:
                 return Intake(export, what, applied=False, held="shrinks")
-            await tx.books.end((*what.changed, *what.closed), on=as_of)
-            await tx.books.add((*what.new, *what.changed), on=as_of)
-            await tx.books.record(
-                Import(
-                    file=file_name,
-                    sha256=export.sha256,
-                    mode=mode,
-                    as_of=as_of,
-                    applied_at=self._now(),
-                    rejected=len(export.rejected),
-                    incomplete=export.incomplete_parties,
-                )
-            )
-            await tx.audit.append(
-                AuditTag.RECEIVABLES_IMPORTED,
-                export.sha256[:16],
-                file=file_name,
-                as_of=as_of.isoformat(),
-                mode=mode,
-                accepted=export.accepted,
-                rejected=len(export.rejected),
-                new=len(what.new),
-                changed=len(what.changed),
-                closed=len(what.closed),
-            )
+            await write_down(tx, export, what, mode=mode, at=self._now())
         return Intake(export, what, applied=True)
 
     async def last_import(self) -> Import | None:
-        """What the books were last brought up to date with."""
+        """How sure the books are now: see `Books.last_import`."""
         async with self._store.read() as tx:
             return await tx.books.last_import()
+
+    async def last_file(self) -> Import | None:
+        """The export that was applied last."""
+        async with self._store.read() as tx:
+            return await tx.books.last_import_of(FILE)
+
+
+async def enter(tx: Tx, what: Changes, applied: Import) -> None:
+    """Bring the books of one source to what was found."""
+    await tx.books.end((*what.changed, *what.closed), on=applied.as_of)
+    await tx.books.add((*what.new, *what.changed), on=applied.as_of)
+    await tx.books.record(applied)
+
+
+async def write_down(
+    tx: Tx,
+    export: Export,
+    what: Changes,
+    *,
+    mode: ImportMode,
+    at: datetime,
+    by: str = SYSTEM,
+    **facts: object,
+) -> None:
+    """Bring the books to what the export says, and have it in the audit trail who wanted that."""
+    on = export.as_of
+    applied = Import(
+        file=export.file_name,
+        sha256=export.sha256,
+        mode=mode,
+        as_of=on,
+        applied_at=at,
+        rejected=len(export.rejected),
+        incomplete=export.incomplete_parties,
+    )
+    await enter(tx, what, applied)
+    await tx.audit.append(
+        AuditTag.RECEIVABLES_IMPORTED,
+        export.sha256[:16],
+        by=by,
+        file=export.file_name,
+        as_of=on.isoformat(),
+        mode=mode,
+        accepted=export.accepted,
+        rejected=len(export.rejected),
+        new=len(what.new),
+        changed=len(what.changed),
+        closed=len(what.closed),
+        **facts,
+    )

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from bot.courier import Job
 from bot.domain.drift import Drift
+from bot.domain.letter import Letter
+from bot.domain.preview import Preview
 from bot.domain.request import ActionRequest, Reminder
 
 EXECUTE = "execute"
@@ -16,12 +18,21 @@ TELL_RESULT = "tell_result"
 REMIND = "remind"
 SHOW_LIMIT = "show_limit"
 POST_OVERDUE = "post_overdue"
+REDRAW_OVERDUE = "redraw_overdue"
+SAY_OVERDUE_IS_LATE = "say_overdue_is_late"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
+READ_SOURCE = "read_source"
 TELL_DRIFTS = "tell_drifts"
 SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
+SEND_LETTER = "send_letter"
+TELL_LETTER = "tell_letter"
+FETCH_EXPORT = "fetch_export"
+READ_EXPORT = "read_export"
+APPLY_EXPORT = "apply_export"
+SHOW_PREVIEW = "show_preview"
 
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
@@ -72,6 +83,20 @@ def post_overdue(day: date, *, slot: datetime | None = None, again: int = 0) -> 
     return Job(POST_OVERDUE, id=f"digest:overdue:{at}{attempt}", args={"day": day.isoformat()})
 
 
+def redraw_overdue(day: date) -> Job:
+    """Show in the posted digest of that day what was said about a customer meanwhile."""
+    return Job(
+        REDRAW_OVERDUE, id=f"redraw:{day.isoformat()}:{uuid4().hex[:12]}", args={"day": day.isoformat()}
+    )
+
+
+def say_overdue_is_late(slot: datetime, *, attempt: int) -> Job:
+    """Tell the approvals channel that the digest of that slot has not been posted."""
+    return Job(
+        SAY_OVERDUE_IS_LATE, id=f"late:{slot.isoformat()}:{attempt}", args={"day": slot.date().isoformat()}
+    )
+
+
 def warn_of_deletion(slot: datetime) -> Job:
     """Tell of the data that is going to be deleted, as things stand on the slot's day."""
     return Job(WARN_OF_DELETION, id=f"deletion:{slot.isoformat()}", args={"day": slot.date().isoformat()})
@@ -85,6 +110,16 @@ def refresh_mirror(*, slot: str) -> Job:
 def reread_mirror(*, slot: str) -> Job:
     """Read those customers again about whom something may change; `slot` as for `refresh_mirror`."""
     return Job(REREAD_MIRROR, id=f"reread:{slot}")
+
+
+def read_source(source: str, *, slot: str, because: str, delay: float) -> Job:
+    """Read one accounting system; `slot` makes the wishes of several, or of many events, one job."""
+    return Job(
+        READ_SOURCE,
+        id=f"read:{source}:{slot}",
+        args={"source": source, "because": because},
+        delay=delay,
+    )
 
 
 def tell_drifts(only: Iterable[Drift] | None = None) -> Job:
@@ -101,3 +136,44 @@ def show_drift(drift: Drift) -> Job:
 def tell_more_drifts(line: str) -> Job:
     """Tell in one line of the drifts that have no card of their own."""
     return Job(TELL_MORE_DRIFTS, id=f"drifts:{line}:{uuid4().hex[:8]}", args={"line": line})
+
+
+def send_letter(letter: Letter) -> Job:
+    """Have a worker send it; however many jobs there are, one worker claims it."""
+    return Job(SEND_LETTER, id=f"letter:{letter.id}:{uuid4().hex[:12]}", args={"letter_id": letter.id})
+
+
+def tell_letter(letter: Letter) -> Job:
+    """Tell its writer, once, what became of it."""
+    return Job(
+        TELL_LETTER,
+        id=f"letter:{letter.id}:{letter.status}:{uuid4().hex[:8]}",
+        args={"letter_id": letter.id},
+    )
+
+
+def fetch_export(preview: Preview, *, delay: float = 0.0) -> Job:
+    """Fetch the file that was shared."""
+    return _of_preview(FETCH_EXPORT, preview, delay=delay)
+
+
+def read_export(preview: Preview) -> Job:
+    """Read the file that was fetched and say what it would do."""
+    return _of_preview(READ_EXPORT, preview)
+
+
+def apply_export(preview: Preview) -> Job:
+    """Write what somebody applied."""
+    return _of_preview(APPLY_EXPORT, preview)
+
+
+def show_preview(preview: Preview) -> Job:
+    """Post the preview's card, or redraw it as things stand."""
+    return _of_preview(SHOW_PREVIEW, preview)
+
+
+def _of_preview(name: str, preview: Preview, *, delay: float = 0.0) -> Job:
+    """A new id each time: what it does is guarded by the preview's own state."""
+    return Job(
+        name, id=f"{name}:{preview.id}:{uuid4().hex[:12]}", args={"preview_id": preview.id}, delay=delay
+    )

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter
 from bot.courier import Courier
 from bot.domain.action import Action, Reason, Verb, approvals_to_resume, must_be_cancellable
 from bot.domain.audit import AuditTag
+from bot.domain.collection import Gone, Ground
 from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionStatus
-from bot.domain.errors import AlreadyWaiting, BackstopError, NotFound
+from bot.domain.errors import AlreadyWaiting, BackstopError, BooksUnsure, NotFound
 from bot.domain.people import Person
-from bot.domain.request import ActionRequest, RequestId, Status, Target
+from bot.domain.request import NO_GROUND, ActionRequest, RequestId, Status, Target
 from bot.services import jobs
+from bot.services.day import Grounds
 from bot.store import Store, Tx, drafts
 from bot.store.drafts import Draft
 
@@ -64,7 +66,11 @@ class Confirmed:
     note: str
     policy_note: str
     approvals_needed: int
+    time_to_live: timedelta | None = None
+    """Shorter than the setting, where the billing policy says so."""
     not_before: datetime | None = None
+    ground: Ground = NO_GROUND
+    debtors: tuple[str, ...] = ()
 
 
 _CONFIRMED = TypeAdapter(Confirmed)
@@ -73,9 +79,18 @@ _CONFIRMED = TypeAdapter(Confirmed)
 class Requests:
     """The use cases around a request. Rights and rules are refused in the domain, by type."""
 
-    def __init__(self, store: Store, courier: Courier, *, rules: Rules, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        courier: Courier,
+        *,
+        rules: Rules,
+        grounds: Grounds,
+        now: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._courier = courier
+        self._grounds = grounds
         self._now = now
         self.rules = rules
 
@@ -164,12 +179,14 @@ class Requests:
                 ],
                 by=by,
                 at=self._now(),
-                time_to_live=self.rules.time_to_live,
+                time_to_live=min(shown.time_to_live or self.rules.time_to_live, self.rules.time_to_live),
                 approvals_needed=needed,
                 undo=self.rules.undo_window,
                 not_before=shown.not_before,
                 policy_note=shown.policy_note,
                 dry_run=self.rules.dry_run,
+                ground=shown.ground,
+                debtors=shown.debtors,
             )
             try:
                 await tx.requests.add(request)
@@ -197,13 +214,29 @@ class Requests:
         return request
 
     async def approve(self, request_id: str, *, by: Person) -> ActionRequest:
-        return await self._changed(
-            request_id,
-            lambda request, at: request.approve(by=by, at=at),
-            AuditTag.REQUEST_APPROVED,
-            by=by,
-            facts=lambda request: {"approvals": len(request.approvals), "needed": request.approvals_needed},
-        )
+        """Add an approval. What is owed is read again first: a request whose debt was paid meanwhile is called off.
+
+        Raises BooksUnsure where the books have become too old, or lost rows, since it was confirmed.
+        """
+        async with self._store.begin() as tx:
+            request = (await tx.requests.get(request_id)).approve(by=by, at=self._now())
+            called_off = request.call_off(await self._grounds(tx, request), at=self._now())
+            if called_off and called_off.gone is Gone.UNSURE:
+                raise BooksUnsure(request.id)
+            if called_off is None:
+                await tx.requests.save(request)
+            facts = {"approvals": len(request.approvals), "needed": request.approvals_needed}
+            await tx.audit.append(AuditTag.REQUEST_APPROVED, request.id, by=by.id, **facts)
+            if called_off:
+                return await self._call_off(tx, called_off)
+            await self._pass_on(tx, request)
+        return request
+
+    async def _call_off(self, tx: Tx, request: ActionRequest) -> ActionRequest:
+        await tx.requests.save(request)
+        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=request.gone)
+        await self._pass_on(tx, request)
+        return request
 
     async def deny(self, request_id: str, *, by: Person, why: str) -> ActionRequest:
         return await self._changed(
@@ -313,7 +346,10 @@ class Requests:
             for request in await tx.requests.stranded(at=at, grace=STRANDED_AFTER):
                 await self._courier.send(tx.connection, jobs.execute(request))
             for request in await tx.requests.pending():
-                if reminder := request.reminder(at=at):
+                called_off = request.call_off(await self._grounds(tx, request), at=at)
+                if called_off and called_off.gone is not Gone.UNSURE:  # the next import may tell
+                    await self._call_off(tx, called_off)
+                elif reminder := request.reminder(at=at):
                     await self._courier.send(tx.connection, jobs.remind(request, reminder))
             since, until = at - LOOK_BACK, at - STRANDED_AFTER
             for request in await tx.requests.behind(since=since, until=until):

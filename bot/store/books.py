@@ -1,28 +1,37 @@
-"""The partner's open items as imported, with their history: what was open on which day."""
+"""The partner's open items by source, with their history: what was open on which day.
+
+Each source is kept by itself: what one says opens and closes nothing of another's. Whoever asks without naming one
+is told of all, and of how sure that is by the one of which least is known.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.receivables import ItemKind, OpenItem
+from bot.domain.receivables import FILE, UNKNOWN_PARTY, ItemKind, OpenItem
+from bot.store.readings import Outcome, Readings
 from bot.store.tables import imports, open_items
 
-_AT_ONCE: Final = 1000
-"""Databases limit the values of one statement; SQLite's limit was 999 once and is 32,766 now."""
+RETIRED: Final = "retired"
+"""The mode of an import with which a source ended: a person said that it is not read any more."""
+AT_ONCE: Final = 1000
+"""So many items are read or written between two moments at which others may go on: clicks wait for an answer."""
+CHANGE_LOCK: Final = 0x426F6F6B  # any number, as long as it is always this one
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One export that was applied. `as_of` is the day it speaks for."""
+    """One export, or one reading of a live source, that was applied. `as_of` is the day it speaks for."""
 
     file: str
+    """Empty for a live source."""
     sha256: str
     mode: str
     as_of: date
@@ -31,15 +40,30 @@ class Import:
     """Rows that could not be read."""
     incomplete: frozenset[str] = frozenset()
     """The customer keys of those rows: what these owe is not known for sure."""
+    source: str = FILE
+    newest_at: datetime | None = None
+    """Of several sources: when the last of them was applied."""
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the books were last brought up to date with anything."""
+        return self.newest_at or self.applied_at
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything could be read, and nothing waits for a person."""
+        return not (self.rejected or self.incomplete)
 
 
 class Books:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def open_on(self, day: date | None = None) -> list[OpenItem]:
-        """The items open on that day as the imports told; None for the latest state."""
-        query = select(open_items.c.item)
+    async def open_on(self, day: date | None = None, *, source: str | None = None) -> list[OpenItem]:
+        """The items open on that day as the sources told; None for the latest state."""
+        query = select(open_items.c.source, open_items.c.item)
+        if source is not None:
+            query = query.where(open_items.c.source == source)
         if day is None:
             query = query.where(open_items.c.valid_to.is_(None))
         else:
@@ -47,13 +71,31 @@ class Books:
                 open_items.c.valid_from <= day,
                 or_(open_items.c.valid_to.is_(None), open_items.c.valid_to > day),
             )
-        rows = (await self._connection.execute(query.order_by(open_items.c.id))).all()
-        return [_item(row.item) for row in rows]
+        found: list[OpenItem] = []
+        rows = await self._connection.stream(query.order_by(open_items.c.id))
+        async for part in rows.partitions(AT_ONCE):
+            found += [_item(row.source, row.item) for row in part]
+        return found
+
+    async def party_keys(self) -> list[str]:
+        """The customer keys of whoever has something open in the latest state."""
+        query = select(open_items.c.party_key).where(open_items.c.valid_to.is_(None)).distinct()
+        return list((await self._connection.execute(query)).scalars())
+
+    async def open_of(self, party_key: str) -> list[OpenItem]:
+        """What one party has open in the latest state."""
+        query = (
+            select(open_items.c.source, open_items.c.item)
+            .where(open_items.c.party_key == party_key, open_items.c.valid_to.is_(None))
+            .order_by(open_items.c.id)
+        )
+        return [_item(row.source, row.item) for row in (await self._connection.execute(query)).all()]
 
     async def add(self, items: Iterable[OpenItem], *, on: date) -> None:
         """Open these from that day on."""
         rows = [
             {
+                "source": item.source,
                 "party_key": item.customer_key,
                 "document_number": item.document_number,
                 "instalment": item.instalment,
@@ -63,28 +105,64 @@ class Books:
             }
             for item in items
         ]
-        if rows:
-            await self._connection.execute(insert(open_items), rows)
+        for start in range(0, len(rows), AT_ONCE):
+            await self._connection.execute(insert(open_items), rows[start : start + AT_ONCE])
 
     async def end(self, items: Iterable[OpenItem], *, on: date) -> None:
         """From that day on these are no longer as they were; what began that very day was never so."""
-        keys = {(item.customer_key, item.document_number, item.instalment) for item in items}
-        if not keys:
-            return
-        query = select(
-            open_items.c.id, open_items.c.party_key, open_items.c.document_number, open_items.c.instalment
-        ).where(open_items.c.valid_to.is_(None))
-        # By id and many at once: a database that has not counted its rows lately finds each by its key so slowly
-        # that fifty thousand take minutes.
-        ids = [id_ for id_, *key in await self._connection.execute(query) if tuple(key) in keys]
-        for start in range(0, len(ids), _AT_ONCE):
-            some = open_items.c.id.in_(ids[start : start + _AT_ONCE])
-            await self._connection.execute(delete(open_items).where(some, open_items.c.valid_from >= on))
-            await self._connection.execute(update(open_items).where(some).values(valid_to=on))
+        keys = [
+            {
+                "s": item.source,
+                "k": item.customer_key,
+                "n": item.document_number,
+                "i": item.instalment,
+                "d": on,
+            }
+            for item in items
+        ]
+        same = (
+            (open_items.c.source == bindparam("s"))
+            & (open_items.c.party_key == bindparam("k"))
+            & (open_items.c.document_number == bindparam("n"))
+            & (open_items.c.instalment == bindparam("i"))
+            & open_items.c.valid_to.is_(None)
+        )
+        begun_then = delete(open_items).where(same, open_items.c.valid_from >= bindparam("d"))
+        for start in range(0, len(keys), AT_ONCE):
+            part = keys[start : start + AT_ONCE]
+            await self._connection.execute(begun_then, part)
+            await self._connection.execute(
+                update(open_items).where(same).values(valid_to=bindparam("d")), part
+            )
+
+    async def lock(self) -> None:
+        """Keep whoever else wants to change the books waiting until our transaction ends."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({CHANGE_LOCK})"))
+
+    async def state(self) -> str:
+        """What changes with every import of a file, and with nothing else."""
+        newest = await self._connection.execute(
+            select(func.max(imports.c.id)).where(imports.c.source == FILE)
+        )
+        return str(newest.scalar_one() or 0)
+
+    async def applied(self, sha256: str, *, as_of: date) -> datetime | None:
+        """When that very file was last applied for that very day."""
+        query = select(func.max(imports.c.applied_at)).where(
+            imports.c.sha256 == sha256, imports.c.as_of == as_of
+        )
+        at: datetime | None = (await self._connection.execute(query)).scalar_one()
+        return at
 
     async def record(self, applied: Import) -> None:
+        """Of a live source only the day's last reading is kept: there may be one an hour."""
+        if applied.source != FILE:
+            same_day = (imports.c.source == applied.source) & (imports.c.as_of == applied.as_of)
+            await self._connection.execute(delete(imports).where(same_day))
         await self._connection.execute(
             insert(imports).values(
+                source=applied.source,
                 file=applied.file,
                 sha256=applied.sha256,
                 mode=applied.mode,
@@ -95,23 +173,58 @@ class Books:
             )
         )
 
-    async def last_import(self, *, on: date | None = None) -> Import | None:
-        """The newest import that speaks for that day or one before it."""
-        query = select(imports).order_by(imports.c.as_of.desc(), imports.c.id.desc()).limit(1)
+    async def last_import_of(self, source: str, *, on: date | None = None) -> Import | None:
+        """The newest of that source that speaks for that day or one before it."""
+        query = (
+            select(imports)
+            .where(imports.c.source == source)
+            .order_by(imports.c.as_of.desc(), imports.c.id.desc())
+            .limit(1)
+        )
         if on is not None:
             query = query.where(imports.c.as_of <= on)
         row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
+        return _import(row) if row else None
+
+    async def last_imports(self, *, on: date | None = None) -> list[Import]:
+        """The newest of each source that is not retired, the oldest first."""
+        sources = (await self._connection.execute(select(imports.c.source).distinct())).scalars().all()
+        found = [last for source in sources if (last := await self.last_import_of(source, on=on))]
+        in_use = [last for last in found if last.mode != RETIRED]
+        return sorted(in_use, key=lambda last: (last.as_of, last.applied_at, last.source))
+
+    async def last_import(self, *, on: date | None = None) -> Import | None:
+        """How sure the books are on that day (default: now): the oldest of the sources' newest imports, with the doubts
+        of them all.
+
+        A reading that is held, since it would close too much, makes everybody doubtful until a person has looked.
+        """
+        last = await self.last_imports(on=on)
+        if not last:
             return None
-        return Import(
-            file=row.file,
-            sha256=row.sha256,
-            mode=row.mode,
-            as_of=row.as_of,
-            applied_at=row.applied_at,
-            rejected=row.rejected,
-            incomplete=frozenset(row.incomplete),
+        doubtful = {key for each in last for key in each.incomplete}
+        troubles = await Readings(self._connection).troubles(on=on)
+        if any(trouble.outcome is Outcome.HELD for trouble in troubles):
+            doubtful.add(UNKNOWN_PARTY)
+        return replace(
+            last[0],
+            rejected=sum(each.rejected for each in last),
+            incomplete=frozenset(doubtful),
+            newest_at=max(each.applied_at for each in last) if len(last) > 1 else None,
         )
+
+
+def _import(row: Row[Any]) -> Import:
+    return Import(
+        source=row.source,
+        file=row.file,
+        sha256=row.sha256,
+        mode=row.mode,
+        as_of=row.as_of,
+        applied_at=row.applied_at,
+        rejected=row.rejected,
+        incomplete=frozenset(row.incomplete),
+    )
 
 
 def _facts(item: OpenItem) -> dict[str, Any]:
@@ -133,8 +246,9 @@ def _facts(item: OpenItem) -> dict[str, Any]:
     }
 
 
-def _item(facts: dict[str, Any]) -> OpenItem:
+def _item(source: str, facts: dict[str, Any]) -> OpenItem:
     return OpenItem(
+        source=source,
         customer=facts["customer"],
         tenant=facts["tenant"],
         customer_code=facts["customer_code"],

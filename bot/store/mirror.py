@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,17 +18,12 @@ from bot.domain.customer import (
     SubscriptionKind,
     SubscriptionStatus,
 )
+from bot.domain.names import folded
 from bot.store.tables import customers, subscriptions
 
 READING_LOCK = 0x52656164  # any number, as long as it is always this one
 LEAST_OF_AN_ID = 6
 """From so many characters on, a word may be part of a tenant id."""
-
-
-def folded(words: str) -> str:
-    """Compare names without case, accents or width: `Müller` is found by `muller`."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", words).casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +163,15 @@ class Mirror:
             )
             for row in (await self._connection.execute(query)).all()
         ]
+
+    async def running(self) -> dict[str, int]:
+        """How many subscriptions were active when they were last read, by customer."""
+        query = (
+            select(subscriptions.c.customer_id, func.count().label("n"))
+            .where(subscriptions.c.status == SubscriptionStatus.ACTIVE)
+            .group_by(subscriptions.c.customer_id)
+        )
+        return {row.customer_id: row.n for row in (await self._connection.execute(query)).all()}
 
     async def sizes(self) -> tuple[int, int]:
         """How many customers and subscriptions it holds."""

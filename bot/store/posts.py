@@ -90,6 +90,13 @@ class Posts:
         row = (await self._connection.execute(select(posts).where(posts.c.key == key))).one_or_none()
         return _post(row) if row else None
 
+    async def keys(self, prefix: str) -> list[str]:
+        """The keys of what was posted that begin so."""
+        query = select(posts.c.key).where(
+            posts.c.key.startswith(prefix, autoescape=True), posts.c.state == "sent"
+        )
+        return list((await self._connection.execute(query)).scalars())
+
     async def latest(self, prefix: str) -> Post | None:
         """The newest post whose key begins so."""
         query = (

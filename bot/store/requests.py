@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.action import Action, Reason, Verb
+from bot.domain.collection import Gone, Ground
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import AlreadyDecided, AlreadyWaiting, NotFound
 from bot.domain.people import PersonId
@@ -278,6 +279,10 @@ def _row(request: ActionRequest) -> Json:
         "decisions": _decisions(request.decisions),
         "acts_at": request.acts_at,
         "over_daily_limit": request.over_daily_limit,
+        "outside_hours": request.outside_hours,
+        "ground": asdict(request.ground),
+        "debtors": list(request.debtors),
+        "gone": request.gone,
         "closed_by": request.closed_by,
         "closed_at": request.closed_at,
         "round": request.round,
@@ -365,6 +370,10 @@ def _request(row: Row[Any], parts: Iterable[Json]) -> ActionRequest:
         ),
         acts_at=r["acts_at"],
         over_daily_limit=r["over_daily_limit"],
+        outside_hours=r["outside_hours"],
+        ground=Ground(**(r["ground"] or {})),
+        debtors=tuple(r["debtors"] or ()),
+        gone=Gone(r["gone"]) if r["gone"] else None,
         closed_by=PersonId(r["closed_by"]) if r["closed_by"] else None,
         closed_at=r["closed_at"],
         round=r["round"],

@@ -24,12 +24,20 @@ from sqlalchemy.pool import NullPool
 from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
+from bot.store.collections import Collections
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
+from bot.store.letters import Letters
 from bot.store.limits import Limits
+from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
+from bot.store.owners import Owners
+from bot.store.policies import Policies
 from bot.store.posts import Posts
+from bot.store.previews import Previews
+from bot.store.readings import Readings
+from bot.store.refresh_tokens import RefreshTokens
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
 
@@ -56,6 +64,10 @@ class Tx:
         return Requests(self.connection)
 
     @cached_property
+    def collections(self) -> Collections:
+        return Collections(self.connection)
+
+    @cached_property
     def limits(self) -> Limits:
         return Limits(self.connection)
 
@@ -80,12 +92,40 @@ class Tx:
         return Books(self.connection)
 
     @cached_property
+    def readings(self) -> Readings:
+        return Readings(self.connection)
+
+    @cached_property
+    def refresh_tokens(self) -> RefreshTokens:
+        return RefreshTokens(self.connection)
+
+    @cached_property
+    def previews(self) -> Previews:
+        return Previews(self.connection, self._now)
+
+    @cached_property
     def marks(self) -> Marks:
         return Marks(self.connection)
 
     @cached_property
+    def mappings(self) -> Mappings:
+        return Mappings(self.connection)
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.connection)
+
+    @cached_property
+    def owners(self) -> Owners:
+        return Owners(self.connection)
+
+    @cached_property
     def drifts(self) -> Drifts:
         return Drifts(self.connection, self._now)
+
+    @cached_property
+    def letters(self) -> Letters:
+        return Letters(self.connection, self._now)
 
 
 class Store:
@@ -241,7 +281,7 @@ def _told_as_unavailable(kind: type[Unavailable] = Unavailable) -> Iterator[None
 
 def _sync_sqlite(url: str) -> Engine:
     """For single statements: SQLite wraps each in a transaction of its own, so none is begun."""
-    engine = create_engine(sync_url(url))
+    engine = create_engine(sync_url(url), hide_parameters=True)
     _set_pragmas(engine)
     return engine
 
@@ -271,8 +311,10 @@ def sync_url(url: str) -> URL:
 
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=5)
-    engine = create_async_engine(url, pool_size=5, max_overflow=10)
+        return create_async_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=5
+        )
+    engine = create_async_engine(url, hide_parameters=True, pool_size=5, max_overflow=10)
     _tune_sqlite(engine.sync_engine)
     return engine
 

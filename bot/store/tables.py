@@ -14,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -73,6 +74,10 @@ requests = Table(
     Column("decisions", JSON, nullable=False),
     Column("acts_at", Instant),
     Column("over_daily_limit", Boolean, nullable=False),
+    Column("outside_hours", Boolean, nullable=False, server_default=false()),
+    Column("ground", JSON),
+    Column("debtors", JSON),
+    Column("gone", String(16)),
     Column("closed_by", String(32)),
     Column("closed_at", Instant),
     Column("round", Integer, nullable=False, server_default="0"),
@@ -194,6 +199,30 @@ imports = Table(
     Column("applied_at", Instant, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("incomplete", JSON, nullable=False),
+    Column("source", String(32), nullable=False, server_default="file"),
+)
+
+# How the last attempt to read each accounting system ended, and who reads it now.
+readings = Table(
+    "readings",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("lease_until", Instant),
+    Column("at", Instant),
+    Column("outcome", String(16), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+# Tokens that change with every use. `sealed` is encrypted; `origin` tells which token of the settings it came from.
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("origin", String(64), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("holder", String(64), nullable=False),
+    Column("lease_until", Instant),
 )
 
 # An open item as it stood from `valid_from` on, up to but not including `valid_to`.
@@ -207,8 +236,20 @@ open_items = Table(
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
     Column("item", JSON, nullable=False),
+    Column("source", String(32), nullable=False, server_default="file"),
     Index("ix_open_items_valid_to", "valid_to"),
     Index("ix_open_items_party_key", "party_key"),
+)
+
+# A person's word on whose a debtor in the books is.
+mappings = Table(
+    "mappings",
+    metadata,
+    Column("party_key", Text, primary_key=True),
+    Column("customer_id", String(64), nullable=False),
+    Column("confirmed_by", String(32), nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("party_name", Text, nullable=False),
 )
 
 # What changed at Microsoft without us. The defaults are the server's: an older release may write here beside us.
@@ -239,4 +280,121 @@ drifts = Table(
     Column("saved_at", Instant, nullable=False),
     Index("ix_drifts_subscription_id", "subscription_id"),
     Index("ix_drifts_told", "told"),
+)
+
+# Exports that were shared in Slack and wait for a word. `source` is where Slack told of which file; `content` (the
+# file) and `report` (its rejects) are taken out as soon as they are not needed.
+previews = Table(
+    "previews",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("source", String(160), nullable=False, unique=True),
+    Column("event", String(64), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("file_id", String(32), nullable=False),
+    Column("shared_by", String(32), nullable=False),
+    Column("shared_at", Instant, nullable=False),
+    Column("reading", JSON, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("thread_ts", String(32)),
+    Column("status", String(16), nullable=False),
+    Column("finding", JSON(none_as_null=True)),
+    Column("refusal", JSON(none_as_null=True)),
+    Column("voided", String(16)),
+    Column("by", String(32)),
+    Column("at", Instant),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),  # how often the sweep has handed it out again
+    Column("content", LargeBinary),
+    Column("report", Text),
+    Index("ix_previews_status", "status"),
+    Index("ix_previews_saved_at", "saved_at"),
+)
+
+# From the first day something counted as overdue until the policy's exit.
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("began", Date, primary_key=True),
+    Column("ended", Date),
+    Column("cleared", Integer, nullable=False, server_default="0"),
+    Column("overdue", JSON),
+)
+
+# The stages that fired in an episode: none twice, unless it repeats.
+steps = Table(
+    "steps",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("began", Date, primary_key=True),
+    Column("stage", String(32), primary_key=True),
+    Column("on", Date, primary_key=True),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("until", Date, nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("overdue", JSON),
+    Index("ix_pauses_tenant", "tenant"),
+)
+
+# The text of each billing policy that came into force, in that order; nothing in it is ever changed.
+policies = Table(
+    "policies",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("version", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("host", Text, nullable=False),
+)
+
+# Who looks after a customer's debts.
+owners = Table(
+    "owners",
+    metadata,
+    Column("customer_id", String(64), primary_key=True),
+    Column("person", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Letters to customers. Address and text are personal data: they stay here and go nowhere but into the mail.
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("customer_id", String(64), nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("to", String(254), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("stage", String(64)),
+    Column("written_by", String(32), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("asked_at", Instant),
+    Column("claimed_at", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("sent_at", Instant),
+    Column("recorded_on", Date),
+    Column("error", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_letters_customer_id", "customer_id"),
+    Index("ix_letters_status", "status"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -78,6 +79,12 @@ class Texts:
     def day(self, day: date) -> str:
         return format_date(day, "medium", locale=self._locale)
 
+    def place(self, code: str) -> str:
+        """A country by its code (`DE`), a part of it with its own code behind (`DE-BE`)."""
+        country, _, part = code.partition("-")
+        name = self._locale.territories.get(country, country)
+        return f"{name} ({code})" if part else str(name)
+
     def moment(self, at: datetime, zone: str) -> str:
         """A moment as the clocks of that zone (IANA name) show it."""
         return format_datetime(at, "medium", tzinfo=get_timezone(zone), locale=self._locale)
@@ -85,6 +92,10 @@ class Texts:
     def span(self, span: timedelta) -> str:
         """A duration as people say it: "2 minutes", "24 hours"."""
         return format_timedelta(span, threshold=1.5, locale=self._locale)
+
+    def sentences(self, said: Iterable[str]) -> str:
+        """One behind the other; Chinese sets no space between them."""
+        return ("" if self.language == "zh-CN" else " ").join(said)
 
     def _find(self, key: str) -> str:
         if key not in self.keys:

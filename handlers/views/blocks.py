@@ -59,6 +59,11 @@ def fields(rows: Sequence[tuple[str, str]]) -> Block:
     return columns(*(f"*{label}*\n{value}" for label, value in rows))
 
 
+def verbatim(text: str) -> Block:
+    """Plain text exactly as it is, line by line; at most as much as a section holds."""
+    return {"type": "section", "text": plain(text, SECTION)}
+
+
 def columns(*texts: str, accessory: Block | None = None) -> Block:
     """Mrkdwn in two columns, row by row; one on a narrow screen."""
     block: Block = {"type": "section", "fields": [mrkdwn(text, FIELD) for text in texts[:MOST_FIELDS]]}
@@ -148,6 +153,13 @@ def static_select(
         "placeholder": plain(placeholder, 150),
         "options": list(options)[:MOST_OPTIONS],
     }
+    if chosen:
+        made["initial_option"] = chosen
+    return made
+
+
+def radio_buttons(action_id: str, options: Iterable[Option], *, chosen: Option | None = None) -> Block:
+    made: Block = {"type": "radio_buttons", "action_id": action_id, "options": list(options)}
     if chosen:
         made["initial_option"] = chosen
     return made

@@ -1,22 +1,33 @@
-"""The billing policy's verdict on one customer, in words."""
+"""The billing policy: its verdict on one customer in words, and what of it people see in Slack."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 
 from bot.domain.action import Reason
-from bot.domain.policy import Rule, Standing
+from bot.domain.collection import Standing
+from bot.domain.policy import BillingPolicy, InForce, Rule, Stage
 from bot.texts import Texts
+from handlers import ids
 from handlers.views import blocks
+from handlers.views.blocks import Block
 
 
-def verdict(standing: Standing | None, reason: Reason, texts: Texts) -> tuple[bool | None, str]:
-    """Whether the policy foresees a suspension for this reason, and why; None where it has no say."""
+def verdict(
+    standing: Standing | None, reason: Reason, texts: Texts, *, broken: Sequence[Rule] = ()
+) -> tuple[bool | None, str]:
+    """Whether the policy foresees a suspension for this reason, and why; None where it has no say.
+
+    `broken` are the rules that the very request would break, whatever the customer owes.
+    """
     if reason is not Reason.NON_PAYMENT:
         return None, texts("rule-not-about", reason=texts(f"reason-{reason}"))
+    against = reasons_of(broken, texts)
     if standing is None or not standing.reasons:
-        return None, texts("rule-no-books")
-    return standing.proposes_suspension, "; ".join(reasons(standing, texts))
+        return (False if broken else None), "; ".join([*against, texts("rule-no-books")])
+    return standing.proposes_suspension and not broken, "; ".join([*against, *reasons(standing, texts)])
 
 
 def reasons(standing: Standing, texts: Texts) -> list[str]:
@@ -39,3 +50,74 @@ def next_step(standing: Standing, texts: Texts) -> str:
     if standing.stage is None:
         return texts("stage-none")
     return texts(f"stage-action-{standing.stage.action}")
+
+
+MOST_STAGES = 15
+
+
+def policy(holds: InForce, texts: Texts, *, on: date) -> list[Block]:
+    """What is in force for a customer of whom nothing else is said; exceptions are counted, not named."""
+    rules = holds.policy
+    since = texts.mrkdwn("state-policy-since", at=blocks.moment(holds.since)) if holds.since else ""
+    body = [blocks.header(texts("policy")), blocks.section(f"`{rules.version}` {since}".strip())]
+    if holds.refused:
+        why = blocks.harmless(holds.refused)
+        body.append(blocks.section(f"⚠ {texts.mrkdwn('state-policy-refused', why=why)}"))
+    stages = rules.stages_for(None, on=on)
+    lines = [_stage(stage, rules, texts) for stage in stages[:MOST_STAGES]]
+    body.append(blocks.section("\n".join(lines) or texts("public-no-steps")))
+    body.append(blocks.section("\n".join(_around(rules, texts, on=on))))
+    body.append(blocks.actions(blocks.button(texts("policy-publish"), ids.PUBLISHED_POLICY)))
+    body.append(blocks.context(texts("policy-whole")))
+    return body
+
+
+def _stage(stage: Stage, rules: BillingPolicy, texts: Texts) -> str:
+    said = []
+    if stage.amount is not None:
+        said.append(texts("policy-from", amounts=_amounts(stage.amount, texts)))
+    if stage.repeat_every_days:
+        said.append(texts.count("policy-repeats", stage.repeat_every_days))
+    if stage.any_of or stage.all_of:
+        said.append(texts("policy-conditions"))
+    if stage.requires_stage:
+        said.append(texts.mrkdwn("policy-requires", stage=blocks.name(stage.requires_stage)))
+    if stage.notice_days:
+        said.append(texts.count("policy-notice", stage.notice_days))
+    if stage.approvals:
+        said.append(texts.count("policy-approvals", stage.approvals))
+    head = texts.mrkdwn(
+        "why-stage",
+        stage=blocks.name(stage.id),
+        action=texts(f"stage-action-{stage.action}"),
+        days=texts.number(stage.days_overdue + rules.grace_days),
+    )
+    return f"• {head} " + ("; ".join(said) or texts("policy-any"))
+
+
+def _around(rules: BillingPolicy, texts: Texts, *, on: date) -> list[str]:
+    """What holds for every stage, and how many are excepted."""
+    minimum = _amounts(rules.minimum, texts) if rules.minimum else texts("public-any-amount")
+    said = [
+        texts("policy-minimum", amounts=minimum),
+        texts.count("policy-age", rules.max_data_age_hours),
+        texts("policy-exceptions", **_counted(rules, texts, on=on)),
+    ]
+    if rules.calendar.is_of_a_country:
+        said.append(texts("policy-calendar", place=texts.place(rules.calendar.name)))
+    if rules.quiet_hours:
+        begin, end = (f"{clock:%H:%M}" for clock in rules.quiet_hours)
+        said.append(texts("policy-quiet", begin=begin, end=end))
+    return said
+
+
+def _counted(rules: BillingPolicy, texts: Texts, *, on: date) -> dict[str, str]:
+    return {
+        "exempt": texts.number(len({e.tenant for e in rules.exemptions if on <= e.until})),
+        "otherwise": texts.number(len([o for o in rules.overrides if on <= o.until])),
+        "segments": texts.number(len(rules.segments)),
+    }
+
+
+def _amounts(amounts: Mapping[str, Decimal], texts: Texts) -> str:
+    return texts("public-or").join(texts.money(a, currency) for currency, a in sorted(amounts.items()))

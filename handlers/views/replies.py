@@ -15,6 +15,7 @@ from bot.domain.customer import (
     can_be_resumed,
     can_be_suspended,
 )
+from bot.domain.policy import InForce
 from bot.domain.request import ActionRequest, Status
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
@@ -23,6 +24,7 @@ from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.countdown import deletion_words
 from handlers.views.forms import status_words
+from handlers.views.letters import notice_button
 from handlers.views.request_card import headline
 
 MOST_FOUND = 10
@@ -77,10 +79,13 @@ def found(
         offered = _offers(match, texts) if may_operate else []
         if may_operate and not offered and (why := _why_nothing(match)):
             lines.append(texts(why))
-        # One button stands beside the text, two below it: a section holds one.
+        # The only action stands beside the text, for a section holds one button; all others stand below.
         body.append(blocks.section("\n".join(lines), accessory=offered[0] if len(offered) == 1 else None))
-        if len(offered) > 1:
-            body.append(blocks.actions(*offered))
+        below = offered if len(offered) > 1 else []
+        if may_operate and customer.may_be_acted_on:
+            below = [*below, notice_button(customer.id, customer.name, texts)]
+        if below:
+            body.append(blocks.actions(*below))
     if more:
         body.append(blocks.context(texts("find-more")))
     return body
@@ -161,8 +166,10 @@ class State:
     counts: Mapping[Status, int]
     countdowns: Sequence[Countdown]
     today: date
-    policy_version: str
+    policy: InForce
     outages: Sequence[Outage] = ()
+    digest_due: str | None = None
+    """Set where today's digest is late: when it was due, by the partner's clocks."""
 
 
 def status(state: State, texts: Texts) -> list[Block]:
@@ -191,17 +198,33 @@ def status(state: State, texts: Texts) -> list[Block]:
                 (texts("state-books"), state.books_as_of or never),
                 (
                     texts("state-digest"),
-                    blocks.moment(state.last_digest) if state.last_digest else never,
+                    _last_digest(state, texts),
                 ),
-                (texts("state-policy"), f"`{state.policy_version}`"),
+                (texts("state-policy"), _policy(state.policy, texts)),
             ]
         )
     )
+    if why := state.policy.refused:
+        body.append(blocks.section(f"⚠ {texts.mrkdwn('state-policy-refused', why=blocks.harmless(why))}"))
     if state.outages:
         body.append(blocks.context("\n".join(_outages(state.outages, texts))))
     if state.countdowns:
         body.append(blocks.section(_countdowns(state, texts)))
     return body
+
+
+def _policy(holds: InForce, texts: Texts) -> str:
+    said = f"`{holds.policy.version}`"
+    return (
+        f"{said}\n{texts.mrkdwn('state-policy-since', at=blocks.moment(holds.since))}"
+        if holds.since
+        else said
+    )
+
+
+def _last_digest(state: State, texts: Texts) -> str:
+    last = blocks.moment(state.last_digest) if state.last_digest else texts("never")
+    return f"{last}\n⚠ {texts('state-digest-late', due=state.digest_due)}" if state.digest_due else last
 
 
 def _outages(outages: Sequence[Outage], texts: Texts) -> list[str]:

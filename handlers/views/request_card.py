@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.action import Verb
+from bot.domain.collection import Gone
 from bot.domain.request import ActionRequest, Outcome, Result, Status, Target
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
@@ -51,13 +52,20 @@ def headline(request: ActionRequest, texts: Texts) -> str:
     """One line of plain words: the notification, the list, what a screen reader says."""
     line = texts(
         "card-headline",
-        status=texts(f"status-{request.status}"),
+        status=texts(_status(request)),
         what=texts(f"verb-{request.action.verb}"),
         subscription=_subject(request, texts, limit=60),
         customer=blocks.shortened(blocks.harmless(request.action.customer_name), 60),
         id=request.id,
     )
     return f"{texts('dry-run')} {line}" if request.dry_run else line
+
+
+def _status(request: ActionRequest) -> str:
+    """The key of the word for where it stands; who paid is told apart from what somebody took back."""
+    if request.gone is None:
+        return f"status-{request.status}"
+    return "status-paid" if request.gone is Gone.PAID else "status-called-off"
 
 
 def _subject(request: ActionRequest, texts: Texts, *, limit: int) -> str:
@@ -76,7 +84,7 @@ def _what(request: ActionRequest, texts: Texts) -> Mrkdwn:
 
 def progress(request: ActionRequest, texts: Texts) -> list[str]:
     """What happened so far, line by line, and what happens next."""
-    lines = [f"{_MARK[request.status]} *{texts(f'status-{request.status}')}*"]
+    lines = [f"{_MARK[request.status]} *{texts(_status(request))}*"]
     for decision in request.approvals:
         lines.append(
             texts.mrkdwn("card-approved-by", by=blocks.person(decision.by), at=blocks.moment(decision.at))
@@ -89,6 +97,8 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
         case Status.APPROVED if request.acts_at:
             if request.over_daily_limit:
                 lines.append(texts("card-waits-daily-limit"))
+            if request.outside_hours:
+                lines.append(texts("card-waits-hours"))
             lines.append(texts.mrkdwn("card-acts-at", at=blocks.moment(request.acts_at)))
         case Status.EXECUTING:
             lines.append(texts("card-executing" if request.attempt <= 1 else "card-executing-again"))
@@ -107,6 +117,8 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
             )
         case Status.EXPIRED:
             lines.append(texts.mrkdwn("card-expired", at=blocks.moment(request.expires_at)))
+        case Status.WITHDRAWN if request.gone and request.closed_at:
+            lines.append(texts.mrkdwn(f"card-gone-{request.gone}", at=blocks.moment(request.closed_at)))
         case Status.WITHDRAWN if request.closed_by and request.closed_at:
             lines.append(
                 texts.mrkdwn(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
+from bot.domain.collection import Standing
 from bot.domain.customer import Customer
-from bot.domain.digest import Debtor, worst_first
-from bot.domain.policy import Standing
+from bot.domain.digest import Change, Debtor, compare, is_late, past_due, worst_first
 from bot.domain.receivables import OpenItem, age
-from tests.builders import a_customer
+from tests.builders import a_customer, noon
 
 TODAY = date(2026, 11, 23)
 
@@ -74,3 +75,45 @@ def test_else_with_the_suggestion_for_a_person_to_confirm():
 
 def test_else_with_nobody():
     assert a_debtor("A", (1, "1", "EUR")).known_as is None
+
+
+def owed(**amounts: str) -> dict[str, Decimal]:
+    return {currency: Decimal(amount) for currency, amount in amounts.items()}
+
+
+@pytest.mark.parametrize(
+    ("now", "earlier", "change"),
+    [
+        pytest.param(owed(EUR="10"), {}, Change.NEW, id="owed nothing then"),
+        pytest.param(owed(EUR="10"), owed(EUR="10"), Change.SAME, id="as then"),
+        pytest.param(owed(EUR="11"), owed(EUR="10"), Change.WORSE, id="more"),
+        pytest.param(owed(EUR="9"), owed(EUR="10"), Change.BETTER, id="less"),
+        pytest.param(owed(EUR="10"), owed(EUR="10", USD="5"), Change.BETTER, id="one currency paid"),
+        pytest.param(owed(EUR="10", USD="5"), owed(EUR="10"), Change.WORSE, id="one currency more"),
+        pytest.param(
+            owed(EUR="1", USD="6"),
+            owed(EUR="100", USD="5"),
+            Change.WORSE,
+            id="less here does not set off more there",
+        ),
+    ],
+)
+def test_what_became_of_a_debtor(now: dict[str, Decimal], earlier: dict[str, Decimal], change: Change):
+    assert compare({"x": now}, {"x": earlier}) == {"x": change}
+
+
+def test_who_owes_nothing_now_is_not_compared():
+    assert compare({"x": {}}, {"x": owed(EUR="10"), "y": owed(EUR="1")}) == {}
+
+
+def test_a_disputed_debt_is_still_past_due():
+    party = a_debtor("A", (3, "10", "EUR"), (0, "5", "EUR"), (-3, "7", "USD")).party
+    items = [replace(item, disputed=True) for item in party.items]
+    assert past_due(items, on=TODAY) == owed(EUR="10")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "late"), [pytest.param(15, False, id="in time"), pytest.param(16, True, id="late")]
+)
+def test_a_digest_is_late_a_quarter_of_an_hour_after_its_time(minutes: int, late: bool):
+    assert is_late(noon, noon + timedelta(minutes=minutes)) is late

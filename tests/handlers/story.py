@@ -17,9 +17,13 @@ import aiohttp
 
 from bot.app import utc_now
 from bot.domain.audit import AuditEvent
+from bot.domain.customer import CustomerId
+from bot.domain.letter import LetterKind
 from bot.domain.request import Status
 from bot.sandbox.receivables import sample_receivables
 from bot.sandbox.slack import Player
+from bot.services.letters import Letters, Written
+from tests.builders import ana
 from tests.stage import Stage
 
 Json = dict[str, Any]
@@ -154,8 +158,38 @@ class Asked:
         return [(e.by, str(e.facts["error"])) for e in await self.audited("access:refused")]
 
 
+WARNED_AGO = timedelta(days=20)
+
+
+async def warns_everybody(stage: Stage) -> None:
+    """Record that every customer was warned some weeks ago, as an operator records what was sent by hand."""
+    core = stage.app.core
+    letters = Letters(
+        core.store,
+        core.courier,
+        core.partner_center,
+        mail=None,
+        in_force=core.backstop.policies.in_force,
+        zone=core.backstop.zone,
+        now=lambda: core.backstop.now() - WARNED_AGO,
+    )
+    for customer in stage.partner_center.customers:
+        written = Written(
+            LetterKind.WARN,
+            CustomerId(customer.id),
+            customer.name,
+            "en",
+            "",
+            "Overdue",
+            "Please pay.",
+            "warn",
+        )
+        await letters.copied((await letters.draft(written, by=ana)).id, by=ana)
+
+
 async def imports_books(stage: Stage, on: date) -> None:
-    """Bring the sample partner's receivables in, as exported on that day."""
+    """Bring the sample partner's receivables in, as exported on that day, everybody in them warned before."""
+    await warns_everybody(stage)
     data = sample_receivables(on).encode()
     taken = await stage.app.core.backstop.receivables.take_in(data, file_name="open.csv", as_of=on)
     assert taken.applied

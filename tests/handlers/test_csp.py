@@ -111,19 +111,23 @@ async def test_find_by_tenant_id_and_by_subscription_id_shows_what_they_have(sha
 
 async def test_many_matches_are_cut_and_it_says_so(shared: Stage):
     body = await answer(shared, "ana", "/csp find onmicrosoft")
-    assert len(story.buttons(body)) == 10
+    assert story.buttons(body).count("Notice") == 10
     assert "There are more." in story.words(body)
 
 
 async def test_who_may_not_suspend_sees_no_button_and_who_is_not_ours_has_none(shared: Stage):
-    assert story.buttons(await answer(shared, "ana", "/csp find contoso")) == ["Suspend"]
+    assert story.buttons(await answer(shared, "ana", "/csp find contoso")) == ["Suspend", "Notice"]
     assert story.buttons(await answer(shared, "mei", "/csp find contoso")) == []
     assert story.buttons(await answer(shared, "ana", "/csp find relecloud")) == []
 
 
 async def test_buttons_stand_where_they_can_do_something_and_a_reason_where_none_can(shared: Stage):
     trey = shared.partner_center.customer("Trey Research")  # one suspended, one active
-    assert story.buttons(await answer(shared, "ana", "/csp find trey research")) == ["Suspend", "Resume"]
+    assert story.buttons(await answer(shared, "ana", "/csp find trey research")) == [
+        "Suspend",
+        "Resume",
+        "Notice",
+    ]
     not_ours = await answer(shared, "ana", "/csp find relecloud")
     assert "you are not this customer's reseller" in story.words(not_ours)
     assert "you are not" not in story.words(await answer(shared, "mei", "/csp find relecloud"))
@@ -141,7 +145,7 @@ async def shown_to(stage: Stage, body: story.Json) -> story.Json:
     return await story.is_told(stage.ana, body["text"], channel="csp-billing")
 
 
-@pytest.mark.parametrize("word", ["find contoso", "status", "requests"])
+@pytest.mark.parametrize("word", ["find contoso", "why contoso", "policy", "status", "requests"])
 async def test_customers_are_no_business_of_somebody_without_rights(shared: Stage, word: str):
     body = await answer(shared, "eve", f"/csp {word}")
     assert "BACKSTOP_" in story.words(body)
@@ -198,3 +202,56 @@ async def test_requests_lists_what_is_open_and_where_it_is_decided(shared: Stage
     assert (await shared.ana.click(asked.card, "Withdraw")).ok
     await asked.shows("Withdrawn")
     assert asked.id not in story.words(await answer(shared, "mei", "/csp requests"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "opens", "tells"),
+    [
+        pytest.param(
+            "fourth coffee", "No suspension is proposed", "nothing of theirs is overdue", id="pays on time"
+        ),
+        pytest.param(
+            "wingtip", "No suspension is proposed", "stage “suspend” is not due", id="not long enough"
+        ),
+        pytest.param("vanarsdel", "No suspension is proposed", "credits 2,310.75", id="has as much credit"),
+        pytest.param(
+            "halden marine", "No suspension is proposed", "`/csp debtors` links it", id="linked to nobody"
+        ),
+        pytest.param("alpine ski", "Several fit “alpine ski”", "alpineskihouse-davos", id="two of one name"),
+        pytest.param("contosso", "Nobody matches “contosso”", "Did you mean *Contoso Ltd*?", id="mistyped"),
+        pytest.param("", "Who? For example", "/csp why contoso", id="nobody named"),
+    ],
+)
+async def test_why_answers_in_its_first_sentence(shared: Stage, typed: str, opens: str, tells: str):
+    body = await answer(shared, "ana", f"/csp why {typed}")
+    assert story.lines(body).replace("*", "").startswith(opens)
+    assert tells in story.lines(body)
+    assert opens in body["text"].replace("*", ""), "what a notification shows"
+
+
+async def test_why_tells_each_stage_and_what_it_rests_on(shared: Stage):
+    said = story.lines(await answer(shared, "ben", "/csp why contoso.onmicrosoft.com"))
+    assert "for *Contoso Ltd*" in said
+    assert "USD: open 37,280.00; not yet due 9,320.00; *counts 27,960.00*, the oldest for 45 days" in said
+    assert "*suspend* (suspend, from day 30): due in USD" in said
+    assert "*cancel* (cancel, from day 60): not due: the days are not reached (45 &lt; 60)" in said
+    assert shared.app.core.backstop.policy.version in said
+
+
+async def test_policy_shows_what_is_in_force_and_sends_the_text_for_customers(shared: Stage):
+    body = await answer(shared, "ana", "/csp policy")
+    said = story.lines(body)
+    policy = shared.app.core.backstop.policy
+    assert policy.version in said
+    assert "*suspend* (suspend, from day 30): from CNY 800.00 or EUR 100.00 or USD 100.00" in said.replace(
+        "\xa0", " "
+    )
+    assert (await shared.ana.click(await shown_to(shared, body), "Text for customers")).ok
+    message = await story.is_messaged(shared.ana, f"version {policy.version}")
+    assert [file["name"] for file in message["files"]] == [
+        f"policy-{policy.version}-{language}.html" for language in ("en", "de", "zh-CN")
+    ]
+    files = list(shared.slack.workspace.files.values())[-3:]
+    pages = [(file.content or b"").decode() for file in files]
+    assert all("<!doctype html>" in page and policy.version in page for page in pages)
+    assert sum("Was geschieht, wenn eine Rechnung" in page for page in pages) == 1

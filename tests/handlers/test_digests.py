@@ -7,6 +7,7 @@ import csv
 import io
 from datetime import date, timedelta
 
+from bot.domain.people import Person, PersonId, Right
 from bot.sandbox.receivables import HEADER, sample_receivables
 from bot.sandbox.slack import Player
 from handlers.digests import post_overdue
@@ -38,9 +39,20 @@ async def take_in(stage: Stage, debtors: list[Debtor], on: date, *, overdue: int
 async def post(stage: Stage, on: date) -> story.Json:
     """The digest of that day, once posted."""
     assert await post_overdue(stage.app.desk, on.isoformat())
-    return next(
-        m for m in reversed(stage.slack.messages(OVERDUE)) if "thread_ts" not in m or "reply_count" in m
-    )
+    return next(m for m in reversed(stage.slack.messages(OVERDUE)) if m.get("thread_ts") in (None, m["ts"]))
+
+
+ENDS = ("-aging.png", ".xlsx", ".csv")
+
+
+def files_of(stage: Stage, posted: story.Json) -> list[str]:
+    """The names of the files in the thread."""
+    thread = [m for m in stage.slack.messages(OVERDUE) if m.get("thread_ts") == posted["ts"]]
+    return [file["name"] for m in thread for file in m.get("files", [])]
+
+
+def turns(message: story.Json) -> list[str]:
+    return [text for text in story.buttons(message) if text in ("Previous", "Next")]
 
 
 def named(message: story.Json) -> list[str]:
@@ -91,11 +103,8 @@ async def test_from_nobody_to_sixty_debtors_it_keeps_slacks_limits(set_stage: Se
 
         assert named(posted) == [name for name, _ in debtors[:8]]
         assert ("Nobody is overdue." in story.words(posted)) is (many == 0)
-        assert [t for t in story.buttons(posted) if t != "Suspend"] == (["Next"] if many > 8 else [])
-        files = [
-            m for m in stage.slack.messages(OVERDUE) if m.get("thread_ts") == posted["ts"] and m.get("files")
-        ]
-        assert len(files) == (1 if many > 8 else 0)
+        assert [t for t in story.buttons(posted) if t != "Link"] == (["Next"] if many > 8 else [])
+        assert files_of(stage, posted) == ([f"overdue-{day}{end}" for end in ENDS] if many else [])
     rows = list(csv.reader(io.StringIO(_newest_file(stage))))
     assert len(rows) == 61
 
@@ -112,10 +121,10 @@ async def test_the_pages_are_turned_for_the_reader_alone(set_stage: SetStage, tr
 
     second = await turn(stage.ana, posted, "Next", "Page 2 of 3")
     assert named(second) == [f"Debtor {n:02}" for n in range(8, 16)]
-    assert story.buttons(second) == ["Previous", "Next"]
+    assert turns(second) == ["Previous", "Next"]
     third = await turn(stage.ana, second, "Next", "Page 3 of 3")
     assert named(third) == [f"Debtor {n:02}" for n in range(16, 20)]
-    assert story.buttons(third) == ["Previous"]
+    assert turns(third) == ["Previous"]
     await turn(stage.ana, third, "Previous", "Page 2 of 3")
 
     assert len([m for m in stage.ana.messages(OVERDUE) if m["ephemeral"]]) == 1
@@ -130,7 +139,8 @@ async def test_its_button_opens_the_form_for_that_customer(set_stage: SetStage, 
         stage, [("Contoso Ltd", "contoso.onmicrosoft.com"), ("Nobody Ltd", "nobody.example")], today
     )
     posted = await post(stage, today)
-    assert story.buttons(posted) == ["Suspend"]  # none for the one Partner Center does not know
+    ours = ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner"]
+    assert story.buttons(posted) == [*ours, "Link"]  # no more for the one Partner Center does not know
     assert "Nobody Ltd" in story.words(posted)
 
     assert (await stage.ana.click(posted, "Suspend")).ok
@@ -150,7 +160,7 @@ async def test_a_match_by_name_alone_is_marked_as_one(set_stage: SetStage):
     posted = await post(stage, today)
     texts = stage.app.desk.texts
     assert texts("overdue-by-name", domain="contoso.onmicrosoft.com") in story.words(posted)
-    assert story.buttons(posted) == ["Suspend"]  # two are called Alpine Ski House: no guess
+    assert story.buttons(posted) == ["Link", "Suspend", "Link"]  # two are called Alpine Ski House: no guess
 
 
 async def test_hostile_names_are_inert(set_stage: SetStage):
@@ -198,3 +208,70 @@ def _newest_file(stage: Stage) -> str:
     file = list(stage.slack.workspace.files.values())[-1]
     assert file.content is not None
     return file.content.decode("utf-8-sig")
+
+
+async def test_whoever_asks_has_a_digest_of_their_own_and_turns_its_pages_in_place(
+    set_stage: SetStage, transport: Transport
+):
+    stage = await set_stage(transport=transport)
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [(f"Debtor {n:02}", f"debtor{n:02}.example") for n in range(20)], today)
+    assert (await stage.ana.command("/csp overdue", channel=OVERDUE)).ok
+    first = await story.is_told(stage.ana, "Page 1 of 3", channel=OVERDUE)
+    assert (await stage.ana.click(first, "Next")).ok
+    second = await story.is_told(stage.ana, "Page 2 of 3", channel=OVERDUE)
+    assert second["ts"] == first["ts"]
+    assert stage.slack.messages(OVERDUE) == [m for m in stage.slack.messages(OVERDUE) if m["ephemeral"]]
+    assert [m for m in stage.ben.messages(OVERDUE) if m["ephemeral"]] == []
+
+    assert (await stage.eve.command("/csp overdue", channel=OVERDUE)).ok
+    refused = await story.is_told(stage.eve, "BACKSTOP_OPERATORS", channel=OVERDUE)
+    assert "Debtor" not in story.words(refused)
+
+
+async def test_a_page_that_is_none_is_told(set_stage: SetStage):
+    stage = await set_stage(transport="http")
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [(f"Debtor {n:02}", "") for n in range(20)], today)
+    assert (await stage.ana.click(await post(stage, today), "Next")).ok
+    await story.is_told(stage.ana, "Page 2 of 3", channel=OVERDUE)
+    payload = story.delivered(stage, "block_actions")
+    payload["actions"][0]["value"] = "yesterday:two"
+    assert (await story.forges(stage, payload))[0] == 200
+    await story.is_told(stage.ana, "This page is no longer there", channel=OVERDUE)
+
+
+async def test_old_books_say_so_first_and_offer_no_suspension(set_stage: SetStage):
+    clock = story.Clock()
+    stage = await set_stage(now=clock)
+    ours = [("Contoso Ltd", "contoso.onmicrosoft.com"), ("Nobody Ltd", "nobody.example")]
+    await take_in(stage, ours, stage.app.core.backstop.digests.today())
+    clock.moves(timedelta(days=3))
+    posted = await post(stage, stage.app.core.backstop.digests.today())
+    assert story.buttons(posted) == ["Snooze", "Owner", "Link"]
+    assert posted["text"].startswith("⚠ These figures are of")
+    assert "Please import a current export" in posted["blocks"][1]["text"]["text"]
+
+    await take_in(stage, ours, stage.app.core.backstop.digests.today())
+    await stage.app.core.backstop.followup.look_after(
+        (await stage.app.core.backstop.customers.search("contoso"))[0].id,
+        owner=PersonId("U0ANA"),
+        by=Person(PersonId("U0ANA"), frozenset({Right.OPERATE})),
+    )
+    current = await stage.slack.message_appears(
+        OVERDUE, lambda m: m["ts"] == posted["ts"] and "owner:" in story.lines(m)
+    )
+    assert story.buttons(current) == ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner", "Link"]
+
+
+async def test_the_chart_has_its_figures_in_words(set_stage: SetStage):
+    stage = await set_stage()
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [("Contoso Ltd", "contoso.onmicrosoft.com")], today)
+    await post(stage, today)
+    chart = next(f for f in stage.slack.workspace.files.values() if f.name.endswith(".png"))
+    assert chart.alt_txt == (
+        "EUR\u00a0200.00 past due: 1–30 days: 0.00, 31–60 days: 200.00, 61–90 days: 0.00, 90+ days: 0.00"
+    )
+    assert chart.content is not None
+    assert chart.content.startswith(b"\x89PNG")

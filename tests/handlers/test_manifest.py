@@ -81,6 +81,7 @@ def test_every_shortcut_listened_to_is_in_it_and_no_other(listening):
 
 def test_events_are_subscribed_to_only_if_somebody_listens(listening):
     subscribed = manifest(url=None)["settings"].get("event_subscriptions", {}).get("bot_events", ())
+    assert subscribed
     assert set(subscribed) == listening.of("event")
 
 
@@ -160,6 +161,7 @@ def test_over_http_everything_goes_to_one_address(url, address):
         "message_menu_options_url": address,
     }
     assert {c["url"] for c in made["features"]["slash_commands"]} == {address}
+    assert made["settings"]["event_subscriptions"]["request_url"] == address
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,18 @@ async def test_a_lasting_server_error_leaves_the_outcome_open(center, sandbox, c
     with pytest.raises(Unavailable) as unavailable:
         await center.suspend(*contoso, ms_request_id=uuid4())
     assert type(unavailable.value) is Unavailable
+
+
+async def test_the_billing_contact_is_read(center, sandbox, contoso):
+    held = sandbox.customer("Contoso Ltd")
+    contact = await center.billing_profile(contoso[0])
+    assert (contact.email, contact.name) == (
+        held.contact.email,
+        f"{held.contact.first_name} {held.contact.last_name}",
+    )
+    assert contact.language == held.culture
+
+
+async def test_the_billing_contact_of_nobody_is_not_found(center):
+    with pytest.raises(NotFound):
+        await center.billing_profile(CustomerId("00000000-0000-4000-8000-000000000000"))

@@ -333,3 +333,8 @@ def test_the_activity_log_tells_of_the_status_of_the_one_update(samples):
     updated = SubscriptionId("58968085-83c6-49c1-b91a-7cfa117df168")
     assert page.values == (None, None, StatusRecord(updated, SubscriptionStatus.ACTIVE, at))
     assert page.broken == 0
+
+
+def test_a_billing_contact(samples):
+    found = wire.billing_contact(decode((samples / "customer.billingProfile.json").read_bytes()))
+    assert (found.email, found.name, found.language) == ("email@sample.com", "FirstName LastName", "en-US")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionKind, SubscriptionStatus
+from bot.domain.letter import BillingContact
 from bot.partner_center import fields, wire
 from bot.partner_center.fields import Unreadable, decode, encode
 from bot.partner_center.wire import AzureEntitlement, Resource, StatusRecord
@@ -367,3 +368,24 @@ def test_no_field_makes_a_record_more_than_unreadable(raw):
 @given(st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_no_field_makes_a_subscription_unreadable(raw):
     assert read(**raw).id == SEAT
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param({}, BillingContact(), id="without delegated rights"),
+        pytest.param(
+            {"Email": "a@b.example", "FirstName": "Mei", "culture": "zh-CN", "language": "zh"},
+            BillingContact("a@b.example", "Mei", None, "zh-CN"),
+            id="the culture says more than the language",
+        ),
+        pytest.param({"language": "de"}, BillingContact(language="de"), id="language alone"),
+    ],
+)
+def test_a_billing_contact_may_lack_anything(raw, expected):
+    assert wire.billing_contact(raw) == expected
+
+
+def test_what_is_no_billing_profile_is_unreadable():
+    with pytest.raises(Unreadable):
+        wire.billing_contact([])

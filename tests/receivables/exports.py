@@ -7,7 +7,7 @@ import zipfile
 from datetime import date
 from typing import Any
 
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 
 from bot.receivables import Export, read_export
 

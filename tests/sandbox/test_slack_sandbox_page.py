@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from importlib.resources import files
@@ -15,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack.server import UPLOAD_LIMIT
 
 Json = dict[str, Any]
 
@@ -260,6 +262,31 @@ async def test_a_person_writes_and_shares_a_file(page: Page, session: aiohttp.Cl
         assert await response.read() == b"a,b"
         assert response.headers["Content-Disposition"] == "attachment"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_file_goes_into_a_thread_with_words(page: Page, session: aiohttp.ClientSession):
+    await page.post("say", text="the list?", channel="C0BILLING", **{"as": "U0BEN"})
+    (asked,) = (await page.get("messages", **{"as": "U0ANA"}, channel="C0BILLING"))["messages"]
+    form = aiohttp.FormData(
+        {"as": "U0ANA", "channel": "C0BILLING", "thread_ts": asked["ts"], "text": "here it is"}
+    )
+    form.add_field("file", b"a,b", filename="list.csv", content_type="text/csv")
+    async with session.post(
+        page.url + "page/api/upload", data=form, headers={"Origin": page.origin}
+    ) as response:
+        assert (await response.json())["ok"]
+    thread = await page.get("messages", **{"as": "U0BEN"}, channel="C0BILLING", thread_ts=asked["ts"])
+    assert [m["text"] for m in thread["messages"]] == ["the list?", "here it is"]
+    assert thread["messages"][1]["files"][0]["name"] == "list.csv"
+
+
+async def test_a_file_larger_than_the_sandbox_takes_is_refused(page: Page, session: aiohttp.ClientSession):
+    form = aiohttp.FormData({"as": "U0ANA", "channel": "C0BILLING"})
+    form.add_field("file", io.BytesIO(bytes(UPLOAD_LIMIT + 1)), filename="list.csv", content_type="text/csv")
+    async with session.post(
+        page.url + "page/api/upload", data=form, headers={"Origin": page.origin}
+    ) as response:
+        assert (response.status, (await response.json())["error"]) == (413, "file_too_large")
 
 
 @pytest.mark.parametrize(

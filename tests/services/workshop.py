@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,12 +20,14 @@ from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditEvent
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
-from bot.domain.policy import BillingPolicy
+from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.request import ActionRequest
+from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.exchange import http_client
+from bot.receivables.live import LiveSource
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Subscription
 from bot.services.customers import Customers
@@ -33,14 +35,22 @@ from bot.services.digests import Digests
 from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
+from bot.services.followup import FollowUp
 from bot.services.intake import Receivables
+from bot.services.letters import Letters
 from bot.services.limits import Limits
+from bot.services.mappings import Mappings
 from bot.services.posts import Posts
+from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
+from bot.services.sources import Sources
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
 
+PACKAGED = policy_file.load(None)
+AFTER_A_WARNING = replace(PACKAGED, stages=tuple(replace(s, requires_stage=None) for s in PACKAGED.stages))
+"""As if everybody had been warned: tests about warnings have a policy, or say, of their own."""
 E3 = "Microsoft 365 E3"
 PREMIUM = "Microsoft 365 Business Premium"
 
@@ -78,9 +88,14 @@ class Workshop:
     customers: Customers
     digests: Digests
     receivables: Receivables
+    sources: Sources
+    previews: Previews
     posts: Posts
     features: Features
     drifts: Drifts
+    mappings: Mappings
+    followup: FollowUp
+    letters: Letters
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -156,9 +171,13 @@ async def open_workshop(
     dry_run: bool = False,
     hosting: Cloud = Cloud.GLOBAL,
     policy: BillingPolicy | None = None,
+    in_force: Callable[[], InForce] | None = None,
     suspensions: TellsSuspensions | None = None,
+    rules: str = "policy-1",
     lease: timedelta = LEASE,
+    mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
+    live: Mapping[str, LiveSource] | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
     await asyncio.to_thread(engine.migrate, sync_url(database_url))
@@ -177,9 +196,10 @@ async def open_workshop(
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
+    billing = in_force or (lambda: InForce(policy or AFTER_A_WARNING))
     digests = Digests(
         store,
-        policy or policy_file.load(None),
+        billing,
         cloud=hosting,
         zone=place,
         now=now,
@@ -195,7 +215,11 @@ async def open_workshop(
         http=http,
         partner_center=partner_center,
         requests=Requests(
-            store, courier, rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True), now=now
+            store,
+            courier,
+            rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True),
+            grounds=digests.ground_now,
+            now=now,
         ),
         execution=Execution(
             store,
@@ -203,6 +227,8 @@ async def open_workshop(
             partner_center,
             limits=limits,
             deadline=digests.deadline,
+            grounds=digests.ground_now,
+            may_cut_off=digests.may_cut_off,
             now=now,
             lease=lease,
         ),
@@ -210,7 +236,12 @@ async def open_workshop(
         customers=Customers(store, partner_center, drifts, now=now),
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
+        previews=Previews(store, courier, zone=place, rules=lambda: rules, now=now),
+        sources=Sources(store, courier, live or {}, zone=place, now=now),
         posts=Posts(store, now=now),
         features=features,
         drifts=drifts,
+        mappings=Mappings(store, digests, now=now),
+        letters=Letters(store, courier, partner_center, mail=mail, in_force=billing, zone=place, now=now),
+        followup=FollowUp(store, courier, digests, in_force=billing, now=now),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib import resources
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, MetaData, Table, create_engine, insert
 from sqlalchemy.pool import NullPool
 
 from bot import store as database
+from bot.domain.receivables import FILE
 from bot.domain.request import Outcome, Result, Status
 from bot.store import Store
 from bot.store.store import sync_url
@@ -109,6 +111,47 @@ async def test_requests_of_the_first_schema_have_one_target_each(database_url: s
             assert (
                 await tx.requests.open_for(found[2].action.verb, found[2].targets[0].subscription_id) is None
             )
+    finally:
+        await store.close()
+
+
+async def test_what_was_imported_before_there_were_sources_came_from_a_file(database_url: str):
+    engine = create_engine(sync_url(_empty(database_url)), poolclass=NullPool)
+    day = noon.date()
+    item = {
+        **{"customer": "Contoso Ltd", "tenant": None, "customer_code": "7", "document_number": "INV-1"},
+        **{
+            "instalment": 1,
+            "kind": "invoice",
+            "issue_date": None,
+            "due_date": "2026-10-01",
+            "currency": "EUR",
+        },
+        **{"total": None, "open_amount": "100.00", "disputed": False, "promise_to_pay": None},
+        "dunning_blocked": False,
+    }
+    with engine.begin() as connection:
+        upgrade(connection, "0003")
+    with engine.begin() as connection:
+        tables = MetaData()
+        items = Table("open_items", tables, autoload_with=connection)
+        imports = Table("imports", tables, autoload_with=connection)
+        row = {"party_key": "code:7", "document_number": "INV-1", "instalment": 1, "valid_from": day}
+        connection.execute(insert(items).values(**row, item=item))
+        record = {"file": "open.csv", "sha256": "", "mode": "snapshot", "as_of": day, "rejected": 0}
+        at = _plain({"at": noon}, engine.dialect.name)["at"]
+        connection.execute(insert(imports).values(**record, applied_at=at, incomplete=[]))
+    engine.dispose()
+
+    assert database.migrate(database_url) is True
+    store = Store(database_url, now=lambda: noon)
+    try:
+        async with store.read() as tx:
+            (found,) = await tx.books.open_on(source=FILE)
+            last = await tx.books.last_import_of(FILE)
+        assert (found.customer_key, found.open_amount) == ("code:7", Decimal("100.00"))
+        assert last is not None
+        assert (last.file, last.applied_at) == ("open.csv", noon)
     finally:
         await store.close()
 

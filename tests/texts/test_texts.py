@@ -18,16 +18,21 @@ import handlers
 from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
-from bot.domain.capability import OBSTACLES, Feature
+from bot.domain.capability import OBSTACLES, Feature, SubscriptionKind
+from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
+from bot.domain.digest import Change
+from bot.domain.directory import Doubt, MappingMethod
 from bot.domain.drift import DriftStatus
 from bot.domain.errors import (
     AccessDenied,
     AlreadyApproved,
     AlreadyDecided,
     AlreadyLifted,
+    AlreadyLinked,
     AlreadyWaiting,
     BackstopError,
+    BooksUnsure,
     CannotBeCancelled,
     CannotBeResumed,
     CannotBeSuspended,
@@ -37,12 +42,17 @@ from bot.domain.errors import (
     DriftSettled,
     FeatureMissing,
     Invalid,
+    LetterOutdated,
+    LetterSettled,
     NotFound,
     NothingToRetry,
     NotOurCustomer,
     NotPermitted,
     NotReady,
+    OutOfScope,
     OwnRequest,
+    PreviewSettled,
+    PromisedBefore,
     Refused,
     Rejected,
     RequestExpired,
@@ -53,13 +63,19 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
-from bot.domain.receivables import AgingBucket
+from bot.domain.preview import PreviewStatus
+from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.receivables import Code
+from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
-from handlers.views import blocks
+from handlers import digest_files
+from handlers.views import blocks, intake
 from handlers.views.errors import key, plain_words, words
+from handlers.views.letters import Way
 
 from . import usage
 
@@ -199,9 +215,16 @@ SAME_IN_SOME_LANGUAGE = {
     "cloud-china",
     "cloud-usgov",
     "column-customer",
+    "public-semicolon",
+    "source-business-central",
+    "source-stripe",
+    "source-tryton",
+    "source-xero",
+    "letter-form-body",
+    "letter-service",
     "state-cloud",
 }
-"""Names, and what consists of facts alone."""
+"""Names, signs, and what consists of facts alone."""
 
 
 class TestSlacksLimits:
@@ -214,9 +237,18 @@ class TestSlacksLimits:
             "title-suspend",
             "deny-title",
             "drift-adopt-title",
+            "link-title",
+            "link-remove",
+            "snooze",
+            "promise",
+            "owner",
+            "save",
             "drift-explain-title",
+            "import-settings-title",
+            "import-look-again",
             "adopt",
             "explain",
+            "letter-title",
             "error-title",
             "continue",
             "confirm",
@@ -230,7 +262,7 @@ class TestSlacksLimits:
         assert len(in_language(language)(name)) <= blocks.TITLE
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("name", ["approve", "cancel"])
+    @pytest.mark.parametrize("name", ["approve", "cancel", "import-apply"])
     def test_buttons_of_a_confirm_dialog(self, language, name):
         assert len(in_language(language)(name)) <= 30
 
@@ -244,8 +276,18 @@ class TestSlacksLimits:
             "cancel",
             "suspend",
             "resume",
+            "link",
+            "link-change",
             "next",
             "previous",
+            "notice",
+            "notice-again",
+            *map("letter-kind-{}".format, LetterKind),
+            *map("letter-way-{}".format, Way),
+            "import-apply",
+            "import-apply-anyway",
+            "import-discard",
+            "import-settings",
             *map("reason-{}".format, Reason),
         ],
     )
@@ -300,9 +342,23 @@ ERRORS: tuple[BackstopError, ...] = (
         for why in sorted(usage.arguments("CannotBeResumed", 0) | obstacles("resume"))
     ),
     NotOurCustomer("advisor"),
+    AlreadyLinked("Contoso Ltd", "U0BEN"),
+    PromisedBefore(2, 1),
+    LetterOutdated(),
+    *(LetterSettled("L-7F3K", why) for why in LetterStatus),
+    BooksUnsure("R-7F3K"),
+    OutOfScope("azure_plan"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
-        Invalid("customer", reason, {"days": "90"})
+        PreviewSettled("P-7F3K", why, "U0BEN")
+        for why in sorted(
+            usage.arguments("PreviewSettled", 1)
+            | {*PreviewStatus} - {PreviewStatus.OPEN}
+            | {"books", "rules"}
+        )
+    ),
+    *(
+        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026", "most": "150"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -314,7 +370,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     *(
         kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
-        for system in ("partner_center", "slack", "database")
+        for system in ("partner_center", "slack", "database", "receivables")
         for kind in (
             Unavailable,
             Unanswered,
@@ -354,6 +410,12 @@ class TestErrors:
             "draft",
             "day",
             "drift",
+            "preview",
+            "debtor",
+            "link",
+            "page",
+            "source",
+            "letter",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -373,6 +435,15 @@ class TestErrors:
         texts = in_language(language)
         said = words(CannotBeSuspended("not-active", word), texts)
         assert texts(f"status-{word}") not in said
+
+    @pytest.mark.parametrize(
+        "kind", [Unavailable, Throttled, SignInFailed, AccessDenied, Rejected], ids=lambda kind: kind.__name__
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_an_accounting_system_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("receivables", "invalid_grant", 401), in_language(language))
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
 
     @pytest.mark.parametrize(
         "kind",
@@ -397,7 +468,11 @@ FAMILIES: dict[str, set[str]] = {
     "approve-confirm-": {*Verb},
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},
+    "change-": {*Change} - {Change.SAME},  # of which nothing is said
+    "since-": {*Change} - {Change.SAME},
+    "proposal-": {"suspend", "resume", "cancel", "ticket"},
     "card-counted-": {"done", Result.FAILED, Result.UNKNOWN},
+    "card-gone-": {*Gone},
     "card-title-": {*Verb},
     "card-what-": {*Verb},
     "cloud-": {*Cloud},
@@ -405,22 +480,48 @@ FAMILIES: dict[str, set[str]] = {
     "drift-title-": {"suspended", "active"},
     "drift-what-": {"suspended", "active"},
     "feature-": {*Feature},
-    "column-": {"customer", "tenant", "currency", "overdue", "open", "disputed", "days", "stage"},
+    "column-": {*digest_files.COLUMNS} - {*AgingBucket},
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
     "form-when-": {*When},
+    "import-at-": {"line", "row"},
+    "import-headline-": {*PreviewStatus} - {PreviewStatus.RECEIVED} | {"found"},
+    "import-mode-": {"snapshot", "merge"},
+    "import-note-": {*Code},
+    "import-refused-": {*intake.FILE_LEVEL},
+    "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
+    "link-doubt-": {*Doubt},
+    "language-": {*LANGUAGES},
+    "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},
+    "letter-body-": {*LetterKind},
+    "letter-failed-": {
+        *("rejected", "rejected-no-smtputf8", "not-ready", "not-ready-tls", "not-ready-no-tls"),
+        *("sign-in-failed", "not-configured", "unavailable"),
+    },
+    "letter-kind-": {*LetterKind},
+    "letter-preview-": {*Way, "once", "by-hand", "warning", "dry-run"},
+    "letter-subject-": {*LetterKind},
+    "letter-way-": {*Way},
     "outcome-": {*Verb},
     "outcome-accepted-": {Verb.SUSPEND, Verb.RESUME},  # a cancellation is done only once it shows
     "outcome-already-": {*Verb},
     "outcome-dry-run-": {*Verb},
     "outcome-error-": {error.code for error in ERRORS if isinstance(error, Upstream | NotFound)}
     | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
+    "public-back-": {"overdue-cleared", "all-cleared", "below-minimum"},
+    "public-currencies-": {"manual", "ignore"},
+    "public-kind-": {*SubscriptionKind},
+    "public-step-": {*StageAction},
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
+    "source-": {FILE, *NEEDED_BY_SOURCE},
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
     "title-": {*Verb},
+    "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
+    "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},
+    "unlinked-": {m.replace("_", "-") for m in MappingMethod} - {"table"},
     "verb-": {*Verb},
 }
 """The keys that end in a fact, and every fact they can end in."""

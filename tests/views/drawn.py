@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from bot.domain import shadow
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import Feature, Outage, missing
+from bot.domain.collection import Facts, Gone, History, Standing, standing
 from bot.domain.customer import (
     Cloud,
     Countdown,
@@ -26,21 +27,50 @@ from bot.domain.customer import (
     SubscriptionStatus,
     deletion_deadline,
 )
-from bot.domain.digest import Banner, Debtor, OverdueDigest, worst_first
+from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Paid, Since, worst_first
+from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
+from bot.domain.followup import PROMISE, SNOOZE, Pause
+from bot.domain.letter import (
+    Account,
+    Deadline,
+    Letter,
+    LetterKind,
+    Matter,
+    account,
+)
 from bot.domain.limit import DailyLimit
-from bot.domain.policy import Debt, Standing, standing
+from bot.domain.policy import Debt, InForce
+from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
 from bot.domain.receivables import OpenItem, age, totals
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
 from bot.texts import Texts
 from handlers.notices import result_message
-from handlers.views import confirmation, digests, drift, errors, forms, limit, policy, replies, request_card
+from handlers.views import (
+    blocks,
+    confirmation,
+    digests,
+    drift,
+    errors,
+    followup,
+    forms,
+    intake,
+    letters,
+    limit,
+    mapping,
+    policy,
+    replies,
+    request_card,
+)
 from handlers.views import shadow as shadow_views
 from tests.builders import (
     DAY,
     HOUR,
     a_customer,
     a_drift,
+    a_finding,
+    a_letter,
+    a_preview,
     a_request,
     a_subscription,
     a_target,
@@ -52,6 +82,7 @@ from tests.builders import (
     settled,
     targets,
 )
+from tests.views import drawn_policy
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -60,6 +91,8 @@ DRAFT = "R-TEST000001"
 TODAY = noon.date()
 TERM_END = noon + 150 * DAY
 POLICY = policy_file.load(None)
+HELD = replace(POLICY, version="b67fdefa4544")
+REFUSED_FILE = "/etc/backstop/policy.toml: <!channel> grace: this version does not know that key; remove it"
 
 KINDS = {
     "legacy-seat": a_subscription(),
@@ -120,10 +153,12 @@ def confirmed(*subscriptions: Subscription, **fields: Any) -> Drawing:
     return drawing
 
 
+WARNED = History(began=TODAY - 60 * DAY, warned=(TODAY - 20 * DAY,))
+
+
 def stands(overdue: str, days: int, **fields: Any) -> Standing:
-    given: dict[str, Any] = {"tenant": a_customer().id, "on": TODAY, "data_is_fresh": True}
     debts = {"EUR": Debt(Decimal(overdue), days)} if overdue else {}
-    return standing(POLICY, debts, **(given | fields))
+    return standing(POLICY, Facts(a_customer().id, debts, **fields), WARNED, on=TODAY)
 
 
 LATE = stands("2400.00", 45)
@@ -167,7 +202,7 @@ def _confirmations() -> dict[str, Drawing]:
     return drawn | {
         "confirmation-against-the-policy": confirmed(seat, standing=stands("2400.00", 20)),
         "confirmation-nothing-overdue": confirmed(seat, standing=stands("", 0)),
-        "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, data_is_fresh=False)),
+        "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, books_are_fresh=False)),
         "confirmation-no-books": confirmed(seat, standing=None),
         "confirmation-fraud": confirmed(seat, reason=Reason.FRAUD, undo=timedelta(0)),
         "confirmation-dry-run-with-note": confirmed(seat, dry_run=True, note="Third reminder of 12 November"),
@@ -290,7 +325,8 @@ def _requests() -> dict[str, ActionRequest]:
         "expired": pending.expire(at=noon + DAY),
         "withdrawn": pending.withdraw(by=ana, at=noon + HOUR),
         "cancelled": approved.cancel(by=ben, at=noon + HOUR),
-    }
+        "outside-hours": approved.keep_hours(until=noon + DAY),
+    } | {f"gone-{why}": replace(approved, status=Status.WITHDRAWN, gone=why, closed_at=end) for why in Gone}
 
 
 REQUESTS = _requests()
@@ -304,7 +340,7 @@ def _cards() -> dict[str, Drawing]:
         return lambda texts: message(result_message(request, texts)[1])
 
     drawn = {f"card-{name}": card(request) for name, request in REQUESTS.items()}
-    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn")
+    ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn", "gone-paid")
     return drawn | {f"result-{name}": result(REQUESTS[name]) for name in ends}
 
 
@@ -356,7 +392,12 @@ def a_digest(*items: OpenItem, banners: tuple[Banner, ...] = (), as_of: date | N
                 party=party,
                 customer=known,
                 suggestion=a_customer() if party.customer == "Contoso Ltd" and known is None else None,
-                standing=standing(POLICY, exposure, tenant=party.tenant, on=TODAY, data_is_fresh=not banners),
+                standing=standing(
+                    POLICY,
+                    Facts(party.tenant, exposure, books_are_fresh=not banners),
+                    History(),
+                    on=TODAY,
+                ),
             )
         )
     return OverdueDigest(
@@ -404,15 +445,132 @@ def _with_suspended() -> OverdueDigest:
     return replace(SEVERAL, debtors=tuple(debtors), others_suspended=(UNKNOWN, UNKNOWN, EARLIEST))
 
 
+def a_pause(kind: str, **fields: Any) -> Pause:
+    given: dict[str, Any] = {
+        "tenant": a_customer().id,
+        "kind": kind,
+        "until": TODAY + 7 * DAY,
+        "by": ana.id,
+        "at": noon,
+        "note": "Waits for a credit & <more>",
+    }
+    return Pause(**(given | fields))
+
+
+def followed(digest: OverdueDigest) -> OverdueDigest:
+    """Marks, an owner, a promise, a snooze that is over and one that stands."""
+    known = [n for n, d in enumerate(digest.debtors) if d.customer]
+    debtors = list(digest.debtors)
+    changes = (Change.NEW, Change.WORSE, Change.BETTER, Change.SAME)
+    for n, debtor in enumerate(debtors):
+        debtors[n] = replace(debtor, change=changes[n % 4], running=n if debtor.customer else None)
+    debtors[known[0]] = replace(debtors[known[0]], owner=mei.id, promise=a_pause(PROMISE))
+    debtors[known[1]] = replace(debtors[known[1]], woken=a_pause(SNOOZE))
+    debtors[known[2]] = replace(debtors[known[2]], snooze=a_pause(SNOOZE))
+    counts = {Change.NEW: 2, Change.WORSE: 1, Change.BETTER: 1, Change.SAME: 1}
+    since = Since(TODAY - DAY, counts, ("Payer & <Sons>", "Another Payer"))
+    return replace(digest, debtors=tuple(debtors), since=since)
+
+
+HUGE = "&<*Größe*>" * 60
+
+
+def everything(customers: int = 60, name: str = HUGE) -> OverdueDigest:
+    """The most that can stand on a first page: what is told of each, and of the books, at its longest."""
+    currencies = ("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN")
+    long = a_customer(name=name, domain="&" * 300)
+    gone = Countdown(a_subscription(name=name), long, None, known=Known.UNKNOWN)
+    soon = Countdown(a_subscription(name=name), long, TODAY + 3 * DAY, known=Known.NOT_BEFORE)
+    (party,) = age(
+        [
+            owes(name, 500, "123456789012.34", code, customer_code="1", disputed=n > 5)
+            for n, code in enumerate(currencies)
+        ],
+        on=TODAY,
+    )
+    stands_so = standing(POLICY, Facts(long.id, {"EUR": Debt(Decimal(10**11), 500)}), History(), on=TODAY)
+    debtor = Debtor(
+        party,
+        long,
+        None,
+        stands_so,
+        suspended=(gone, soon) * 20,
+        change=Change.WORSE,
+        promise=a_pause(PROMISE),
+        woken=a_pause(SNOOZE),
+        owner=mei.id,
+        running=1_000_000,
+    )
+    asleep = replace(debtor, woken=None, snooze=a_pause(SNOOZE, note=name))
+    unlinked = replace(debtor, customer=None, suggestion=long)
+    awake = [unlinked if n % 2 else debtor for n in range(customers)]
+    banners = (
+        Banner("stale", {"as_of": "2026-11-20", "hours": "70000"}),
+        Banner("incomplete", {"rejected": "1000000"}),
+        Banner("dry_run", {}),
+        Banner("late", {"due": "09:00", "posted": "17:59"}),
+    )
+    return OverdueDigest(
+        on=TODAY,
+        as_of=TODAY,
+        complete=False,
+        banners=banners,
+        totals=totals([party]),
+        debtors=(*awake, *[asleep] * 30),
+        paid=tuple(Paid(long, stands_so, (gone, soon)) for _ in range(30)),
+        others_suspended=(gone, soon) * 50,
+        since=Since(TODAY - DAY, dict.fromkeys(Change, 1_000_000), (name,) * 300),
+    )
+
+
+def a_subject(**fields: Any) -> followup.Subject:
+    given: dict[str, Any] = {
+        "customer": a_customer(),
+        "today": TODAY,
+        "overdue": {"EUR": Decimal("2400.00"), "USD": Decimal("15.00")},
+        "snooze": None,
+        "promise": None,
+        "promises": 0,
+        "owner": None,
+    }
+    return followup.Subject(**(given | fields))
+
+
+def _follow_ups() -> dict[str, Drawing]:
+    terms = POLICY.exit
+    snoozed = a_subject(snooze=a_pause(SNOOZE))
+    promised = a_subject(promise=a_pause(PROMISE), promises=2)
+    owned = a_subject(owner=mei.id, overdue={})
+    return {
+        "form-snooze": lambda texts: followup.snooze_form(a_subject(), texts, channel="C1"),
+        "form-snooze-stands": lambda texts: followup.snooze_form(snoozed, texts, channel="C1"),
+        "form-woken": lambda texts: followup.woken(a_subject(), texts),
+        "form-promise": lambda texts: followup.promise_form(a_subject(), terms, texts, channel="C1"),
+        "form-promise-stands": lambda texts: followup.promise_form(promised, terms, texts, channel="C1"),
+        "form-owner": lambda texts: followup.owner_form(a_subject(), texts, channel="C1"),
+        "form-owner-stands": lambda texts: followup.owner_form(owned, texts, channel="C1"),
+    }
+
+
 def _digests() -> dict[str, Drawing]:
     warned = replace(
         SEVERAL,
+        debtors=tuple(replace(debtor, trusted=False) for debtor in SEVERAL.debtors),
         banners=(
             Banner("stale", {"as_of": "2026-11-20", "hours": "70"}),
             Banner("incomplete", {"rejected": "3"}),
         ),
     )
+    sources = replace(
+        SEVERAL,
+        banners=(
+            Banner("not_read", {"source": "xero", "code": "sign_in_failed", "reason": "invalid_grant"}),
+            Banner("held", {"source": "sql", "closes": "40", "of": "100"}),
+            Banner("stale_source", {"source": "business-central", "as_of": "2026-11-20", "hours": "70"}),
+        ),
+    )
     pages = {
+        "sources": (sources, 0),
         "several": (SEVERAL, 0),
         "first-page": (LONG, 0),
         "middle-page": (LONG, 1),
@@ -420,6 +578,11 @@ def _digests() -> dict[str, Drawing]:
     }
     pages |= {"nobody": (a_digest(owes("Contoso Ltd", -3, "10.00")), 0), "nothing-imported": (EMPTY, 0)}
     pages |= {"warned": (warned, 0), "suspended": (_with_suspended(), 0)}
+    cleared = standing(POLICY, Facts(a_customer().id, {}, suspended_for_debt=True), History(), on=TODAY)
+    two = (Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY, for_debt=True),) * 2
+    paid = tuple(Paid(a_customer(name=f"Payer {n} & <Sons>"), cleared, two) for n in range(10))
+    pages |= {"paid": (replace(SEVERAL, paid=paid[:1]), 0), "many-paid": (replace(LONG, paid=paid), 0)}
+    pages |= {"followed": (followed(SEVERAL), 0), "everything": (everything(), 0)}
     pages |= {"dry-run": (replace(SEVERAL, banners=(Banner("dry_run", {}),)), 0)}
 
     def page(digest: OverdueDigest, number: int) -> Drawing:
@@ -455,6 +618,64 @@ def _drifts() -> dict[str, Drawing]:
     }
 
 
+# Whose a debtor is
+
+
+def said(key: str, name: str, **fields: Any) -> ConfirmedMapping:
+    given: dict[str, Any] = {"customer_id": a_customer().id, "confirmed_by": ana.id, "confirmed_at": noon}
+    return ConfirmedMapping(party_key=key, party_name=name, **(given | fields))
+
+
+def entry_of(*items: OpenItem, mappings: tuple[ConfirmedMapping, ...] = ()) -> Entry:
+    """Of the debtor that owes the first, among all of them."""
+    directory = Directory([a_customer()], mappings)
+    parties = age(items, on=TODAY)
+    directory.see(parties)
+    return directory.entry(next(p for p in parties if p.customer_key == items[0].customer_key))
+
+
+def _mappings() -> dict[str, Drawing]:
+    owed = owes("Contoso <!channel> *now*", 45, "2400.00", customer_code="D-10001")
+    dollars = owes("Contoso <!channel> *now*", 5, "12.50", "USD", customer_code="D-10001")
+    named = owes("Contoso Ltd", 3, "10.00", tenant=a_customer().id)
+    holding = owes("Contoso Holding", 3, "10.00", tenant=a_customer().id)
+    link = said(owed.customer_key, owed.customer)
+
+    def form(entry: Entry) -> Drawing:
+        return lambda texts: mapping.link_form(entry, texts, channel="C0OVERDUE")
+
+    def answer(entry: Entry) -> Drawing:
+        return lambda texts: message([blocks.section(mapping.answer(entry, texts))])
+
+    nobodys = entry_of(owes("Halden Marine", 64, "1975.00"))
+    linked = entry_of(owed, dollars, mappings=(link,))
+    gone = said("code:D-7", "Gone & Sons", customer_id=CustomerId("t-gone"))
+    directory = Directory([a_customer()])
+    links = [directory.entry_of(link), directory.entry_of(gone)]
+    many = tuple(d for d in LONG.debtors)
+    return {
+        "form-link": form(nobodys),
+        "form-link-suggested": form(entry_of(owes("Contoso", 45, "2400.00"))),
+        "form-link-shared": form(entry_of(named, holding)),
+        "form-link-named-by-the-books": form(entry_of(named)),
+        "form-unlink": form(linked),
+        "form-unlink-nothing-open": form(links[1]),
+        "answer-linked": answer(linked),
+        "answer-unlinked": answer(nobodys),
+        "answer-unlinked-to-the-books": answer(entry_of(named)),
+        "reply-debtors": lambda texts: message(
+            mapping.debtors(SEVERAL.debtors[:4], 4, links, texts, may_link=True)
+        ),
+        "reply-debtors-many": lambda texts: message(
+            mapping.debtors(many, len(many), links * 8, texts, may_link=False)
+        ),
+        "reply-debtors-none": lambda texts: message(mapping.debtors((), 0, (), texts, may_link=True)),
+        "reply-debtors-none-found": lambda texts: message(
+            mapping.debtors((), 0, (), texts, may_link=True, narrowed=True)
+        ),
+    }
+
+
 # Replies
 
 
@@ -480,7 +701,7 @@ def _status(texts: Texts) -> Json:
                 books_as_of=texts.day(TODAY),
                 last_digest=noon - 3 * HOUR,
                 counts={Status.PENDING: 2, Status.EXECUTING: 1, Status.DONE: 0},
-                policy_version="b67fdefa4544",
+                policy=InForce(HELD, since=noon - 40 * DAY, refused=REFUSED_FILE),
                 countdowns=COUNTDOWNS,
                 today=TODAY,
                 outages=(
@@ -507,7 +728,7 @@ def _status_at_first(texts: Texts) -> Json:
                 books_as_of=None,
                 last_digest=None,
                 counts={},
-                policy_version="b67fdefa4544",
+                policy=InForce(HELD),
                 countdowns=(),
                 today=TODAY,
             ),
@@ -583,6 +804,208 @@ def _help_mistyped(texts: Texts) -> Json:
     return message(replies.help_text(handlers.commands()[:1], texts, hint=hint))
 
 
+# Letters
+
+
+def an_account(*items: OpenItem) -> Account:
+    return account(age(items, on=TODAY), on=TODAY)
+
+
+OWED = an_account(
+    owes("Contoso Ltd", 40, "1234.56", tenant=a_customer().id),
+    owes("Contoso Ltd", 12, "99.00", tenant=a_customer().id),
+    owes("Contoso Ltd", 3, "-34.56", tenant=a_customer().id),
+    owes("Contoso Ltd", 20, "8000.00", "CNY", tenant=a_customer().id),
+)
+SIGNATURE = "Partner GmbH, Accounts\n+49 30 1234567\nbilling@partner.example"
+
+
+def a_matter(kind: LetterKind, **fields: Any) -> Matter:
+    told = not kind.asks_for_money
+    given: dict[str, Any] = {
+        "customer_name": "Contoso Ltd",
+        "contact": "Jane Doe",
+        "on": TODAY,
+        "account": OWED,
+        "deadline": Deadline(TODAY + 7 * DAY, "suspend") if kind.is_warning else None,
+        "services": ("Microsoft 365 E3", "Visio Plan 2") if told else (),
+        "data_until": TODAY + 90 * DAY if kind is LetterKind.SUSPENDED else None,
+        "signature": SIGNATURE,
+    }
+    return Matter(kind=kind, **(given | fields))
+
+
+def a_sheet(texts: Texts, kind: LetterKind = LetterKind.WARN, **fields: Any) -> letters.Sheet:
+    matter = a_matter(kind)
+    given: dict[str, Any] = {
+        "origin": f"{a_customer().id} C0BILLING",
+        "customer": a_customer(),
+        "kind": kind,
+        "language": texts.language,
+        "to": "billing@contoso.example",
+        "subject": letters.subject(matter, texts),
+        "body": letters.text(matter, texts),
+        "can_send": True,
+    }
+    return letters.Sheet(**(given | fields))
+
+
+def a_written_letter(texts: Texts, kind: LetterKind = LetterKind.WARN, **fields: Any) -> Letter:
+    matter = a_matter(kind)
+    return a_letter(
+        **(
+            {
+                "kind": kind,
+                "language": texts.language,
+                "subject": letters.subject(matter, texts),
+                "body": letters.text(matter, texts),
+            }
+            | fields
+        )
+    )
+
+
+def _letters() -> dict[str, Drawing]:
+    asked = a_letter().send(by=ana, at=noon, zone=UTC)
+    begun = asked.claim(holder="w-0", at=noon)
+    results = {
+        "sent": begun.sent(at=noon, zone=UTC),
+        "refused": begun.failed("rejected", "550"),
+        "not-in-ascii": begun.failed("rejected", "no-smtputf8"),
+        "not-now": begun.failed("not-ready", "timeout"),
+        "no-encryption": begun.failed("not-ready", "no-tls"),
+        "not-signed-in": begun.failed("sign-in-failed", "535"),
+        "not-configured": begun.failed("not-configured", ""),
+        "unknown": begun.lost_sight_of("unavailable", "timeout"),
+        "found-missing": begun.lost_sight_of("unavailable", "timeout").decide(
+            was_sent=False, by=ana, at=noon, zone=UTC
+        ),
+    }
+
+    def result(letter: Letter) -> Drawing:
+        return lambda texts: message(letters.result(letter, texts))
+
+    def preview(kind: LetterKind, way: letters.Way, **fields: Any) -> Drawing:
+        return lambda texts: letters.preview(
+            a_written_letter(texts, kind, **fields), way, "L-TEST000001 C0BILLING", texts
+        )
+
+    hints = (
+        "letter-hint-nothing-owed",
+        "letter-hint-no-services",
+        "letter-hint-no-contact",
+        "letter-hint-language",
+        "letter-hint-no-signature",
+    )
+    return {
+        **{f"letter-{name}": result(letter) for name, letter in results.items()},
+        **{f"letter-preview-{kind}": preview(kind, letters.Way.SEND) for kind in LetterKind},
+        "letter-preview-by-hand": preview(LetterKind.FINAL, letters.Way.COPIED, to=""),
+        "letter-preview-dry-run": lambda texts: letters.preview(
+            a_written_letter(texts), letters.Way.SEND, "L-TEST000001 C0BILLING", texts, dry_run=True
+        ),
+        "letter-form": lambda texts: letters.letter_form(a_sheet(texts), texts),
+        "letter-form-without-mail": lambda texts: letters.letter_form(
+            a_sheet(
+                texts,
+                LetterKind.RESUMED,
+                can_send=False,
+                to="",
+                hints=tuple(texts(hint) for hint in hints),
+            ),
+            texts,
+        ),
+    }
+
+
+# Shared exports
+
+
+def _preview(preview: Preview) -> Drawing:
+    return lambda texts: message(intake.preview_card(preview, texts))
+
+
+def _settings(preview: Preview) -> Drawing:
+    return lambda texts: intake.settings_form(preview, texts)
+
+
+MUCH_TO_SAY = a_finding(
+    rejected=131,
+    rejects=(
+        Noted("bad_amount", 120, ("line 14", "line 17", "line 20")),
+        Noted("bad_date", 10, ("line 2", "line 3", "line 5")),
+        Noted("missing_customer", 1, ("row 9",)),
+    ),
+    remarks=tuple(
+        Noted(code, 9 - n, (f"line {n}",))
+        for n, code in enumerate(
+            (
+                "due_date_derived",
+                "dispute_hint",
+                "two_digit_year",
+                "open_from_total",
+                "number_format_assumed",
+                "bad_tenant",
+                "encoding_assumed",
+                "one_nobody_knows",
+            )
+        )
+    ),
+    kept=3,
+    seen_before=noon - DAY,
+)
+REFUSALS = {
+    "no-currency": FileRefusal(
+        "missing_currency", "The file names no currency; add a currency column or say which one it is in."
+    ),
+    "date-order": FileRefusal(
+        "ambiguous_date_order",
+        "“03/04/2026” can be read in two ways; say whether the day (DMY) or the month (MDY) comes first.",
+    ),
+    "no-table": FileRefusal("unsupported_file", "This is a PDF; export the list as CSV or XLSX."),
+    "too-large": FileRefusal("too_large", "The file has more than 20 MB; export a smaller part."),
+    "no-scope": FileRefusal("no-scope"),
+    "unknown": FileRefusal("new_code", "Something <!channel> new."),
+}
+
+
+def _previews() -> dict[str, Drawing]:
+    at = noon + HOUR
+    waiting = a_preview()
+    applying = waiting.apply(by=ana, at=at, sha256=waiting.sha256, seal=waiting.seal)
+    told = a_preview(
+        reading=Reading(as_of=TODAY, mode="merge", currency="EUR", date_order="DMY"),
+        finding=MUCH_TO_SAY,
+        file="<!channel> *now* Außenstände 应收.xlsx",
+        voided="books",
+    )
+    nothing = a_finding(new=0, changed=0, closed=0, unchanged=12, owed=())
+    refused = {name: waiting.refused(refusal) for name, refusal in REFUSALS.items()}
+    return {
+        "import-preview": _preview(waiting),
+        "import-preview-with-much-to-say": _preview(told),
+        "import-preview-that-shrinks": _preview(
+            a_preview(finding=a_finding(held="shrinks", shrinks_by=42, closed=5))
+        ),
+        "import-preview-too-old": _preview(a_preview(finding=a_finding(held="older_than_books"))),
+        "import-preview-under-other-rules": _preview(a_preview(voided="rules")),
+        "import-preview-of-nothing-new": _preview(a_preview(finding=nothing)),
+        "import-reading": _preview(a_preview(status=PreviewStatus.READING, finding=None)),
+        "import-applying": _preview(applying),
+        "import-applied": _preview(applying.applied(a_finding())),
+        "import-applied-nothing": _preview(applying.applied(nothing)),
+        "import-discarded": _preview(waiting.discard(by=ana, at=at)),
+        "import-expired": _preview(waiting.expire()),
+        **{f"import-refused-{name}": _preview(preview) for name, preview in refused.items()},
+        "import-refused-gone": _preview(
+            a_preview(file="", sha256="", thread_ts=None).refused(FileRefusal("gone"))
+        ),
+        "form-import": _settings(told),
+        "form-import-no-currency": _settings(refused["no-currency"]),
+        "form-import-date-order": _settings(refused["date-order"]),
+    }
+
+
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
@@ -611,6 +1034,10 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.CannotBeResumed("not-suspended", "expired"),
     domain.CannotBeResumed("base-first", "suspended"),
     domain.NotOurCustomer("advisor"),
+    domain.AlreadyLinked("Contoso <Ltd>", "U0BEN"),
+    domain.PromisedBefore(2, 1),
+    domain.BooksUnsure("R-7F3K"),
+    domain.OutOfScope("azure_plan"),
     domain.Invalid("reason", "missing"),
     domain.Invalid("when", "urgent"),
     domain.Invalid("date", "in-the-past"),
@@ -624,9 +1051,25 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NotFound("day", "x"),
     domain.NotFound("azure-subscription", "x"),
     domain.NotFound("drift", "x"),
+    domain.NotFound("preview", "x"),
+    *(domain.PreviewSettled("P-TEST000001", why, "U0ANA") for why in ("applied", "books", "changed", "held")),
+    domain.PreviewSettled("P-TEST000001", "expired"),
+    domain.Invalid("export_as_of", "older-than-books", {"day": "Nov 23, 2026"}),
+    domain.Invalid("export_as_of", "in-the-future"),
+    domain.Invalid("export_currency", "no-currency"),
+    domain.NotFound("debtor", "x"),
+    domain.NotFound("link", "x"),
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "explained", "U0BEN"),
     domain.DriftSettled("D-TEST000001", "over"),
+    domain.NotFound("letter", "x"),
+    *(
+        domain.LetterSettled("L-TEST000001", why)
+        for why in ("draft", "sending", "sent", "copied", "failed", "unknown")
+    ),
+    domain.LetterOutdated(),
+    domain.Invalid("letter_to", "no-mail-address"),
+    domain.Invalid("letter_body", "too-long", {"most": "3000"}),
     *(domain.Unavailable(system, "timeout") for system in ("partner_center", "slack", "database")),
     domain.Unanswered("database", "OperationalError"),
     domain.Throttled(),
@@ -689,7 +1132,12 @@ VIEWS: dict[str, Drawing] = {
     **_cards(),
     **_limits(),
     **_digests(),
+    **_follow_ups(),
     **_drifts(),
+    **_previews(),
+    **_mappings(),
+    **drawn_policy.VIEWS,
+    **_letters(),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,

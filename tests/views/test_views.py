@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,31 @@ from bot import texts
 from bot.domain import errors as domain
 from bot.domain.action import Verb
 from bot.domain.customer import CustomerId
+from bot.domain.digest import Banner, OverdueDigest
+from bot.domain.directory import Directory
 from bot.domain.errors import CannotBeSuspended
+from bot.domain.inquiry import Choice, Nobody
+from bot.domain.preview import FileRefusal, Noted, Owed
+from bot.domain.receivables import MINOR_UNITS
+from bot.receivables import Code
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
-from handlers.views import blocks, confirmation, digests, drift, forms, replies, request_card
+from handlers import ids
+from handlers.views import (
+    blocks,
+    confirmation,
+    digests,
+    drift,
+    followup,
+    forms,
+    intake,
+    mapping,
+    replies,
+    request_card,
+)
 from tests.builders import (
     a_customer,
     a_drift,
+    a_preview,
     a_request,
     a_subscription,
     a_target,
@@ -32,7 +53,7 @@ from tests.builders import (
     noon,
     targets,
 )
-from tests.views import drawn
+from tests.views import drawn, drawn_policy
 from tests.views.drawn import VIEWS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,8 +104,29 @@ def test_names_and_notes_of_any_length_fit(language: str):
     left_out = [
         confirmation.LeftOut(subscription, CannotBeSuspended("azure-active", names=(long, long)))
     ] * 50
+    owed = [
+        drawn.owes(
+            f"{n} {long}", 50, "123456789.00", currency, customer_code=f"{n} {long}", tenant=customer.id
+        )
+        for n, currency in enumerate(("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN"))
+    ]
+    link = drawn.said(owed[0].customer_key, long)
+    linked = Directory([customer]).entry_of(link)
     changed = a_drift(customer_name=long, subscription_name=long, words=(long, long))
+    told = replace(
+        drawn.MUCH_TO_SAY,
+        owed=tuple(Owed(c, Decimal(10**12), Decimal(10**12), Decimal(10**12)) for c in MINOR_UNITS),
+        rejects=tuple(Noted(code, 10**6, ("line 123456",) * 3) for code in Code),
+        remarks=tuple(Noted(code, 10**6, ("row 123456",) * 3) for code in Code),
+        held="shrinks",
+    )
+    shared = a_preview(file=long, finding=told, voided="rules")
+    refused = shared.refused(FileRefusal("missing_currency", long))
     for view in (
+        drawn.message(intake.preview_card(shared, words)),
+        drawn.message(intake.preview_card(refused, words)),
+        intake.settings_form(shared, words),
+        intake.settings_form(refused, words),
         forms.action_form(
             Verb.SUSPEND, drawn.DRAFT, words, customer=customer, subscription=subscription, hint=long
         ),
@@ -98,6 +140,12 @@ def test_names_and_notes_of_any_length_fit(language: str):
         drawn.message(request_card.request_card(several, words)),
         drawn.message(request_card.request_card(request, words)),
         drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
+        mapping.link_form(drawn.entry_of(*owed), words, channel="C1"),
+        mapping.link_form(drawn.entry_of(*owed, mappings=(link,)), words, channel="C1"),
+        drawn.message([blocks.section(mapping.answer(linked, words))]),
+        drawn.message(
+            mapping.debtors(drawn.a_digest(*owed).debtors, 30, [linked] * 30, words, may_link=True)
+        ),
         drift.adopt_form(changed, words),
         drift.explain_form(changed, words),
         drawn.message(drift.drift_card(changed, None, words, on=drawn.TODAY)),
@@ -105,24 +153,104 @@ def test_names_and_notes_of_any_length_fit(language: str):
             drift.drift_card(changed.explain(by=ben, at=noon, note=long), None, words, on=drawn.TODAY)
         ),
         drawn.message(replies.open_requests([request] * 30, words, channel="C1")),
+        drawn_policy.drawn_why(drawn_policy.of_any_length(long), words=long)(words),
+        drawn_policy.drawn_policy(drawn_policy.of_any_length(long).holds)(words),
+        drawn_policy.drawn_why(Choice((customer,) * 10, (long,) * 10), words=long)(words),
+        drawn_policy.drawn_why(Nobody((long,) * 5), words=long)(words),
     ):
         assert complaints(view) == []
 
 
 @every_language
-def test_a_page_of_the_digest_with_the_longest_names_and_all_currencies_fits(language: str):
-    currencies = ("EUR", "USD", "CNY", "GBP", "CHF", "JPY", "SEK", "PLN")
-    owed = [
-        drawn.owes(
-            f"{n} " + "Wörter & <Zeichen> *fett* " * 40, 50, "123456789.00", currency, disputed=n % 2 == 0
-        )
-        for n in range(20)
-        for currency in currencies
-    ]
+@pytest.mark.parametrize("customers", [0, 1, 8, 9, 49, 500, 5000])
+def test_a_digest_of_any_size_keeps_slacks_limits_on_every_page(customers: int, language: str):
     words = texts.in_language(language)
-    digest = drawn.a_digest(*owed)
-    for page in range(3):
+    digest = drawn.everything(customers)
+    assert len(digests.summary(digest, words)) < 4000
+    pages = max(1, -(-customers // digests.PAGE))
+    for page in sorted({0, 1, pages // 2, pages - 1, pages, 10**6}):
         assert complaints(drawn.message(digests.overdue(digest, words, page=page))) == []
+
+
+@every_language
+@pytest.mark.parametrize("name", ["&", "&" * 500, "*" * 500, "<!channel> " * 50, "漢" * 500, "é_~`" * 99])
+def test_a_digest_of_any_names_keeps_slacks_limits(name: str, language: str):
+    digest = drawn.everything(9, name)
+    for page in range(2):
+        view = drawn.message(digests.overdue(digest, texts.in_language(language), page=page))
+        assert complaints(view) == []
+        read = re.findall(r'"type": "mrkdwn", "text": "([^"]*)"', json.dumps(view))
+        assert read
+        assert not [text for text in read if "<!channel>" in text]
+
+
+def test_every_customer_is_on_one_page_in_order():
+    words = texts.in_language("en")
+    owed = (drawn.owes(f"Debtor {n:02}", 200 - n, "10.00", tenant=f"t-{n}") for n in range(49))
+    digest = drawn.a_digest(*owed)
+    shown = [
+        value["value"]
+        for page in range(-(-49 // digests.PAGE))
+        for block in digests.overdue(digest, words, page=page)
+        if block["type"] == "actions"
+        for value in block["elements"]
+        if value["action_id"] == ids.SNOOZE_CUSTOMER
+    ]
+    assert shown == [f"t-{n}" for n in range(49)]
+
+
+def offered(digest: OverdueDigest) -> set[str]:
+    """The labels of all buttons of its first page."""
+    return {
+        element["text"]["text"]
+        for block in digests.overdue(digest, texts.in_language("en"))
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+def test_books_that_cannot_be_trusted_offer_no_suspension_and_say_first_what_to_do():
+    trusted = drawn.SEVERAL
+    assert {"Suspend", "Promise to pay", "Snooze", "Owner", "Link"} <= offered(trusted)
+    unsure = replace(
+        trusted,
+        banners=(Banner("stale", {"as_of": "2026-11-20", "hours": "70"}),),
+        debtors=tuple(replace(debtor, trusted=False) for debtor in trusted.debtors),
+    )
+    assert offered(unsure) == {"Snooze", "Owner", "Link"}
+    first, second, *_ = digests.overdue(unsure, texts.in_language("en"))
+    assert first["type"] == "header"
+    assert "import a current export" in second["text"]["text"]
+    assert digests.summary(unsure, texts.in_language("en")).startswith("⚠ These figures are of Nov 20, 2026")
+
+
+def test_only_the_rows_that_are_concerned_lose_their_buttons():
+    some = tuple(replace(d, trusted=n != 0) for n, d in enumerate(drawn.LONG.debtors))
+    words = texts.in_language("en")
+    actions = [b for b in digests.overdue(replace(drawn.LONG, debtors=some), words) if b["type"] == "actions"]
+    labels = [[e["text"]["text"] for e in block["elements"]] for block in actions]
+    assert labels[0] == ["Snooze", "Owner"]
+    assert labels[1] == ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner"]
+
+
+@every_language
+def test_the_longest_of_what_is_said_about_a_customer_fits_its_forms(language: str):
+    words = texts.in_language(language)
+    long = drawn.a_pause("snooze", note=drawn.HUGE)
+    about = drawn.a_subject(
+        customer=a_customer(name=drawn.HUGE, domain=drawn.HUGE),
+        overdue={code: Decimal(10**12) for code in ("EUR", "USD", "CNY", "GBP", "CHF", "JPY")},
+        snooze=long,
+        promise=long,
+        promises=10**6,
+    )
+    for view in (
+        followup.snooze_form(about, words, channel="C1"),
+        followup.promise_form(about, drawn.POLICY.exit, words, channel="C1"),
+        followup.owner_form(about, words, channel="C1"),
+        followup.woken(about, words),
+    ):
+        assert complaints(view) == []
 
 
 @every_language

@@ -32,11 +32,12 @@ export const post = (path, body = {}) =>
     body: JSON.stringify({ as: me, ...body }),
   }));
 
-/** Share a file in a channel. */
-export function upload(channel, file) {
+/** Share a file in a channel, or in a thread of it. */
+export function upload(channel, file, thread) {
   const form = new FormData();
   form.set("as", me);
   form.set("channel", channel);
+  if (thread) form.set("thread_ts", thread);
   form.set("file", file, file.name);
   return answer(fetch("/page/api/upload", { method: "POST", body: form }));
 }

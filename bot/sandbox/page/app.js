@@ -193,4 +193,7 @@ document.addEventListener("keydown", (event) => {
   conversation.composer?.begin("/");
 });
 
+// A file dropped elsewhere must not replace the page.
+for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
+
 start(read().as);

@@ -29,7 +29,7 @@ export class Composer {
     this.hint = el("p.composer-hint");
     this.trouble = el("p.composer-trouble", { role: "alert" });
     this.sender = iconButton("send", "Send", { class: "send", onclick: () => this.#send() });
-    const picker = options.attach && el("input", { type: "file", hidden: true, "aria-label": "File to share", onchange: () => this.#attach(picker) });
+    const picker = options.attach && el("input", { type: "file", multiple: true, hidden: true, "aria-label": "File to share", onchange: () => this.#attach(picker) });
     this.box = el("div.composer-box", {}, this.input,
       el("div.composer-tools", {},
         options.attach && iconButton("clip", "Attach a file", { onclick: () => picker.click() }),
@@ -196,8 +196,13 @@ export class Composer {
     this.trouble.replaceChildren(...(words ? [icon("warning"), el("span", {}, words), el("button.text-button", { type: "button", onclick: () => this.#say("") }, "Hide")] : []));
   }
 
+  /** Share files, each in a message of its own. */
+  async share(files) {
+    for (const file of files) this.#answered(await this.options.attach(file), "");
+  }
+
   async #attach(picker) {
-    for (const file of picker.files) this.#answered(await this.options.attach(file), "");
+    await this.share([...picker.files]);
     picker.value = "";
   }
 

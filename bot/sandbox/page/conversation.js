@@ -3,6 +3,7 @@
 import { get, post, upload } from "./api.js";
 import { Composer } from "./composer.js";
 import { el, iconButton } from "./dom.js";
+import { takeFiles } from "./dropzone.js";
 import { Home } from "./home.js";
 import { Log } from "./log.js";
 import { mrkdwn, typed } from "./mrkdwn.js";
@@ -57,6 +58,10 @@ export class Conversation {
       shortcut: (callback) => post("shortcut", { callback_id: callback }),
     });
     this.messages = el("div.messages", { id: "messages-panel" }, this.log.node, this.composer.node);
+    takeFiles(this.messages, `Drop to share with ${title}`, (files) => {
+      this.log.toEnd();
+      this.composer.share(files);
+    });
     const tab = (name, label) => el("a.tab", { href: `#${channelSlug(place)}${name === "home" ? "/home" : ""}`, data: { tab: name } }, label);
     this.tabs = place === botChannel() && hasHome ? el("nav.tabs", { "aria-label": `${title} tabs` }, tab("messages", "Messages"), tab("home", "Home")) : null;
     this.node.replaceChildren(

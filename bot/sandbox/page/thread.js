@@ -1,8 +1,9 @@
 /** The side pane's *Thread*: a message with its replies. */
 
-import { get, post } from "./api.js";
+import { get, post, upload } from "./api.js";
 import { Composer } from "./composer.js";
 import { el } from "./dom.js";
+import { takeFiles } from "./dropzone.js";
 import { Log } from "./log.js";
 import { typed } from "./mrkdwn.js";
 import { channel, channelTitle } from "./workspace.js";
@@ -19,8 +20,10 @@ export class Thread {
     this.composer = new Composer({
       label: "Reply in thread", placeholder: "Reply…", place: `${channelId}.${ts}`,
       send: (text) => post("say", { channel: channelId, text: typed(text), thread_ts: ts }),
+      attach: (file) => upload(channelId, file, ts),
     });
     this.node = el("div.messages", {}, this.log.node, this.composer.node);
+    takeFiles(this.node, "Drop to share in this thread", (files) => this.composer.share(files));
   }
 
   async refresh() {

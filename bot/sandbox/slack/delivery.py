@@ -115,7 +115,7 @@ class Delivery:
     _unacknowledged: dict[str, asyncio.Future[Ack]] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
     _last_posted: _Posted | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
     @property
     def is_connected(self) -> bool:
@@ -131,7 +131,7 @@ class Delivery:
         """Deliver an event; where it is not acknowledged Slack tries up to three times more, later."""
         ack = await self.send(parcel)
         if not ack.ok and (self.events_url is not None or ack.error == "timeout"):
-            self._later(self._try_again(parcel, _retry_reason(ack)))
+            self.later(self._try_again(parcel, _retry_reason(ack)))
         return ack
 
     async def again(self, parcel: Parcel, *, replay: bool = False) -> Ack:
@@ -284,7 +284,8 @@ class Delivery:
                 return
             reason = _retry_reason(ack)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+    def later(self, work: Coroutine[Any, Any, object]) -> None:
+        """Go on with something that nobody waits for."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.sandbox.slack import events
 from bot.sandbox.slack.block_kit import is_too_large, option_errors
 from bot.sandbox.slack.delivery import Ack, Parcel
 from bot.sandbox.slack.inputs import STATE_KEYS, Inputs, Unknown, find
@@ -208,7 +208,7 @@ class Interactions:
         event["channel"] = channel.id if channel else ""
         if person.id in self.platform.views.homes:
             event["view"] = self.platform.view_json(self.platform.views.homes[person.id])
-        return await self._deliver_event("app_home_opened", event)
+        return await events.tell(self.platform, "app_home_opened", event)
 
     async def say(self, person: Person, channel: Channel, text: str, thread_ts: str | None = None) -> Ack:
         """Write a message."""
@@ -218,26 +218,38 @@ class Interactions:
         return await self._tell_of(self.platform.workspace.post(channel, message, at=self.platform.now()))
 
     async def upload(
-        self, person: Person, channel: Channel, *, name: str, mimetype: str, content: bytes
+        self,
+        person: Person,
+        channel: Channel,
+        *,
+        name: str,
+        mimetype: str,
+        content: bytes,
+        text: str = "",
+        thread_ts: str | None = None,
     ) -> Ack:
-        """Share a file."""
+        """Share a file, with or without words, in the channel or in a thread of it."""
         at = self.platform.now()
         file = self.platform.workspace.add_file(
             name=name, mimetype=mimetype, size=len(content), owner=person.id, at=at
         )
         file.content = content
-        message = {"user": person.id, "text": "", "files": [file.as_json()]}
-        post = self.platform.workspace.post(channel, message, at=at)
-        file.shares.setdefault(channel.id, []).append(post.ts)
-        shared = {
-            "type": "file_shared",
-            "file_id": file.id,
-            "file": {"id": file.id},
-            "user_id": person.id,
-            "channel_id": channel.id,
+        message: Json = {
+            "subtype": "file_share",
+            "user": person.id,
+            "team": self.platform.workspace.id,
+            "text": text,
+            "files": [self.platform.file_json(file)],
+            "upload": False,
+            "display_as_bot": False,
         }
-        await self._deliver_event("file_shared", shared)
-        return await self._tell_of(post)
+        if thread_ts:
+            message["thread_ts"] = thread_ts
+        post = self.platform.workspace.post(channel, message, at=at)
+        file.shares.setdefault(channel.id, []).append(post)
+        told = await events.tell_of_file(self.platform, file, channel, by=person.id)
+        heard = await self._tell_of(post)
+        return heard if told.ok else told
 
     def _after_submission(self, view: View, ack: Ack) -> Ack:
         said = ack.body or {}
@@ -374,39 +386,14 @@ class Interactions:
         if self.platform.workspace.bot.id not in channel.members:
             return Ack(True)
         event = {**post.message, "channel": channel.id, "event_ts": post.ts}
-        ack = await self._deliver_event(
+        ack = await events.tell(
+            self.platform,
             "message.im" if channel.is_dm else "message.channels",
             {**event, "channel_type": "im" if channel.is_dm else "channel"},
         )
         if f"<@{self.platform.app.bot_user_id}>" in post.message["text"] and not channel.is_dm:
-            ack = await self._deliver_event("app_mention", {**event, "type": "app_mention"})
+            ack = await events.tell(self.platform, "app_mention", {**event, "type": "app_mention"})
         return ack
-
-    async def _deliver_event(self, subscription: str, event: Json) -> Ack:
-        """Deliver an event; one the app did not subscribe to is simply not sent."""
-        if not self.platform.app.subscribes_to(subscription):
-            return Ack(True)
-        at = self.platform.now()
-        payload = {
-            "token": self.platform.app.verification_token,
-            "team_id": self.platform.workspace.id,
-            "api_app_id": self.platform.app.id,
-            "event": {"event_ts": self._action_ts(), **event},
-            "type": "event_callback",
-            "event_id": f"Ev0{secrets.token_hex(4).upper()}",
-            "event_time": int(at.timestamp()),
-            "authorizations": [
-                {
-                    "enterprise_id": None,
-                    "team_id": self.platform.workspace.id,
-                    "user_id": self.platform.app.bot_user_id,
-                    "is_bot": True,
-                    "is_enterprise_install": False,
-                }
-            ],
-            "is_ext_shared_channel": False,
-        }
-        return await self.platform.delivery.send_event(Parcel.event(payload))
 
     def _with_mentions_escaped(self, text: str) -> str:
         def escaped(match: re.Match[str]) -> str:

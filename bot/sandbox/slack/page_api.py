@@ -242,13 +242,23 @@ class PageApi:
         return _ack(await self.interactions.say(me, channel, text, said.get("thread_ts")))
 
     async def upload(self, request: web.Request) -> web.Response:
-        form = await request.post()
+        """Share a file; the parts besides it are `as`, `channel`, and where wanted `thread_ts` and `text`."""
+        try:
+            form = await request.post()
+        except web.HTTPRequestEntityTooLarge:
+            raise Refusal(413, "file_too_large") from None
         me = self._person(form.get("as"))
         channel, file = self._channel(me, form.get("channel")), form.get("file")
         if not isinstance(file, web.FileField):
             raise Refusal(400, "no_file")
         ack = await self.interactions.upload(
-            me, channel, name=file.filename, mimetype=file.content_type, content=file.file.read()
+            me,
+            channel,
+            name=file.filename,
+            mimetype=file.content_type,
+            content=file.file.read(),
+            text=str(form.get("text") or "").strip(),
+            thread_ts=str(form.get("thread_ts") or "") or None,
         )
         return _ack(ack)
 

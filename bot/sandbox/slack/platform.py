@@ -14,7 +14,7 @@ from bot.sandbox.slack.faults import Faults
 from bot.sandbox.slack.installed_app import InstalledApp
 from bot.sandbox.slack.permits import ResponseUrl, ResponseUrls, Triggers
 from bot.sandbox.slack.views import View, Views
-from bot.sandbox.slack.workspace import Channel, Workspace
+from bot.sandbox.slack.workspace import Channel, StoredFile, Workspace
 
 Json = dict[str, Any]
 
@@ -37,6 +37,9 @@ class Platform:
 
     def view_json(self, view: View) -> Json:
         return view.as_json(team_id=self.workspace.id, app_id=self.app.id, bot_id=self.app.bot_id)
+
+    def file_json(self, file: StoredFile) -> Json:
+        return file.as_json(origin=self.origin, team=self.workspace.id)
 
     def address(self, url: ResponseUrl) -> str:
         return f"{self.origin}/{url.kind}/{self.workspace.id}/{url.secret}"

@@ -35,10 +35,24 @@ class Player:
         return await self._interactions.say(self.person, self._channel(channel), text, thread_ts)
 
     async def upload(
-        self, name: str, content: bytes, *, channel: str = "csp-billing", mimetype: str = "text/plain"
+        self,
+        name: str,
+        content: bytes,
+        *,
+        channel: str = "csp-billing",
+        mimetype: str = "text/plain",
+        text: str = "",
+        thread_ts: str | None = None,
     ) -> Ack:
+        """Share a file; `channel` is a name, an id, or the bot's for the direct messages with it."""
         return await self._interactions.upload(
-            self.person, self._channel(channel), name=name, mimetype=mimetype, content=content
+            self.person,
+            self._channel(channel),
+            name=name,
+            mimetype=mimetype,
+            content=content,
+            text=text,
+            thread_ts=thread_ts,
         )
 
     async def click(
@@ -220,7 +234,9 @@ class Player:
         return matching[0]
 
     def _channel(self, name: str) -> Channel:
-        channel = self._platform.workspace.channel(name)
+        workspace = self._platform.workspace
+        with_bot = name in (workspace.bot.id, workspace.bot.handle)
+        channel = workspace.dm_with(self.person.id) if with_bot else workspace.channel(name)
         if channel is None or self.person.id not in channel.members:
             raise LookupError(f"{self.person.name} sees no channel {name!r}")
         return channel

@@ -26,7 +26,8 @@ from bot.sandbox.slack.workspace import Channel, Workspace
 
 Json = dict[str, Any]
 
-UPLOAD_LIMIT = 20 * 2**20
+UPLOAD_LIMIT = 64 * 2**20
+"""More than an app may want to take: it must be able to say so."""
 
 
 def _utc_now() -> datetime:

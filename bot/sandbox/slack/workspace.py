@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -109,21 +110,48 @@ class StoredFile:
     created: int
     alt_txt: str = ""
     content: bytes | None = None
-    shares: dict[str, list[str]] = field(default_factory=dict)
+    shares: dict[str, list[Post]] = field(default_factory=dict)
     upload_secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
 
-    def as_json(self) -> Json:
+    @property
+    def filetype(self) -> str:
+        """Slack's word for the kind, from the name alone."""
+        ending = self.name.rpartition(".")[2].lower() if "." in self.name else ""
+        return ending if ending.isalnum() and len(ending) <= 10 else "text"
+
+    def as_json(self, *, origin: str, team: str) -> Json:
+        """As it stands in messages and events (https://docs.slack.dev/reference/objects/file-object)."""
+        place, name = f"{origin}/files-pri/{team}-{self.id}", _in_an_address(self.name)
         shown: Json = {
             "id": self.id,
+            "created": self.created,
+            "timestamp": self.created,
             "name": self.name,
             "title": self.title,
             "mimetype": self.mimetype,
-            "size": self.size,
+            "filetype": self.filetype,
+            "pretty_type": self.filetype.upper(),
             "user": self.owner,
-            "created": self.created,
+            "user_team": team,
+            "editable": False,
+            "size": self.size,
             "mode": "hosted",
+            "is_external": False,
+            "external_type": "",
+            "is_public": True,
+            "public_url_shared": False,
+            "display_as_bot": False,
+            "url_private": f"{place}/{name}",
+            "url_private_download": f"{place}/download/{name}",
+            "permalink": f"{origin}/files/{self.owner}/{self.id}/{name}",
+            "file_access": "visible",
         }
         return {**shown, "alt_txt": self.alt_txt} if self.alt_txt else shown
+
+
+def _in_an_address(name: str) -> str:
+    """Slack writes a file's name so in its addresses; the id alone counts there."""
+    return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_") or "file"
 
 
 class Workspace:

@@ -6,10 +6,11 @@ import asyncio
 import mimetypes
 from typing import Any
 
-from bot.sandbox.slack import posting
+from bot.sandbox.slack import events, posting
+from bot.sandbox.slack.platform import Platform
 from bot.sandbox.slack.posting import Refused
 from bot.sandbox.slack.web_api.calls import Call, Method
-from bot.sandbox.slack.workspace import Channel, StoredFile
+from bot.sandbox.slack.workspace import Channel, Post, StoredFile
 
 Json = dict[str, Any]
 
@@ -47,7 +48,7 @@ def complete_upload(call: Call) -> Json:
 
 def file_info(call: Call) -> Json:
     file = call.platform.workspace.files.get(call.required("file"))
-    if file is None:
+    if file is None or not is_seen_by_app(call.platform, file):
         raise Refused("file_not_found")
     return {"ok": True, "file": _file(call, file)}
 
@@ -55,12 +56,14 @@ def file_info(call: Call) -> Json:
 def _share(call: Call, channel: Channel, files: list[StoredFile], said: Json) -> None:
     message = {
         "text": call.text("initial_comment"),
-        "files": [file.as_json() for file in files],
+        "files": [call.platform.file_json(file) for file in files],
         "thread_ts": call.text("thread_ts") or None,
     }
     post = posting.post(call.platform, channel, {**message, **said})
     for file in files:
-        file.shares.setdefault(channel.id, []).append(post.ts)
+        file.shares.setdefault(channel.id, []).append(post)
+        told = events.tell_of_file(call.platform, file, channel, by=call.platform.app.bot_user_id)
+        call.platform.delivery.later(told)
 
 
 def _uploaded(call: Call, entry: Json) -> StoredFile:
@@ -81,22 +84,31 @@ def _channel(call: Call, name: str) -> Channel:
     return channel
 
 
+def is_seen_by_app(platform: Platform, file: StoredFile) -> bool:
+    """Its own files, and what was shared where it is a member."""
+    bot, channels = platform.workspace.bot.id, platform.workspace.channels
+    return file.owner == bot or any(bot in channels[channel].members for channel in file.shares)
+
+
 def _file(call: Call, file: StoredFile) -> Json:
-    url = f"{call.platform.origin}/files/{file.id}/{file.name}"
     channels = call.platform.workspace.channels
     shares: Json = {}
-    for channel, timestamps in file.shares.items():
+    for channel, posts in file.shares.items():
         kind = "private" if channels[channel].is_dm else "public"
-        shares.setdefault(kind, {})[channel] = [{"ts": ts} for ts in timestamps]
+        shares.setdefault(kind, {})[channel] = [_share_json(call, post) for post in posts]
     return {
-        **file.as_json(),
-        "url_private": url,
-        "url_private_download": url,
-        "permalink": url,
+        **call.platform.file_json(file),
         "channels": [channel for channel in file.shares if not channels[channel].is_dm],
+        "groups": [],
         "ims": [channel for channel in file.shares if channels[channel].is_dm],
         "shares": shares,
     }
+
+
+def _share_json(call: Call, post: Post) -> Json:
+    thread = {"thread_ts": post.message["thread_ts"]} if post.is_in_thread else {}
+    channel = call.platform.workspace.channels[post.channel]
+    return {"ts": post.ts, "channel_name": channel.name, "team_id": call.platform.workspace.id, **thread}
 
 
 METHODS = {

@@ -1,0 +1,248 @@
+"""One day as the billing policy judges it: the books, whose debts they are, and what happened before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from bot.domain.collection import Facts, Ground, History, Standing, ground, standing
+from bot.domain.customer import Countdown, Customer, CustomerId
+from bot.domain.directory import Directory
+from bot.domain.followup import PROMISE, SNOOZE, Pause, has_worsened
+from bot.domain.people import PersonId
+from bot.domain.policy import BillingPolicy, Debt, Exposure
+from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, days_overdue
+from bot.domain.request import ActionRequest
+from bot.store import Tx
+from bot.store.books import Import
+from bot.store.readings import Attempt
+
+Grounds = Callable[[Tx, ActionRequest], Awaitable[Ground]]
+"""Reads again what a request about non-payment stands on."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """Everything a day's judgement needs. `asked_at` is the moment the age of the books is counted to."""
+
+    on: date
+    asked_at: datetime
+    zone: ZoneInfo
+    policy: BillingPolicy
+    last: Import | None
+    """How sure the books are: as sure as the source of which least is known."""
+    troubles: Sequence[Attempt]
+    """Sources that could not be brought up to date."""
+    parties: tuple[PartyBalances, ...]
+    directory: Directory
+    suspended: Mapping[str, tuple[Countdown, ...]]
+    """By customer; the mirror knows how things are, not how they were."""
+    histories: Mapping[str, History]
+    pauses: Mapping[str, tuple[Pause, ...]]
+    owners: Mapping[str, PersonId] = field(default_factory=dict)
+    running: Mapping[str, int] | None = None
+    """Active subscriptions by customer; None for a day that is not today."""
+
+    @cached_property
+    def customers(self) -> Mapping[str, Customer | None]:
+        """Whose each debtor of the books is, by its key; looked up once."""
+        return {party.customer_key: self.directory.of(party) for party in self.parties}
+
+    @cached_property
+    def theirs(self) -> Mapping[str, tuple[PartyBalances, ...]]:
+        """The debtors of the books that are a customer of ours: several may be one."""
+        found: dict[str, tuple[PartyBalances, ...]] = {}
+        for party in self.parties:
+            if customer := self.customers[party.customer_key]:
+                found[customer.id] = (*found.get(customer.id, ()), party)
+        return found
+
+    @cached_property
+    def _nobodys(self) -> frozenset[str]:
+        """The keys of debtors of whom it is not clear which customer they are."""
+        return frozenset(p.customer_key for p in self.parties if self.directory.of(p) is None)
+
+    def may_owe_more(self, id: CustomerId) -> bool:
+        """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
+        return bool(self.directory.keys_of(id) & self._nobodys)
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.age_hours is not None and self.age_hours <= self.policy.max_data_age_hours
+
+    @property
+    def is_complete(self) -> bool:
+        return self.last is not None and self.last.is_complete
+
+    @property
+    def age_hours(self) -> int | None:
+        """Hours since the moment the books speak for: the import itself, or the end of an earlier day."""
+        if self.last is None:
+            return None
+        end_of_day = datetime.combine(self.last.as_of + timedelta(days=1), time(), self.zone)
+        moment = min(self.last.applied_at, end_of_day)
+        return max(0, int((self.asked_at - moment).total_seconds() // 3600))
+
+    def standing(self, customer: Customer) -> Standing:
+        """Where that customer stands, with everything it owes under whatever name."""
+        return self.standing_on(customer, self.facts(customer.id))
+
+    def standing_on(self, customer: Customer, facts: Facts) -> Standing:
+        """The same, where its facts are known already."""
+        return standing(self.policy, facts, self.histories.get(customer.id, History()), on=self.on)
+
+    def standing_of_nobody(self, parties: Sequence[PartyBalances]) -> Standing:
+        """Where debtors stand of whom nobody knows which customer they are: nothing is ever proposed for them."""
+        return standing(self.policy, self.facts_of(parties, None), History(), on=self.on)
+
+    def owner_key(self, party: PartyBalances) -> str:
+        """Whom debts are added up for: the customer, else the debtor of the books by itself."""
+        key = party.customer_key
+        customer = self.customers[key] if key in self.customers else self.directory.of(party)
+        return customer.id if customer else key
+
+    def promise(self, id: str) -> Pause | None:
+        """Until when they promised to pay; of several the latest day counts."""
+        return _last(self.pauses.get(id, ()), PROMISE)
+
+    def snooze(self, id: str) -> Pause | None:
+        """Until when somebody said to wait, become worse or not."""
+        return _last(self.pauses.get(id, ()), SNOOZE)
+
+    def is_worse_than_at(self, snooze: Pause, exposure: Exposure) -> bool:
+        """Whether the snooze is over because more is overdue than when it was said."""
+        history = self.histories.get(snooze.tenant, History())
+        before = snooze.overdue if snooze.overdue is not None else history.overdue
+        return has_worsened(before or {}, exposure)
+
+    def facts(self, id: CustomerId) -> Facts:
+        return self.facts_of(self.theirs.get(id, ()), id)
+
+    def facts_of(self, parties: Sequence[PartyBalances], id: CustomerId | None) -> Facts:
+        """What these debtors owe, as that customer's, or as nobody's."""
+        exposure = _exposure(parties, self.on)
+        promise = self.promise(id) if id else None
+        snooze = self.snooze(id) if id else None
+        if snooze and self.is_worse_than_at(snooze, exposure):
+            snooze = None
+        return Facts(
+            tenant=id,
+            exposure=exposure,
+            owes_anything=any(b.open > 0 for party in parties for b in party.balances.values()),
+            disputes=any(
+                i.disputed and i.open_amount > 0 and i.due_date < self.on for p in parties for i in p.items
+            ),
+            books_are_fresh=self.is_fresh,
+            books_are_complete=self.last is not None and self._is_complete(self.last, parties, id),
+            promised_until=promise.until if promise else None,
+            snoozed_until=snooze.until if snooze else None,
+            suspended_for_debt=any(c.for_debt for c in self.suspended.get(id, ())) if id else False,
+        )
+
+    def _is_complete(self, last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
+        """Whether all of theirs could be read; what names nobody may be anybody's.
+
+        Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
+        """
+        theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
+        return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
+
+
+async def day_of(
+    tx: Tx,
+    on: date,
+    *,
+    policy: BillingPolicy,
+    asked_at: datetime,
+    zone: ZoneInfo,
+    suspended: Sequence[Countdown] = (),
+    besides: Customer | None = None,
+) -> Day:
+    """Read a day in a handful of reads, however many customers there are.
+
+    `besides` is a customer that the mirror may not know yet. Promises and snoozes are today's, as `asked_at` has it.
+    """
+    directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
+    if besides:
+        directory.add(besides)
+    parties = await asyncio.to_thread(age, await tx.books.open_on(on), on=on)
+    directory.see(parties)
+    by_customer: dict[str, tuple[Countdown, ...]] = {}
+    for countdown in suspended:
+        owner = countdown.subscription.customer_id
+        by_customer[owner] = (*by_customer.get(owner, ()), countdown)
+    warned = await tx.letters.warnings(on=on)
+    histories = await tx.collections.histories(on=on)
+    is_today = on == asked_at.astimezone(zone).date()
+    return Day(
+        on=on,
+        asked_at=asked_at if is_today else datetime.combine(on, time(12), zone),
+        zone=zone,
+        policy=policy,
+        last=await tx.books.last_import(on=on),
+        troubles=await tx.readings.troubles(on=on),
+        parties=parties,
+        directory=directory,
+        suspended=by_customer,
+        histories={
+            id: replace(histories.get(id, History()), warned=warned.get(id, ()))
+            for id in histories.keys() | warned.keys()
+        },
+        pauses=await tx.collections.pauses(on=on) if is_today else {},
+        owners=await tx.owners.all(),
+        running=await tx.mirror.running() if is_today else None,
+    )
+
+
+async def ground_now(
+    tx: Tx, request: ActionRequest, *, policy: BillingPolicy, at: datetime, zone: ZoneInfo
+) -> Ground:
+    """What a request about non-payment stands on by now: only its own debtors are read again."""
+    on, customer = at.astimezone(zone).date(), request.action.customer_id
+    items = [item for key in request.debtors for item in await tx.books.open_of(key)]
+    day = Day(
+        on=on,
+        asked_at=at,
+        zone=zone,
+        policy=policy,
+        last=await tx.books.last_import(on=on),
+        troubles=(),
+        parties=age(items, on=on),
+        directory=Directory(()),
+        suspended={},
+        histories={},
+        pauses=await tx.collections.pauses(on=on),
+    )
+    return ground(policy, day.facts_of(day.parties, customer), on=on)
+
+
+def _last(pauses: Sequence[Pause], kind: str) -> Pause | None:
+    return max((p for p in pauses if p.kind == kind), key=lambda p: p.until, default=None)
+
+
+def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:
+    """What counts: due, undisputed, unblocked, not promised for later, net of their own unused credits.
+
+    Several debtors in the books may be one customer; currencies stay apart.
+    """
+    debts: dict[str, Debt] = {}
+    for currency in sorted({currency for party in parties for currency in party.balances}):
+        counting = [
+            item
+            for party in parties
+            for item in party.items
+            if item.currency == currency and item.may_be_asked_for(on=on)
+        ]
+        credits = sum(
+            (party.balances[currency].credits for party in parties if currency in party.balances), Decimal(0)
+        )
+        net = sum((item.open_amount for item in counting), Decimal(0)) - credits
+        if net > 0:
+            oldest = max(days_overdue(item.due_date, on=on) for item in counting)
+            debts[currency] = Debt(net, oldest, len(counting))
+    return debts
