@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
@@ -20,6 +22,13 @@ _MOST_CELLS: Final = 20_000_000
 _FEW_COLUMNS: Final = 20
 """So many may have a million rows each, so the extent of most sheets need not be known."""
 _BLOCK: Final = 1 << 20
+_BLOCK_PACKED: Final = 1 << 17
+_ENCRYPTED: Final = 1
+_HEADER, _LENGTHS_OF_NAMES = 30, 26
+"""The length of an entry's header, and where in it the lengths of its name and its extra field are."""
+_WORKBOOK: Final = "xl/workbook.xml"
+_RELATIONS: Final = "xl/_rels/workbook.xml.rels"
+_KEPT: Final = (_WORKBOOK, _RELATIONS)
 _LONGEST_TAG: Final = 1 << 16
 _ATTRIBUTES: Final = rb"""(?:[^>"']|"[^"]*"|'[^']*')*"""
 _WHOLE_TAG: Final = re.compile(rb"<" + _ATTRIBUTES + rb">")
@@ -52,32 +61,56 @@ class Contents:
 def inspect(data: bytes) -> Contents:
     """Unpack it once, looking at its size and the extent of its sheets. Raises `FileRefused` beyond bounds.
 
-    Sizes that a ZIP file declares are only claims. And the reader holds the rectangle from the first to the last
-    used cell: two cells in opposite corners of a sheet of a few kilobytes would be seventeen thousand million.
+    The reader holds the rectangle from the first to the last used cell: two cells in opposite corners of a sheet of a
+    few kilobytes would be seventeen thousand million. What is a sheet is looked for in every part, whatever its name.
     """
     left = LARGEST_UNPACKED
     errors: dict[str, Mapping[Place, str]] = {}
+    kept: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in archive.infolist():
-                name = entry.filename
-                is_sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
-                sheet = _SheetOnTheFly() if is_sheet else None
-                with archive.open(entry) as part:
-                    while block := part.read(_BLOCK):
-                        left -= len(block)
-                        if left < 0:
-                            raise too_large("200 MB unpacked")
-                        if sheet is not None:
-                            sheet.look_at(block)
-                if sheet is not None and sheet.errors:
-                    errors[name] = sheet.errors
-            workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314 - its size is bounded
-            return Contents(_counts_from_1904(workbook), _parts(workbook, archive) if errors else (), errors)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, KeyError) as error:
+                sheet = _SheetOnTheFly()
+                blocks: list[bytes] = []
+                for block in _unpacked(data, entry):
+                    left -= len(block)
+                    if left < 0:
+                        raise too_large("200 MB unpacked")
+                    sheet.look_at(block)
+                    if entry.filename in _KEPT:
+                        blocks.append(block)
+                kept[entry.filename] = b"".join(blocks)
+                if sheet.errors:
+                    errors[entry.filename] = sheet.errors
+        workbook = ElementTree.fromstring(kept[_WORKBOOK])  # noqa: S314 - its size is bounded
+        return Contents(
+            _counts_from_1904(workbook), _parts(workbook, kept[_RELATIONS]) if errors else (), errors
+        )
+    except (zipfile.BadZipFile, NotImplementedError, OSError, KeyError, struct.error, zlib.error) as error:
         raise damaged() from error
     except ElementTree.ParseError as error:
         raise damaged() from error
+
+
+def _unpacked(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """All that is packed there. `zipfile` itself stops at the size the file declares, and that is only a claim."""
+    if entry.flag_bits & _ENCRYPTED:
+        raise damaged()
+    names = struct.unpack_from("<HH", data, entry.header_offset + _LENGTHS_OF_NAMES)
+    begin = entry.header_offset + _HEADER + sum(names)
+    packed = memoryview(data)[begin : begin + entry.compress_size]
+    blocks = (packed[at : at + _BLOCK_PACKED] for at in range(0, len(packed), _BLOCK_PACKED))
+    if entry.compress_type == zipfile.ZIP_STORED:
+        yield from map(bytes, blocks)
+    elif entry.compress_type == zipfile.ZIP_DEFLATED:
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        for block in blocks:
+            yield unpacker.decompress(block, _BLOCK)
+            while unpacker.unconsumed_tail:
+                yield unpacker.decompress(unpacker.unconsumed_tail, _BLOCK)
+        yield unpacker.flush()
+    else:
+        raise damaged()
 
 
 def _counts_from_1904(workbook: ElementTree.Element) -> bool:
@@ -85,14 +118,11 @@ def _counts_from_1904(workbook: ElementTree.Element) -> bool:
     return properties is not None and properties.get("date1904") in {"1", "true"}
 
 
-def _parts(workbook: ElementTree.Element, archive: zipfile.ZipFile) -> tuple[str, ...]:
-    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314 - as above
-    targets = {each.get("Id"): each.get("Target", "") for each in relations}
+def _parts(workbook: ElementTree.Element, relations: bytes) -> tuple[str, ...]:
+    targets = {each.get("Id"): each.get("Target", "") for each in ElementTree.fromstring(relations)}  # noqa: S314
+    sheets = (sheet.get(_ID) or sheet.get(_STRICT_ID) for sheet in workbook.iterfind("{*}sheets/{*}sheet"))
     return tuple(
-        posixpath.normpath(posixpath.join("/xl", targets.get(sheet.get(_ID) or sheet.get(_STRICT_ID), "")))[
-            1:
-        ]
-        for sheet in workbook.iterfind("{*}sheets/{*}sheet")
+        posixpath.normpath(posixpath.join("/xl", targets.get(sheet, ""))).lstrip("/") for sheet in sheets
     )
 
 

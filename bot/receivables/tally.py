@@ -15,7 +15,7 @@ from bot.receivables.parties import Party
 from bot.receivables.rows import Reading
 from bot.receivables.source import Source
 
-_PARTS: Final = 4
+_PARTS: Final = 2
 
 
 class Tally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from contextlib import nullcontext
 from datetime import date, datetime
 from typing import Any
@@ -114,6 +115,27 @@ class TestLimits:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("xl/workbook.xml", "<workbook/>")
             archive.writestr("xl/media/image.png", bytes(201 * 1024 * 1024))
+        assert refusal(out.getvalue()) == "too_large"
+
+    def test_the_sizes_that_an_archive_declares_are_not_believed(self):
+        """A megabyte is declared, with its right checksum, and two hundred are packed."""
+        first = b"<sheetData>".ljust(1024 * 1024)
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/workbook.xml", "<workbook/>")
+            archive.writestr("xl/worksheets/sheet1.xml", first + bytes(200 * 1024 * 1024))
+            declared = archive.getinfo("xl/worksheets/sheet1.xml")
+            declared.file_size, declared.CRC = len(first), zlib.crc32(first)
+        assert refusal(out.getvalue()) == "too_large"
+
+    def test_a_sheet_is_measured_wherever_it_is(self):
+        data = workbook([TABLE[0], ["Contoso", "INV-1", "2026-10-31", "EUR", 1]])
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+            for name in source.namelist():
+                content = source.read(name).replace(b"worksheets/sheet1.xml", b"elsewhere.xml")
+                content = content.replace(b'r="E2"', b'r="XFD1048576"')
+                target.writestr(name.replace("worksheets/sheet1.xml", "elsewhere.xml"), content)
         assert refusal(out.getvalue()) == "too_large"
 
     @pytest.mark.parametrize(
