@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, make_dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import repeat
-from operator import mul, sub, truediv
+from itertools import compress, repeat
+from operator import mul, ne, sub, truediv
 from typing import Final, TypeVar, cast
 
 from bot.domain.receivables import MINOR_UNITS, ZERO, ItemKind, OpenItem
@@ -125,8 +125,10 @@ class ColumnReader:
 
     def _learn(self, column: Column) -> None:
         """Show the amounts to the proof until it has one; what speaks against it then is not plain."""
+        if self._proof.proven is self._style or str not in set(map(type, column)):
+            return
         texts = [cell for cell in column if isinstance(cell, str)]
-        if self._proof.proven is self._style or _WHOLE.fullmatch("\n".join(texts)):
+        if _WHOLE.fullmatch("\n".join(texts)):
             return
         for text in texts:
             self._proof.see(text)
@@ -142,7 +144,7 @@ class ColumnReader:
     def _totals(self, batch: _Batch, opens: list[Decimal], currencies: Sequence[str]) -> list[Decimal]:
         """Read the totals; one that is written like what is open is the same."""
         of_open, of_total = batch[Field.OPEN_AMOUNT], batch[Field.TOTAL]
-        others = [at for at, cell in enumerate(of_total) if cell != of_open[at]]
+        others = list(compress(range(len(opens)), map(ne, of_total, of_open)))
         amounts, odd = self._read([of_total[at] for at in others], [currencies[at] for at in others])
         batch.odd.update(others[at] for at in odd)
         totals = opens.copy()

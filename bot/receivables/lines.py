@@ -74,6 +74,7 @@ class LineReader:
         self._fills_in_codes = None not in self._who[:2]
         self._parties: dict[object, Party] = {}
         self._names: dict[str, str] = {}
+        self._has_nameless = False
         self._above = NOBODY
         self._told_of_groups = False
         self.skipped = 0
@@ -110,7 +111,9 @@ class LineReader:
         ):
             return None
         parties = self._known_parties(rows, columns)
-        if not all(map(_name_of, parties)) or (self._fills_in_codes and not all(map(_code_of, parties))):
+        if (self._has_nameless and not all(map(_name_of, parties))) or (
+            self._fills_in_codes and not all(map(_code_of, parties))
+        ):
             return None
         self._above = parties[-1]
         return Lines(*rows, columns, parties, numbers)
@@ -260,8 +263,10 @@ class LineReader:
     def _new_party(self, position: int, cells: list[Cell]) -> Party:
         name, code, tenant = ("" if at is None else clean(text_of(cells[at])) for at in self._who)
         if not (name or code or tenant):
+            self._has_nameless = True
             return NOBODY
         if is_sheet_error(name or code or tenant):
+            self._has_nameless = True
             return Party("")  # like nobody, but not to be filled in from above
         known = as_tenant(tenant) if tenant else named_by_tenant(name)
         if tenant and not known:

@@ -4,9 +4,9 @@ Beside ours stands the least anybody could do with the same file in the same run
 model for each row, which keeps none of them. For XLSX it is `python-calamine` making lists of a sheet, and nothing of
 them: that is the floor of the bar. It does less than the one for CSV, so calamine with the same model a row stands
 beside it. Ours is read as `backstop import` does it, with the garbage collector off, and once more with it on, as in
-the bot, where other work goes on. Every reading is a process of its own, for only so its peak of memory is known; the best
-of some rounds counts, for the machine's other work only adds. Then what `take_in` makes of it: compared with the books
-and written, into empty books and into full ones.
+the bot, where other work goes on. Every reading is a process of its own, for only so its peak of memory is known; the
+best of some rounds counts, for the machine's other work only adds. Then what `take_in` makes of it: compared with the
+books and written, into empty books and into full ones.
 """
 
 from __future__ import annotations
