@@ -105,6 +105,7 @@ class LineReader:
             not _PLAIN_NUMBERS.fullmatch(joined)
             or joined.count("\n") >= len(numbers)
             or "" in columns[self._amount]
+            or all("" in columns[at] for at in self._dates)
             or not self._headings_of_number.isdisjoint(numbers)
             or self._has_too_long(rows.cells, columns)
             or any(tagged_tenant(text_of(cell)) for at in self._references for cell in set(columns[at]))
@@ -178,7 +179,10 @@ class LineReader:
         cell = cells[self._number]
         number = clean(cell if isinstance(cell, str) else text_of(cell))
         if number and (
-            not number[-1].isdigit() or not cells[self._amount] or number in self._headings_of_number
+            not number[-1].isdigit()
+            or not cells[self._amount]
+            or number in self._headings_of_number
+            or not any(self._at(self._dates, cells))
         ):
             number = self._unless_it_is_none(number, cells)
         if number or self._should_name_a_document(position, cells):
@@ -192,6 +196,8 @@ class LineReader:
             return ""
         if self._header.is_repeated_by(cells):
             return ""
+        if not any(self._at(self._dates, cells)) and any(is_total(text_of(cell)) for cell in cells):
+            return ""  # it counts the documents
         is_alone = not any(map(says_something, self._at(self._dates + self._amounts, cells)))
         return "" if is_alone and not _NUMBER.fullmatch(number) else number
 

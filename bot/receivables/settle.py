@@ -132,7 +132,7 @@ def currency_finder(header: Header, *, default: str | None) -> CurrencyOf:
             Code.BAD_CURRENCY,
             f"{shown(code)} is no currency code; use three letters of ISO 4217, such as EUR.",
         )
-    return CurrencyOf(heading=header.currency, default=code, chinese=header.language == "zh")
+    return CurrencyOf(heading=header.currency, default=code, chinese=header.is_chinese)
 
 
 def check_currency(
