@@ -68,7 +68,7 @@ def test_a_newcomer_needs_one_command_to_see_it_and_one_to_test_it():
     assert len(demo) == 1
     assert demo[0].endswith(".venv/bin/backstop demo")
     assert len(tests) == 1
-    assert tests[0].endswith(".venv/bin/pytest")
+    assert tests[0].endswith(".venv/bin/pytest -n 2 --dist loadfile")
 
 
 def test_every_picture_is_there():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
-from bot.receivables.detect import LARGEST_UNPACKED, MOST_COLUMNS, damaged, too_large
+from bot.receivables.detect import LARGEST_UNPACKED, MOST_COLUMNS, UNREADABLE, damaged, too_large
 
 Place = tuple[int, int]
 """Row and column, counted from 1."""
@@ -28,6 +28,9 @@ _HEADER, _LENGTHS_OF_NAMES = 30, 26
 """The length of an entry's header, and where in it the lengths of its name and its extra field are."""
 _WORKBOOK: Final = "xl/workbook.xml"
 _RELATIONS: Final = "xl/_rels/workbook.xml.rels"
+_TEXTS: Final = "xl/sharedstrings.xml"
+_LONGEST_PROMISE: Final = 256
+_PROMISED: Final = re.compile(rb"""ount\s*=\s*["']\s*\+?([^"']*)""")
 _KEPT: Final = (_WORKBOOK, _RELATIONS)
 _LONGEST_TAG: Final = 1 << 16
 _ATTRIBUTES: Final = rb"""(?:[^>"']|"[^"]*"|'[^']*')*"""
@@ -71,12 +74,15 @@ def inspect(data: bytes) -> Contents:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in archive.infolist():
                 sheet = _SheetOnTheFly()
+                texts = _TextsOnTheFly() if entry.filename.casefold() == _TEXTS else None
                 blocks: list[bytes] = []
                 for block in _unpacked(data, entry):
                     left -= len(block)
                     if left < 0:
                         raise too_large("200 MB unpacked")
                     sheet.look_at(block)
+                    if texts is not None:
+                        texts.look_at(block)
                     if entry.filename in _KEPT:
                         blocks.append(block)
                 kept[entry.filename] = b"".join(blocks)
@@ -86,9 +92,7 @@ def inspect(data: bytes) -> Contents:
         return Contents(
             _counts_from_1904(workbook), _parts(workbook, kept[_RELATIONS]) if errors else (), errors
         )
-    except (zipfile.BadZipFile, NotImplementedError, OSError, KeyError, struct.error, zlib.error) as error:
-        raise damaged() from error
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, struct.error, zlib.error, *UNREADABLE) as error:
         raise damaged() from error
 
 
@@ -124,6 +128,23 @@ def _parts(workbook: ElementTree.Element, relations: bytes) -> tuple[str, ...]:
     return tuple(
         posixpath.normpath(posixpath.join("/xl", targets.get(sheet, ""))).lstrip("/") for sheet in sheets
     )
+
+
+class _TextsOnTheFly:
+    """The texts of a workbook while they are unpacked. Raises `FileRefused` where more are promised than cells may be.
+
+    The reader makes room for as many as are promised before it has seen one.
+    """
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def look_at(self, block: bytes) -> None:
+        block = self._end + block
+        self._end = block[-_LONGEST_PROMISE:]
+        for promised in _PROMISED.findall(block):
+            if not promised.isdigit() or int(promised) > _MOST_CELLS:
+                raise damaged()
 
 
 class _SheetOnTheFly:

@@ -385,7 +385,7 @@ class Digests:
             besides.insert(0, Banner("policy_refused", {"why": why, "version": day.policy.version}))
         banners = [_trouble(attempt) for attempt in day.troubles]
         if day.last is None:
-            return (*banners, Banner("nothing_imported", {}), *besides)
+            return (Banner("nothing_imported", {}), *banners, *besides)
         if not day.is_fresh:
             facts = {"as_of": day.last.as_of.isoformat(), "hours": str(day.age_hours)}
             if day.last.source == FILE:

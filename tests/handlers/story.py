@@ -187,9 +187,10 @@ async def warns_everybody(stage: Stage) -> None:
         await letters.copied((await letters.draft(written, by=ana)).id, by=ana)
 
 
-async def imports_books(stage: Stage, on: date) -> None:
-    """Bring the sample partner's receivables in, as exported on that day, everybody in them warned before."""
-    await warns_everybody(stage)
+async def imports_books(stage: Stage, on: date, *, warned: bool = True) -> None:
+    """Bring the sample partner's receivables in, as exported on that day, everybody in them warned before or nobody."""
+    if warned:
+        await warns_everybody(stage)
     data = sample_receivables(on).encode()
     taken = await stage.app.core.backstop.receivables.take_in(data, file_name="open.csv", as_of=on)
     assert taken.applied

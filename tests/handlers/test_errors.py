@@ -80,7 +80,7 @@ async def test_a_page_nobody_can_turn_to_is_answered(set_stage: SetStage):
     stage = await set_stage()
     message = await says(stage, "overdue_next")
     assert (await stage.ana.click(message, "Old")).ok
-    await story.is_told(stage.ana, "reference")
+    await story.is_told(stage.ana, "This page is no longer there")
 
 
 async def test_the_database_away_is_said_and_nothing_is_lost(set_stage: SetStage):

@@ -6,6 +6,7 @@ It is GPL: a tool for tests, never imported. The environment is made once, under
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -41,11 +42,13 @@ class NotInstalled(Exception):
 def python() -> Path:
     """The interpreter of an environment with localstripe in it."""
     home = CACHE / f"localstripe-{VERSION}"
-    if not home.exists():
-        CACHE.mkdir(exist_ok=True)
-        with TemporaryDirectory(dir=CACHE) as made:
-            _install(Path(made) / "venv")
-            (Path(made) / "venv").rename(home)
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "localstripe.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests may run in several processes
+        if not home.exists():
+            with TemporaryDirectory(dir=CACHE) as made:
+                _install(Path(made) / "venv")
+                (Path(made) / "venv").rename(home)
     return home / "bin" / "python"
 
 

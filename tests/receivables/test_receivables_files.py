@@ -117,6 +117,15 @@ class TestLimits:
             archive.writestr("xl/media/image.png", bytes(201 * 1024 * 1024))
         assert refusal(out.getvalue()) == "too_large"
 
+    @pytest.mark.parametrize(
+        "promised", [b"4294967295", b"18446744073709551615", b"&#57;&#57;&#57;&#57;&#57;&#57;&#57;&#57;"]
+    )
+    def test_texts_that_are_only_promised_take_no_memory(self, promised):
+        data = repacked(
+            workbook(TABLE), "xl/sharedStrings.xml", b'uniqueCount="8"', b'uniqueCount="' + promised + b'"'
+        )
+        assert refusal(data) == "unsupported_file"
+
     def test_the_sizes_that_an_archive_declares_are_not_believed(self):
         """A megabyte is declared, with its right checksum, and two hundred are packed."""
         first = b"<sheetData>".ljust(1024 * 1024)

@@ -257,7 +257,7 @@ class TestTrouble:
     ):
         ledger.breaks()
         await w.sources.read("sql")
-        assert [key for key, _ in await banners(w)] == ["not_read", "nothing_imported"]
+        assert [key for key, _ in await banners(w)] == ["nothing_imported", "not_read"]
 
     async def test_a_source_that_is_not_read_for_a_day_stops_all_proposals_and_names_itself(
         self, w: Workshop, ledger: Ledger, clock: Clock

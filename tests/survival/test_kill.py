@@ -36,7 +36,8 @@ def _hold(figures: Figures, *, kills: int) -> None:
     figures.hold(f"{kills} kills")
     assert figures.requests > kills
     assert figures.untold <= kills
-    assert figures.second_cards <= kills
+    # One kill may meet several cards on their way to Slack, but no request gets a third.
+    assert figures.second_cards <= figures.requests
 
 
 KILLS = [pytest.param(10, id="10-kills"), pytest.param(200, id="200-kills", marks=pytest.mark.long)]
