@@ -36,7 +36,8 @@ _LONGEST_TAG: Final = 1 << 16
 _ATTRIBUTES: Final = rb"""(?:[^>"']|"[^"]*"|'[^']*')*"""
 _WHOLE_TAG: Final = re.compile(rb"<" + _ATTRIBUTES + rb">")
 _TAG: Final = re.compile(rb"<(?:\w+:)?(c|row)(?=[\s/>])(" + _ATTRIBUTES + rb")>(</)?")
-_PLACE: Final = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,3})([0-9]{1,9})""")
+_NAMED_PLACE: Final = re.compile(rb"""(?<![\w:])r\s*=\s*["']([^"']*)""")
+_PLACE: Final = re.compile(rb"([A-Za-z]{0,3})([0-9]{1,9})")
 _PREFIXED: Final = re.compile(rb":c[\s/>]")
 _FAILED_CELL: Final = re.compile(
     rb"""<(?:\w+:)?c\s(?=[^>]*?\bt=["']e["'])(?=[^>]*?\br=["']([A-Za-z]{1,3})([0-9]{1,9})["'])[^>]*>"""
@@ -182,12 +183,11 @@ class _SheetOnTheFly:
         row, column = self._place
         last_row, last_column = self._farthest
         for tag, attributes, ends_at_once in _TAG.findall(block):
-            named = _PLACE.search(attributes)
+            named = self._place_named(attributes)
             if tag == b"row":
-                row, column = int(named[2]) if named else row + 1, 0
+                row, column = named[0] if named else row + 1, 0
                 continue
-            column = _column_number(named[1]) if named else column + 1
-            row = int(named[2]) if named else row
+            row, column = named or (row, column + 1)
             if not ends_at_once and not attributes.endswith(b"/"):  # an empty cell takes no room
                 last_row, last_column = max(last_row, row), max(last_column, column)
         if last_column > MOST_COLUMNS:
@@ -197,6 +197,15 @@ class _SheetOnTheFly:
         if last_column > self._farthest[1]:
             self._not_plain = _all_but_plain(last_column)
         self._place, self._farthest = (row, column), (last_row, last_column)
+
+    def _place_named(self, attributes: bytes) -> Place | None:
+        name = _NAMED_PLACE.search(attributes)
+        if not name:
+            return None
+        place = _PLACE.fullmatch(name[1].strip())
+        if not place:  # the reader would make some number of it all the same
+            raise damaged()
+        return int(place[2]), _column_number(place[1])
 
 
 def _last_plain_row(columns: int) -> int:

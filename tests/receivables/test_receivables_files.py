@@ -180,6 +180,12 @@ class TestLimits:
         data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</row></sheetData>", far)
         assert refusal(data) == "too_large"
 
+    @pytest.mark.parametrize("place", [b"ABCDEFG2", b"A99999999999", b"2A", b"A-1", b""])
+    def test_a_place_that_is_none_refuses_the_file(self, place):
+        odd = b'<c r="' + place + b'"><v>1</v></c></row></sheetData>'
+        data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</row></sheetData>", odd)
+        assert refusal(data) == "unsupported_file"
+
     def test_cells_that_name_no_place_are_counted(self):
         row = b'<row r="200000">' + b"<c><v>1</v></c>" * 150 + b"</row>"
         data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</sheetData>", row + b"</sheetData>")
