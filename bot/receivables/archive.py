@@ -163,26 +163,37 @@ class _SheetOnTheFly:
         self.errors: dict[Place, str] = {}
 
     def look_at(self, block: bytes) -> None:
-        block = self._torn + block
-        last_tag = block.rfind(b"<")
+        begin = 0
+        if self._torn:
+            next_tag = block.find(b"<")
+            begin = next_tag if next_tag >= 0 else len(block)
+            torn = self._torn + block[:begin]
+            if len(torn) > _LONGEST_TAG and not _WHOLE_TAG.match(torn):
+                raise damaged()
+            self._search(torn, 0, len(torn))
+        last_tag = block.rfind(b"<", begin)
         is_torn = last_tag >= 0 and not _WHOLE_TAG.match(block, last_tag)
-        block, self._torn = (block[:last_tag], block[last_tag:]) if is_torn else (block, b"")
-        if len(self._torn) > _LONGEST_TAG:
-            raise damaged()
-        if self._not_plain.search(block) or (b":" in block and _PREFIXED.search(block)):
-            self._measure(block)
-        else:
+        end = last_tag if is_torn else len(block)
+        self._torn = block[end:]
+        self._search(block, begin, end)
+
+    def _search(self, block: bytes, begin: int, end: int) -> None:
+        """The part in between, which is not copied: that would take as long as to search it."""
+        is_prefixed = block.find(b":", begin, end) >= 0 and _PREFIXED.search(block, begin, end)
+        if is_prefixed or self._not_plain.search(block, begin, end):
+            self._measure(block, begin, end)
+        elif block.find(b"<c ", begin, end) >= 0:
             # Should cells without a place come after these, the last row is not known but by its digits.
             self._place = (max(self._farthest[0], _last_plain_row(self._farthest[1])), 1)
-        if b"#" in block:  # as every error has it
-            for letters, row, error in _FAILED_CELL.findall(block):
+        if block.find(b"#", begin, end) >= 0:  # as every error has it
+            for letters, row, error in _FAILED_CELL.findall(block, begin, end):
                 self.errors[int(row), _column_number(letters)] = error.decode("ascii", "replace") or "#ERROR!"
 
-    def _measure(self, block: bytes) -> None:
+    def _measure(self, block: bytes, begin: int, end: int) -> None:
         """Read all places; a cell or a row that names none is the next one."""
         row, column = self._place
         last_row, last_column = self._farthest
-        for tag, attributes, ends_at_once in _TAG.findall(block):
+        for tag, attributes, ends_at_once in _TAG.findall(block, begin, end):
             named = self._place_named(attributes)
             if tag == b"row":
                 row, column = named[0] if named else row + 1, 0

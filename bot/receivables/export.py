@@ -146,8 +146,8 @@ class _File:
             survey.parties.update(first.parties)
             for row in first.rows:
                 survey.see_amounts(row)
-                for field, seen in dates.items():
-                    seen[row[header.columns[field][0]]] = None
+            for field, seen in dates.items():
+                seen.update(dict.fromkeys(first.columns[header.columns[field][0]]))
         return survey.settled([], setting=self.date_order, expected=True)
 
     def read(self, expected: settle.Settled) -> _Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from contextlib import nullcontext
@@ -179,6 +180,19 @@ class TestLimits:
         far = cell + b"<v>1</v></c></row></sheetData>"
         data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</row></sheetData>", far)
         assert refusal(data) == "too_large"
+
+    def test_a_large_sheet_whose_cells_name_no_place_is_read(self):
+        """It is looked at in several pieces, and a piece may begin within a cell."""
+        rows = [
+            ["Contoso", f"INV-{n}", "2026-10-31", "EUR", n, f"note {n}", "x" * 40] for n in range(1, 12_001)
+        ]
+        data = workbook([[*TABLE[0], "Note", "Extra"], *rows], constant_memory=True, in_memory=False)
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+            for name in source.namelist():
+                content = re.sub(rb'<(c|row) r="[A-Z]*[0-9]+"', rb"<\1", source.read(name))
+                target.writestr(name, content)
+        assert read(out.getvalue()).accepted == 12_000
 
     @pytest.mark.parametrize("place", [b"ABCDEFG2", b"A99999999999", b"2A", b"A-1", b""])
     def test_a_place_that_is_none_refuses_the_file(self, place):
