@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
+from bot.receivables.cells import LONGEST_CELL
 from bot.receivables.detect import LARGEST_UNPACKED, MOST_COLUMNS, UNREADABLE, damaged, too_large
 
 Place = tuple[int, int]
@@ -22,6 +23,7 @@ _MOST_CELLS: Final = 20_000_000
 _FEW_COLUMNS: Final = 20
 """So many may have a million rows each, so the extent of most sheets need not be known."""
 _BLOCK: Final = 1 << 20
+_STRETCH: Final = LONGEST_CELL // 4
 _BLOCK_PACKED: Final = 1 << 17
 _ENCRYPTED: Final = 1
 _HEADER, _LENGTHS_OF_NAMES = 30, 26
@@ -31,6 +33,7 @@ _RELATIONS: Final = "xl/_rels/workbook.xml.rels"
 _TEXTS: Final = "xl/sharedstrings.xml"
 _LONGEST_PROMISE: Final = 256
 _PROMISED: Final = re.compile(rb"""ount\s*=\s*["']\s*\+?([^"']*)""")
+_SHEETS: Final = "xl/worksheets/"
 _KEPT: Final = (_WORKBOOK, _RELATIONS)
 _LONGEST_TAG: Final = 1 << 16
 _ATTRIBUTES: Final = rb"""(?:[^>"']|"[^"]*"|'[^']*')*"""
@@ -53,6 +56,8 @@ class Contents:
 
     epoch_1904: bool
     """Serial numbers of dates count from 1904."""
+    may_have_long_cells: bool
+    """Somewhere so much stands between the beginnings of two cells that one may be longer than cells should be."""
     _sheets: tuple[str, ...]
     """The parts of the archive that hold the sheets, in the order of the workbook."""
     _errors: Mapping[str, Mapping[Place, str]]
@@ -71,14 +76,17 @@ def inspect(data: bytes) -> Contents:
     left = LARGEST_UNPACKED
     errors: dict[str, Mapping[Place, str]] = {}
     kept: dict[str, bytes] = {}
+    may_have_long_cells = False
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in archive.infolist():
                 sheet = _SheetOnTheFly()
                 texts = _TextsOnTheFly() if entry.filename.casefold() == _TEXTS else None
                 blocks: list[bytes] = []
+                beginning = b"<si" if texts else b"<c " if entry.filename.startswith(_SHEETS) else b""
                 for block in _unpacked(data, entry):
                     left -= len(block)
+                    may_have_long_cells |= _has_room_for_a_long_cell(block, beginning)
                     if left < 0:
                         raise too_large("200 MB unpacked")
                     sheet.look_at(block)
@@ -90,11 +98,17 @@ def inspect(data: bytes) -> Contents:
                 if sheet.errors:
                     errors[entry.filename] = sheet.errors
         workbook = ElementTree.fromstring(kept[_WORKBOOK])  # noqa: S314 - its size is bounded
-        return Contents(
-            _counts_from_1904(workbook), _parts(workbook, kept[_RELATIONS]) if errors else (), errors
-        )
+        parts = _parts(workbook, kept[_RELATIONS])
+        may_have_long_cells |= not all(part.startswith(_SHEETS) for part in parts)
+        return Contents(_counts_from_1904(workbook), may_have_long_cells, parts, errors)
     except (ElementTree.ParseError, struct.error, zlib.error, *UNREADABLE) as error:
         raise damaged() from error
+
+
+def _has_room_for_a_long_cell(block: bytes, beginning: bytes) -> bool:
+    """Tell whether there is a stretch without the beginning of a cell; a cell too long has one, wherever it is cut."""
+    stretches = range(0, len(block) - _STRETCH, _STRETCH)
+    return any(block.find(beginning, at, at + _STRETCH) < 0 for at in stretches)
 
 
 def _unpacked(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -234,7 +248,7 @@ def _all_but_plain(columns: int) -> re.Pattern[bytes]:
         before = f"[A-{chr(ord(first) - 1)}][A-Z]|" if first > "A" else ""
         column = f"(?:[A-Z]|{before}{first}[A-{second}])"
     digits = len(str(_last_plain_row(columns)))
-    return re.compile(f"""<c(?! r="{column}[0-9]{{1,{digits}}}"|ols?[ >])""".encode())
+    return re.compile(f"""<c(?! r="{column}[0-9]{{1,{digits}}}+"|ols?[ >])""".encode())
 
 
 def _column_letters(number: int) -> str:

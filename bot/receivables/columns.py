@@ -169,7 +169,7 @@ class ColumnReader:
         if float in types:
             numbers = [cell if type(cell) is float and 0 <= cell < _SAFE else 0.0 for cell in column]
             in_one = list(map(_UNITS_IN_ONE.__getitem__, currencies))
-            whole = list(map(round, map(mul, numbers, in_one)))
+            whole = list(map(float.__round__, map(mul, numbers, in_one)))
             # A number of cents divided by a hundred is the number that was typed; a sum of cells may be beside it.
             odd = _where_they_differ(column, numbers) | _where_they_differ(
                 list(map(truediv, whole, in_one)), numbers

@@ -55,9 +55,10 @@ class LineReader:
     again, does not.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, *, may_have_long_cells: bool = True) -> None:
         """Raises `FileRefused` when the header is too wide."""
         self._header = header
+        self._may_have_long_cells = may_have_long_cells
         self._width = len(header.headings)
         if self._width > MOST_COLUMNS:
             raise too_large(f"{MOST_COLUMNS} columns")
@@ -120,6 +121,8 @@ class LineReader:
         return Lines(*rows, columns, parties, numbers)
 
     def _has_too_long(self, rows: Sequence[list[Cell]], columns: Sequence[Sequence[Cell]]) -> bool:
+        if not self._may_have_long_cells:
+            return False
         try:
             if max(map(len, map("".join, rows))) <= LONGEST_CELL:  # type: ignore[arg-type]
                 return False

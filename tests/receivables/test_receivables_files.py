@@ -255,11 +255,28 @@ class TestLimits:
         )
         assert read(data).accepted == 1
 
-    def test_a_cell_of_a_sheet_may_have_ten_thousand_characters(self):
-        rows = [["x" * length, str(length), "2026-10-31", "EUR", 1] for length in (10_000, 10_001)]
-        export = read(workbook([TABLE[0], *rows]))
-        assert [item.document_number for item in export.items] == ["10000"]
-        assert [(note.at, note.code) for note in export.rejected] == [("row 3", "cell_too_long")]
+    @pytest.mark.parametrize(
+        "options", [{}, {"constant_memory": True, "in_memory": False}], ids=["apart", "inline"]
+    )
+    @pytest.mark.parametrize("before", [0, 3000, 6543], ids=["at once", "later", "much later"])
+    def test_a_cell_of_a_sheet_may_have_ten_thousand_characters(self, options, before):
+        """Wherever it is in the file, and whether its text is in the sheet or apart from it."""
+        rows = [[f"customer {n} of many", f"{n}", "2026-10-31", "EUR", 1] for n in range(1, before + 1)]
+        rows += [["x" * length, f"of {length}", "2026-10-31", "EUR", 1] for length in (10_000, 10_001)]
+        export = read(workbook([TABLE[0], *rows], **options))
+        assert [item.document_number for item in export.items[before:]] == ["of 10000"]
+        assert [(note.at, note.code) for note in export.rejected] == [(f"row {before + 3}", "cell_too_long")]
+
+    def test_so_it_is_with_a_text_in_several_fonts(self):
+        out = io.BytesIO()
+        book = xlsxwriter.Workbook(out, {"in_memory": True})
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, TABLE[0])
+        sheet.write_row(1, 1, ["INV-1", "2026-10-31", "EUR", 1])
+        bold = book.add_format({"bold": True})
+        sheet.write_rich_string(1, 0, *(part for n in range(120) for part in (bold, f"{n:03}" * 30)))
+        book.close()
+        assert [note.code for note in read(out.getvalue()).rejected] == ["cell_too_long"]
 
     def test_a_cell_that_is_too_long_costs_its_row_only(self):
         export = read(f"{HEADER}\n{'x' * 10_001},INV-0,2026-10-31,EUR,1\n{ROW}\n")
