@@ -262,9 +262,9 @@ class TestLimits:
     def test_a_cell_of_a_sheet_may_have_ten_thousand_characters(self, options, before):
         """Wherever it is in the file, and whether its text is in the sheet or apart from it."""
         rows = [[f"customer {n} of many", f"{n}", "2026-10-31", "EUR", 1] for n in range(1, before + 1)]
-        rows += [["x" * length, f"of {length}", "2026-10-31", "EUR", 1] for length in (10_000, 10_001)]
+        rows += [["x" * length, f"N{length}", "2026-10-31", "EUR", 1] for length in (10_000, 10_001)]
         export = read(workbook([TABLE[0], *rows], **options))
-        assert [item.document_number for item in export.items[before:]] == ["of 10000"]
+        assert [item.document_number for item in export.items[before:]] == ["N10000"]
         assert [(note.at, note.code) for note in export.rejected] == [(f"row {before + 3}", "cell_too_long")]
 
     def test_so_it_is_with_a_text_in_several_fonts(self):
