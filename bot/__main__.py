@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import signal
@@ -252,6 +253,9 @@ def _import(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise BadCall(f"{file}: cannot be read ({error.strerror})") from None
 
+    # Among all the items it would look for cycles again and again; and the program ends when it has told of them.
+    gc.disable()
+
     async def take_in(made: Core) -> int:
         backstop = made.backstop
         intake = await backstop.receivables.take_in(
@@ -264,8 +268,10 @@ def _import(arguments: argparse.Namespace) -> int:
             apply=not arguments.dry_run,
             even_if_it_shrinks=arguments.yes,
         )
-        document = report.intake(intake, file=str(file))
-        print(_json(document) if arguments.json else report.intake_words(intake))
+        if arguments.json:
+            report.write(report.intake(intake, file=str(file)), sys.stdout)
+        else:
+            print(report.intake_words(intake))
         return 1 if intake.export.refused or intake.held else 0
 
     return _with_core(settings.load(), take_in)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv as csv_format
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, TextIO
@@ -47,7 +47,7 @@ def mirror(state: MirrorState) -> Document:
 
 
 def intake(taken: Intake, *, file: str) -> Document:
-    """What an import took, refused and changed; money as text, dates ISO."""
+    """What an import took, refused and changed; money as text, dates ISO. The items come one by one."""
     export = taken.export
     refused = (
         {"code": export.refused.code, "message": export.refused.message} if export.refused else _held(taken)
@@ -65,7 +65,7 @@ def intake(taken: Intake, *, file: str) -> Document:
         "refused": refused,
         "rejected": [_note(note) for note in export.rejected],
         "warnings": [_note(note) for note in export.warnings],
-        "items": [_item(item, export.as_of) for item in export.items],
+        "items": (_item(item, export.as_of) for item in export.items),
         "changes": _changes(what),
     }
 
@@ -77,6 +77,23 @@ def _changes(what: Changes | None) -> Document:
         "unchanged": len(what.unchanged) if what else 0,
         "closed": len(what.closed) if what else 0,
     }
+
+
+def write(document: Document, out: TextIO) -> None:
+    """Write a document as JSON; of a list that comes one by one each on its own line, for it may be very long."""
+    before = "{\n"
+    for key, value in document.items():
+        out.write(f"{before}  {json.dumps(key)}: ")
+        if isinstance(value, Iterator):
+            opening = "[\n"
+            for each in value:
+                out.write(f"{opening}    {json.dumps(each, ensure_ascii=False)}")
+                opening = ",\n"
+            out.write("[]" if opening == "[\n" else "\n  ]")
+        else:
+            out.write(json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n  "))
+        before = ",\n"
+    out.write("\n}\n")
 
 
 def intake_words(taken: Intake) -> str:

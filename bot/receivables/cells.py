@@ -27,7 +27,7 @@ class Rows(NamedTuple):
 
 def clean(text: str) -> str:
     """Normalise (NFKC), drop control and bidi characters, put one space for any run of white space."""
-    if text.isascii() and text.isprintable() and " " not in text:
+    if text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
         return text
     return _cleaned(text)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields, make_dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import repeat
-from operator import mul, sub, truediv
+from itertools import compress, repeat
+from operator import mul, ne, sub, truediv
 from typing import Final, TypeVar, cast
 
-from bot.domain.receivables import FILE, MINOR_UNITS, ZERO, ItemKind, OpenItem
+from bot.domain.receivables import MINOR_UNITS, ZERO, ItemKind, OpenItem
 from bot.receivables.cells import Cell, text_of
 from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import DateReader
@@ -55,29 +55,13 @@ Column = Sequence[Cell]
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An `OpenItem` in the making, field for field.
+_FACTS: Final = fields(OpenItem)
+_Draft: Final = make_dataclass("_Draft", [fact.name for fact in _FACTS], slots=True)
+"""An `OpenItem` in the making.
 
-    The frozen class goes round its own freezing once for every field, which takes longer than all the rest of a
-    plain row. This one has the same slots, so it can become the other.
-    """
-
-    source: str
-    customer: str
-    tenant: str | None
-    customer_code: str | None
-    document_number: str
-    instalment: int
-    kind: ItemKind
-    issue_date: date | None
-    due_date: date
-    currency: str
-    total: Decimal | None
-    open_amount: Decimal
-    disputed: bool
-    promise_to_pay: date | None
-    dunning_blocked: bool
+The frozen class goes round its own freezing once for every field, which takes longer than all the rest of a plain row.
+This one has the same slots, so it can become the other.
+"""
 
 
 class ColumnReader:
@@ -123,31 +107,28 @@ class ColumnReader:
             paid = self._amounts(batch, Field.PAID, currencies)
             if totals:
                 batch.odd.update(_where_they_differ(list(map(sub, totals, paid)), opens))
-        nothing = repeat(None)
-        drafts = map(
-            _Draft,
-            repeat(FILE),
-            names,
-            [tenant or None for tenant in tenants],
-            [code or None for code in codes],
-            lines.numbers,
-            batch.read(Field.INSTALMENT, _instalment, instead=1),
-            repeat(ItemKind.INVOICE),
-            dates.get(Field.ISSUE_DATE, nothing),
-            dates[Field.DUE_DATE],
-            currencies,
-            totals or nothing,
-            opens,
-            repeat(False),
-            dates.get(Field.PROMISE, nothing),
-            repeat(False),
-        )
+        known: dict[str, Iterable[object]] = {
+            "customer": names,
+            "tenant": [tenant or None for tenant in tenants],
+            "customer_code": [code or None for code in codes],
+            "document_number": lines.numbers,
+            "instalment": batch.read(Field.INSTALMENT, _instalment, instead=1),
+            "issue_date": dates.get(Field.ISSUE_DATE, repeat(None)),
+            "due_date": dates[Field.DUE_DATE],
+            "currency": currencies,
+            "total": totals or repeat(None),
+            "open_amount": opens,
+            "promise_to_pay": dates.get(Field.PROMISE, repeat(None)),
+        }
+        drafts = map(_Draft, *(known.get(fact.name, repeat(fact.default)) for fact in _FACTS))
         return _become_items(list(drafts)), sorted(batch.odd)
 
     def _learn(self, column: Column) -> None:
         """Show the amounts to the proof until it has one; what speaks against it then is not plain."""
+        if self._proof.proven is self._style or str not in set(map(type, column)):
+            return
         texts = [cell for cell in column if isinstance(cell, str)]
-        if self._proof.proven is self._style or _WHOLE.fullmatch("\n".join(texts)):
+        if _WHOLE.fullmatch("\n".join(texts)):
             return
         for text in texts:
             self._proof.see(text)
@@ -163,7 +144,7 @@ class ColumnReader:
     def _totals(self, batch: _Batch, opens: list[Decimal], currencies: Sequence[str]) -> list[Decimal]:
         """Read the totals; one that is written like what is open is the same."""
         of_open, of_total = batch[Field.OPEN_AMOUNT], batch[Field.TOTAL]
-        others = [at for at, cell in enumerate(of_total) if cell != of_open[at]]
+        others = list(compress(range(len(opens)), map(ne, of_total, of_open)))
         amounts, odd = self._read([of_total[at] for at in others], [currencies[at] for at in others])
         batch.odd.update(others[at] for at in odd)
         totals = opens.copy()
@@ -188,7 +169,7 @@ class ColumnReader:
         if float in types:
             numbers = [cell if type(cell) is float and 0 <= cell < _SAFE else 0.0 for cell in column]
             in_one = list(map(_UNITS_IN_ONE.__getitem__, currencies))
-            whole = list(map(round, map(mul, numbers, in_one)))
+            whole = list(map(float.__round__, map(mul, numbers, in_one)))
             # A number of cents divided by a hundred is the number that was typed; a sum of cells may be beside it.
             odd = _where_they_differ(column, numbers) | _where_they_differ(
                 list(map(truediv, whole, in_one)), numbers
@@ -212,9 +193,9 @@ class ColumnReader:
         return [text or "0" for text in texts], odd
 
 
-def _become_items(drafts: list[_Draft]) -> list[OpenItem]:
+def _become_items(drafts: list[object]) -> list[OpenItem]:
     for draft in drafts:
-        draft.__class__ = OpenItem  # type: ignore[assignment]
+        draft.__class__ = OpenItem
     return cast(list[OpenItem], drafts)
 
 

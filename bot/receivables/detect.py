@@ -16,6 +16,8 @@ MOST_COLUMNS: Final = 200
 
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+UNREADABLE: Final = (zipfile.BadZipFile, NotImplementedError, OSError, LookupError, ValueError)
+"""What a damaged archive raises, here and there."""
 _BEGINNING: Final = 65_536
 _UTF32_MARK: Final = b"\xff\xfe\0\0"
 
@@ -69,7 +71,7 @@ def _check_workbook(data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             is_workbook = "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except UNREADABLE as error:
         raise damaged() from error
     if not is_workbook:
         raise FileRefused(

@@ -121,8 +121,12 @@ class _File:
     as_of: date
     date_order: DateOrder | None
 
+    def line_reader(self) -> LineReader:
+        source = self.source
+        return LineReader(source.header, may_have_long_cells=source.may_have_long_cells)
+
     def lines(self) -> Iterator[Line]:
-        for lines in LineReader(self.source.header).read(self.source.rows()):
+        for lines in self.line_reader().read(self.source.rows()):
             yield from lines.each()
 
     def remarks(self) -> settle.Warnings:
@@ -142,12 +146,12 @@ class _File:
             field: {} for field in settle.DATES if field in header.columns
         }
         survey = settle.Survey(header, dates)
-        for first in islice(LineReader(header).read(self.source.rows()), 1):
+        for first in islice(self.line_reader().read(self.source.rows()), 1):
             survey.parties.update(first.parties)
             for row in first.rows:
                 survey.see_amounts(row)
-                for field, seen in dates.items():
-                    seen[row[header.columns[field][0]]] = None
+            for field, seen in dates.items():
+                seen.update(dict.fromkeys(first.columns[header.columns[field][0]]))
         return survey.settled([], setting=self.date_order, expected=True)
 
     def read(self, expected: settle.Settled) -> _Reading:
@@ -172,7 +176,7 @@ class _Reading:
         }
         self.expected = self.settled = expected
         self.remarks = settle.Warnings()
-        self.lines = LineReader(header)
+        self.lines = file.line_reader()
         self.survey = settle.Survey(header, dates)
         self.tally = Tally(file.source)
         self._file = file

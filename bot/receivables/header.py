@@ -253,6 +253,13 @@ def _parts(heading: str) -> Iterator[str]:
         yield heading[end.end() :]
 
 
+def _is_chinese(heading: str) -> bool:
+    """Tell whether a part of it is a word we know in Chinese."""
+    text = _FUNCTIONAL.sub("", _TRANSACTION.sub("", _BRACKETED.sub("", heading)))
+    claims = (_KNOWN.get(folded(part)) for part in _parts(text))
+    return any(claim.language == "zh" for claim in claims if claim)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The headings of a file and where each field stands."""
@@ -267,6 +274,11 @@ class Header:
     """Named in the amount's heading, as in `Amount due (EUR)`."""
     in_home_currency: bool = False
     """The amounts are in the partner's own currency, whatever the documents are in."""
+
+    @property
+    def is_chinese(self) -> bool:
+        """Whether it is so at least beside another language; one heading may be Japanese as well."""
+        return sum(map(_is_chinese, self.headings)) > 1
 
     def column(self, field: Field) -> int | None:
         return self.columns[field][0] if field in self.columns else None

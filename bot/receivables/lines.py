@@ -55,9 +55,10 @@ class LineReader:
     again, does not.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, *, may_have_long_cells: bool = True) -> None:
         """Raises `FileRefused` when the header is too wide."""
         self._header = header
+        self._may_have_long_cells = may_have_long_cells
         self._width = len(header.headings)
         if self._width > MOST_COLUMNS:
             raise too_large(f"{MOST_COLUMNS} columns")
@@ -74,6 +75,7 @@ class LineReader:
         self._fills_in_codes = None not in self._who[:2]
         self._parties: dict[object, Party] = {}
         self._names: dict[str, str] = {}
+        self._has_nameless = False
         self._above = NOBODY
         self._told_of_groups = False
         self.skipped = 0
@@ -104,18 +106,23 @@ class LineReader:
             not _PLAIN_NUMBERS.fullmatch(joined)
             or joined.count("\n") >= len(numbers)
             or "" in columns[self._amount]
+            or all("" in columns[at] for at in self._dates)
             or not self._headings_of_number.isdisjoint(numbers)
             or self._has_too_long(rows.cells, columns)
             or any(tagged_tenant(text_of(cell)) for at in self._references for cell in set(columns[at]))
         ):
             return None
         parties = self._known_parties(rows, columns)
-        if not all(map(_name_of, parties)) or (self._fills_in_codes and not all(map(_code_of, parties))):
+        if (self._has_nameless and not all(map(_name_of, parties))) or (
+            self._fills_in_codes and not all(map(_code_of, parties))
+        ):
             return None
         self._above = parties[-1]
         return Lines(*rows, columns, parties, numbers)
 
     def _has_too_long(self, rows: Sequence[list[Cell]], columns: Sequence[Sequence[Cell]]) -> bool:
+        if not self._may_have_long_cells:
+            return False
         try:
             if max(map(len, map("".join, rows))) <= LONGEST_CELL:  # type: ignore[arg-type]
                 return False
@@ -175,7 +182,10 @@ class LineReader:
         cell = cells[self._number]
         number = clean(cell if isinstance(cell, str) else text_of(cell))
         if number and (
-            not number[-1].isdigit() or not cells[self._amount] or number in self._headings_of_number
+            not number[-1].isdigit()
+            or not cells[self._amount]
+            or number in self._headings_of_number
+            or not any(self._at(self._dates, cells))
         ):
             number = self._unless_it_is_none(number, cells)
         if number or self._should_name_a_document(position, cells):
@@ -189,6 +199,8 @@ class LineReader:
             return ""
         if self._header.is_repeated_by(cells):
             return ""
+        if not any(self._at(self._dates, cells)) and any(is_total(text_of(cell)) for cell in cells):
+            return ""  # it counts the documents
         is_alone = not any(map(says_something, self._at(self._dates + self._amounts, cells)))
         return "" if is_alone and not _NUMBER.fullmatch(number) else number
 
@@ -260,8 +272,10 @@ class LineReader:
     def _new_party(self, position: int, cells: list[Cell]) -> Party:
         name, code, tenant = ("" if at is None else clean(text_of(cells[at])) for at in self._who)
         if not (name or code or tenant):
+            self._has_nameless = True
             return NOBODY
         if is_sheet_error(name or code or tenant):
+            self._has_nameless = True
             return Party("")  # like nobody, but not to be filled in from above
         known = as_tenant(tenant) if tenant else named_by_tenant(name)
         if tenant and not known:

@@ -55,11 +55,12 @@ class Survey:
 
     def settled(self, warnings: Warnings, *, setting: DateOrder | None, expected: bool = False) -> Settled:
         """Settle it. Raises `FileRefused` for a contradiction, and, unless more is `expected`, for a doubt."""
-        known = with_known_tenants(self.parties)
+        lacking = [party for party in self.parties if not party.tenant]
+        known = with_known_tenants(self.parties) if lacking else {}
         return Settled(
             *self._style(warnings),
             self._orders(warnings, setting, doubt_is_fine=expected),
-            {party: party_known for party, party_known in known.items() if party != party_known},
+            {party: known[party] for party in lacking if known[party] != party},
         )
 
     def _style(self, warnings: Warnings) -> tuple[DecimalStyle, bool]:
@@ -132,7 +133,7 @@ def currency_finder(header: Header, *, default: str | None) -> CurrencyOf:
             Code.BAD_CURRENCY,
             f"{shown(code)} is no currency code; use three letters of ISO 4217, such as EUR.",
         )
-    return CurrencyOf(heading=header.currency, default=code, chinese=header.language == "zh")
+    return CurrencyOf(heading=header.currency, default=code, chinese=header.is_chinese)
 
 
 def check_currency(

@@ -25,6 +25,7 @@ class Source:
     """None for a workbook."""
     encoding_assumed: bool = False
     epoch_1904: bool = False
+    may_have_long_cells: bool = True
 
     def rows(self) -> Iterator[Rows]:
         """What is below the header, from its beginning at every call."""
@@ -39,7 +40,14 @@ def open_source(data: bytes) -> Source:
     if detect_kind(data) is FileKind.WORKBOOK:
         sheet = read_workbook(data)
         header = sheet.found.header or _none()
-        return Source("row", header, sheet.rows, epoch_1904=sheet.epoch_1904)
+        contents = sheet.contents
+        return Source(
+            "row",
+            header,
+            sheet.rows,
+            epoch_1904=contents.epoch_1904,
+            may_have_long_cells=contents.may_have_long_cells,
+        )
     table = read_table(data)
     header = table.found.header or _none()
     return Source(

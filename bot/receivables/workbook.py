@@ -22,7 +22,7 @@ class Sheet:
 
     name: str
     found: Found
-    epoch_1904: bool
+    contents: Contents
     _cells: CalamineSheet
     _errors: Mapping[Place, str]
 
@@ -77,4 +77,4 @@ def _visible_sheets(data: bytes, contents: Contents) -> Iterator[Sheet]:
                 cells = book.get_sheet_by_name(sheet.name)
                 errors = contents.errors_of_sheet(number)
                 found = find_header(_rows(cells, errors))
-                yield Sheet(sheet.name, found, contents.epoch_1904, cells, errors)
+                yield Sheet(sheet.name, found, contents, cells, errors)

@@ -66,9 +66,9 @@ def write_csv(path: Path, count: int) -> None:
         writer.writerows(rows(count))
 
 
-def write_xlsx(path: Path, count: int) -> None:
-    """Dates and amounts as dates and numbers."""
-    book = xlsxwriter.Workbook(path, {"constant_memory": True, "default_date_format": "yyyy-mm-dd"})
+def write_xlsx(path: Path, count: int, *, as_excel: bool) -> None:
+    """Dates and amounts as dates and numbers; every text once for the whole book as Excel has it, or in its cell."""
+    book = xlsxwriter.Workbook(path, {"constant_memory": not as_excel, "default_date_format": "yyyy-mm-dd"})
     sheet = book.add_worksheet()
     sheet.write_row(0, 0, HEADINGS)
     for at, row in enumerate(rows(count), start=1):

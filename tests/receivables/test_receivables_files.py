@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+import zlib
 from contextlib import nullcontext
 from datetime import date, datetime
 from typing import Any
@@ -117,6 +119,36 @@ class TestLimits:
         assert refusal(out.getvalue()) == "too_large"
 
     @pytest.mark.parametrize(
+        "promised", [b"4294967295", b"18446744073709551615", b"&#57;&#57;&#57;&#57;&#57;&#57;&#57;&#57;"]
+    )
+    def test_texts_that_are_only_promised_take_no_memory(self, promised):
+        data = repacked(
+            workbook(TABLE), "xl/sharedStrings.xml", b'uniqueCount="8"', b'uniqueCount="' + promised + b'"'
+        )
+        assert refusal(data) == "unsupported_file"
+
+    def test_the_sizes_that_an_archive_declares_are_not_believed(self):
+        """A megabyte is declared, with its right checksum, and two hundred are packed."""
+        first = b"<sheetData>".ljust(1024 * 1024)
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/workbook.xml", "<workbook/>")
+            archive.writestr("xl/worksheets/sheet1.xml", first + bytes(200 * 1024 * 1024))
+            declared = archive.getinfo("xl/worksheets/sheet1.xml")
+            declared.file_size, declared.CRC = len(first), zlib.crc32(first)
+        assert refusal(out.getvalue()) == "too_large"
+
+    def test_a_sheet_is_measured_wherever_it_is(self):
+        data = workbook([TABLE[0], ["Contoso", "INV-1", "2026-10-31", "EUR", 1]])
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+            for name in source.namelist():
+                content = source.read(name).replace(b"worksheets/sheet1.xml", b"elsewhere.xml")
+                content = content.replace(b'r="E2"', b'r="XFD1048576"')
+                target.writestr(name.replace("worksheets/sheet1.xml", "elsewhere.xml"), content)
+        assert refusal(out.getvalue()) == "too_large"
+
+    @pytest.mark.parametrize(
         "corner",
         [
             pytest.param(b"XFD2", id="last column"),
@@ -148,6 +180,25 @@ class TestLimits:
         far = cell + b"<v>1</v></c></row></sheetData>"
         data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</row></sheetData>", far)
         assert refusal(data) == "too_large"
+
+    def test_a_large_sheet_whose_cells_name_no_place_is_read(self):
+        """It is looked at in several pieces, and a piece may begin within a cell."""
+        rows = [
+            ["Contoso", f"INV-{n}", "2026-10-31", "EUR", n, f"note {n}", "x" * 40] for n in range(1, 12_001)
+        ]
+        data = workbook([[*TABLE[0], "Note", "Extra"], *rows], constant_memory=True, in_memory=False)
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+            for name in source.namelist():
+                content = re.sub(rb'<(c|row) r="[A-Z]*[0-9]+"', rb"<\1", source.read(name))
+                target.writestr(name, content)
+        assert read(out.getvalue()).accepted == 12_000
+
+    @pytest.mark.parametrize("place", [b"ABCDEFG2", b"A99999999999", b"2A", b"A-1", b""])
+    def test_a_place_that_is_none_refuses_the_file(self, place):
+        odd = b'<c r="' + place + b'"><v>1</v></c></row></sheetData>'
+        data = repacked(workbook(TABLE), "xl/worksheets/sheet1.xml", b"</row></sheetData>", odd)
+        assert refusal(data) == "unsupported_file"
 
     def test_cells_that_name_no_place_are_counted(self):
         row = b'<row r="200000">' + b"<c><v>1</v></c>" * 150 + b"</row>"
@@ -204,11 +255,28 @@ class TestLimits:
         )
         assert read(data).accepted == 1
 
-    def test_a_cell_of_a_sheet_may_have_ten_thousand_characters(self):
-        rows = [["x" * length, str(length), "2026-10-31", "EUR", 1] for length in (10_000, 10_001)]
-        export = read(workbook([TABLE[0], *rows]))
-        assert [item.document_number for item in export.items] == ["10000"]
-        assert [(note.at, note.code) for note in export.rejected] == [("row 3", "cell_too_long")]
+    @pytest.mark.parametrize(
+        "options", [{}, {"constant_memory": True, "in_memory": False}], ids=["apart", "inline"]
+    )
+    @pytest.mark.parametrize("before", [0, 3000, 6543], ids=["at once", "later", "much later"])
+    def test_a_cell_of_a_sheet_may_have_ten_thousand_characters(self, options, before):
+        """Wherever it is in the file, and whether its text is in the sheet or apart from it."""
+        rows = [[f"customer {n} of many", f"{n}", "2026-10-31", "EUR", 1] for n in range(1, before + 1)]
+        rows += [["x" * length, f"N{length}", "2026-10-31", "EUR", 1] for length in (10_000, 10_001)]
+        export = read(workbook([TABLE[0], *rows], **options))
+        assert [item.document_number for item in export.items[before:]] == ["N10000"]
+        assert [(note.at, note.code) for note in export.rejected] == [(f"row {before + 3}", "cell_too_long")]
+
+    def test_so_it_is_with_a_text_in_several_fonts(self):
+        out = io.BytesIO()
+        book = xlsxwriter.Workbook(out, {"in_memory": True})
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, TABLE[0])
+        sheet.write_row(1, 1, ["INV-1", "2026-10-31", "EUR", 1])
+        bold = book.add_format({"bold": True})
+        sheet.write_rich_string(1, 0, *(part for n in range(120) for part in (bold, f"{n:03}" * 30)))
+        book.close()
+        assert [note.code for note in read(out.getvalue()).rejected] == ["cell_too_long"]
 
     def test_a_cell_that_is_too_long_costs_its_row_only(self):
         export = read(f"{HEADER}\n{'x' * 10_001},INV-0,2026-10-31,EUR,1\n{ROW}\n")

@@ -163,6 +163,26 @@ class TestCurrency:
         found = [item.currency for item in export.items] + [note.code for note in export.rejected]
         assert found == [currency]
 
+    @pytest.mark.parametrize(
+        ("header", "currency"),
+        [
+            pytest.param("客户,发票号,到期日,余额", "CNY", id="Chinese"),
+            pytest.param(
+                "Customer 客户,Invoice No 发票号,Due Date 到期日,Balance 余额", "CNY", id="bilingual"
+            ),
+            pytest.param("Customer,Invoice No,Due Date,Balance", "missing_currency", id="English"),
+            pytest.param(
+                "Customer 顧客名,Invoice No 請求番号,Due Date 支払期日,Amount 金額",
+                "missing_currency",
+                id="bilingual, but Japanese",
+            ),
+        ],
+    )
+    def test_a_yen_sign_beside_an_amount_is_yuan_under_chinese_headings(self, header, currency):
+        export = read(a_file("甲,1,2026-10-31,￥5.00", header=header))
+        found = [item.currency for item in export.items] + ([export.refused.code] if export.refused else [])
+        assert found == [currency]
+
 
 class TestGroups:
     ONE, TWO = "A,1,2026-10-31,EUR,1", ",2,2026-10-31,EUR,1"
@@ -223,7 +243,7 @@ class TestSkipped:
                 "Page 1 of 2,,,,", ",Page 1 of 2,,,", ",,Page 1 of 2,,", "第 1 页,,,,",
                 ",Printed on 2026-11-22 by admin,,,", ",,Printed 2026-11-22 09:30,,", ",共12条记录,,,",
                 ",制表人：张三,,,", "End of list", "* prices include tax", '"Notes, and more",,,,', "* one, two",
-                "=====,,,,", "-----,-----,-----,-----,-----", " , ,\t, ,",
+                "Total,12,,EUR,1.50", "合计,3,,,1.50", "=====,,,,", "-----,-----,-----,-----,-----", " , ,\t, ,",
             )
         ],
     )  # fmt: skip

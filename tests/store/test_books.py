@@ -146,3 +146,30 @@ async def test_the_last_import_is_the_newest_that_speaks_for_that_day(store: Sto
         assert await tx.books.last_import(on=TUESDAY) == again
         assert await tx.books.last_import(on=WEDNESDAY) == second
         assert await tx.books.last_import() == second
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"source": "xero"}, id="of another source"),
+        pytest.param({"document_number": "INV-2"}, id="with another number"),
+        pytest.param({"instalment": 2}, id="another instalment"),
+        pytest.param({"tenant": "fabrikam.onmicrosoft.com"}, id="of another customer"),
+    ],
+)
+async def test_only_the_item_itself_ends(store: Store, other: dict[str, Any]):
+    stays = an_item(**other)
+    await add(store, an_item(), stays, on=MONDAY)
+    await close(store, an_item(), on=TUESDAY)
+    assert await open_on(store) == [stays]
+    assert await open_on(store, MONDAY) == [an_item(), stays]
+
+
+async def test_more_items_than_are_ended_at_once_all_end(store: Store):
+    """As many parties and as many items as take two rounds each."""
+    many = [an_item(tenant=f"{n % 1100}.onmicrosoft.com", document_number=f"INV-{n}") for n in range(2300)]
+    await add(store, *many, on=MONDAY)
+    async with store.begin() as tx:
+        await tx.books.end(many[1:], on=TUESDAY)
+    assert await open_on(store) == many[:1]
+    assert len(await open_on(store, MONDAY)) == len(many)
