@@ -59,7 +59,7 @@ class StrangeSlack:
 
     async def until(self, look: Callable[[], Any]) -> Any:
         """What `look` finds once the app has called for it."""
-        async with asyncio.timeout(8), self._news:
+        async with asyncio.timeout(30), self._news:
             await self._news.wait_for(look)
         return look()
 
@@ -71,7 +71,7 @@ class StrangeSlack:
         self._acks[envelope] = asyncio.get_running_loop().create_future()
         frame = {"envelope_id": envelope, "type": kind, "accepts_response_payload": True, "payload": payload}
         await self._socket.send_str(json.dumps(frame))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             return await self._acks[envelope]
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -74,7 +74,7 @@ async def test_a_card_whose_answer_was_lost_is_posted_again_and_a_click_on_eithe
     assert (await stage.ana.submit()).ok
     first = await stage.slack.message_appears(story.APPROVALS)
     await stage.slack.workspace.news.until(
-        lambda: any(e.method == "chat.postMessage" for e in stage.slack.exchanges), timeout=5
+        lambda: any(e.method == "chat.postMessage" for e in stage.slack.exchanges)
     )
 
     clock.moves(LATER)
@@ -99,7 +99,7 @@ async def test_a_card_slack_refused_is_posted_by_the_sweep(set_stage: SetStage):
     view = await story.continues(stage.ana, subscription="E3")
     stage.slack.fail("chat.postMessage", error="channel_not_found")
     assert (await stage.ana.submit()).ok
-    await stage.slack.workspace.news.until(lambda: story.calls(stage, "chat.postMessage"), timeout=5)
+    await stage.slack.workspace.news.until(lambda: story.calls(stage, "chat.postMessage"))
     assert [m for m in stage.slack.messages(story.APPROVALS) if not m["ephemeral"]] == []
 
     clock.moves(LATER)
@@ -138,9 +138,7 @@ async def test_the_sweep_draws_what_is_behind_and_tells_who_was_not_told(set_sta
     stage.slack.fail("chat.update", error="internal_error", times=1000)
     stage.slack.fail("chat.postMessage", error="restricted_action")
     assert (await stage.ben.click(asked.card, "Approve")).ok
-    await stage.slack.workspace.news.until(
-        lambda: len(story.calls(stage, "chat.postMessage")) >= 2, timeout=5
-    )
+    await stage.slack.workspace.news.until(lambda: len(story.calls(stage, "chat.postMessage")) >= 2)
     story.slack_recovers(stage)
     assert asked.messages() == []
 

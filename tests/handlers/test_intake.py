@@ -77,7 +77,6 @@ async def card_says(stage: Stage, shared: Json, said: str) -> Json:
     return await stage.slack.message_appears(
         shared["channel"],
         lambda m: m.get("thread_ts") == shared["ts"] and said in f"{m['text']}\n{story.lines(m)}",
-        timeout=10,
     )
 
 
@@ -472,7 +471,7 @@ async def opens(stage: Stage, card: Json) -> Json:
 
 async def until_open(stage: Stage, many: int) -> None:
     """Wait until so many items are open in the books."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(await open_items(stage)) != many:
             await asyncio.sleep(0)
 
@@ -480,5 +479,5 @@ async def until_open(stage: Stage, many: int) -> None:
 async def calls(stage: Stage, method: str, many: int = 1) -> None:
     """Wait until that method was called so often, or that event told."""
     await stage.slack.workspace.news.until(
-        lambda: [e for e in stage.slack.exchanges if e.method == method][many - 1 :], timeout=10
+        lambda: [e for e in stage.slack.exchanges if e.method == method][many - 1 :]
     )

@@ -71,7 +71,7 @@ async def test_the_sweep_tells_and_tries_again_for_the_rest_of_the_day(set_stage
     stage.slack.fail("chat.postMessage", error="not_in_channel", times=2)
     await stage.app._catch_up_overdue()
     refused = lambda: len(story.calls(stage, "chat.postMessage")) >= 3 or None  # noqa: E731
-    await stage.slack.workspace.news.until(refused, timeout=10)
+    await stage.slack.workspace.news.until(refused)
     clock.at += timedelta(minutes=5)
     await stage.app._catch_up_overdue()
     late = await stage.slack.message_appears(OVERDUE, lambda m: "Overdue on Nov 24" in story.words(m))

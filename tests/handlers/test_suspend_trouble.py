@@ -43,7 +43,7 @@ async def test_a_view_slack_does_not_have_yet_is_filled_a_moment_later(shared: S
     shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
     shared.slack.fail("views.update", error="not_found", times=2)
     await story.continues(shared.ana, customer)
-    await shared.ana.modal_appears(callback_id="suspend_confirmation", timeout=6)
+    await shared.ana.modal_appears(callback_id="suspend_confirmation")
 
 
 async def test_slow_and_then_an_error_ends_in_words(shared: Stage, customer: str):
@@ -59,7 +59,7 @@ async def test_who_does_not_wait_for_a_slow_answer_is_left_in_peace(shared: Stag
     seen = len(shared.slack.exchanges)
     await story.leaves(shared.ana)
     await shared.slack.workspace.news.until(
-        lambda: any(e.method == "views.update" for e in shared.slack.exchanges[seen:]), timeout=5
+        lambda: any(e.method == "views.update" for e in shared.slack.exchanges[seen:])
     )
     assert shared.ana.modal() is None
 

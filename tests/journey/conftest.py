@@ -99,7 +99,8 @@ class Visitor:
 
     async def open(self, channel: str) -> None:
         await self._to_rail()
-        await self.page.get_by_role("link", name=channel, exact=True).click()
+        rail = self.page.get_by_role("navigation", name="Workspace")
+        await rail.get_by_role("link", name=channel).click()
 
     async def say(self, text: str) -> None:
         composer = self.page.get_by_role("textbox", name=re.compile("^Message "))

@@ -81,8 +81,8 @@ async def test_it_needs_no_mouse_and_the_card_asks_for_what_is_missing(arrive: A
     page, keys = ana.page, ana.page.keyboard
     await ana.open("Backstop")
     await expect(page.get_by_role("textbox", name="Message Backstop")).to_be_visible()
-    await ana.tab_to("Attach a file")
-    async with page.expect_file_chooser() as choosing:
+    async with page.expect_file_chooser() as choosing:  # early: Playwright takes a moment to be on the watch
+        await ana.tab_to("Attach a file")
         await keys.press("Enter")
     content = b"Customer,Invoice No,Due Date,Balance\nContoso Ltd,X-1,2026-10-31,10.00\n"
     file = FilePayload(name="no currency.csv", mimeType="text/csv", buffer=content)

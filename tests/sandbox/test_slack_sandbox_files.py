@@ -158,7 +158,7 @@ async def test_of_its_own_files_an_app_hears_as_well(app: App, slack: SlackSandb
         pass
     files = [{"id": announced["file_id"]}]
     assert (await app.call(slack, "files.completeUploadExternal", files=files, channel_id="C0OVERDUE"))["ok"]
-    await slack.workspace.news.until(lambda: app.heard("file_shared"), timeout=5)
+    await slack.workspace.news.until(lambda: app.heard("file_shared"))
     (event,) = app.heard("file_shared")
     assert (event["file_id"], event["user_id"]) == (announced["file_id"], "U0BACKSTOP")
 

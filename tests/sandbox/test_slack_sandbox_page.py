@@ -214,7 +214,7 @@ async def test_the_stream_tells_what_happens(page: Page, app: App):
 
 async def test_a_page_that_cannot_keep_up_is_sent_to_start_over(page: Page, slack: SlackSandbox):
     url = page.url + "page/api/stream"
-    async with asyncio.timeout(10), page.session.get(url, params={"as": "U0ANA"}) as stream:
+    async with asyncio.timeout(30), page.session.get(url, params={"as": "U0ANA"}) as stream:
         assert await stream.content.readuntil(b"\n\n") == b"retry: 500\n\n"
         for _ in range(2001):
             slack.partner_center_changed()

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 30.0
+"""Seconds; somebody who waits in vain should be told, and a busy machine may be slow."""
+
 
 @dataclass(eq=False)
 class Watcher:
@@ -60,7 +63,7 @@ class News:
         for watcher in tuple(self._watchers):
             self._hand_over(watcher, None)
 
-    async def until(self, look: Callable[[], T | None], *, timeout: float) -> T:
+    async def until(self, look: Callable[[], T | None], *, timeout: float = PATIENCE) -> T:
         """Give what `look` finds as soon as that is truthy; TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             while True:

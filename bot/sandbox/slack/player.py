@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from bot.sandbox.slack.delivery import Ack
 from bot.sandbox.slack.inputs import STATE_KEYS, Unknown, elements, find, offered
 from bot.sandbox.slack.interactions import Interactions
+from bot.sandbox.slack.news import PATIENCE
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Channel, Person, Post
 
@@ -141,7 +142,7 @@ class Player:
             self.person, callback_id, None if message is None else self._post(message)
         )
 
-    async def open_home(self, *, timeout: float = 3) -> Json:
+    async def open_home(self, *, timeout: float = PATIENCE) -> Json:
         """Open the Home tab and wait for what the app publishes on it."""
         before = self._platform.views.homes.get(self.person.id)
         old = before.hash if before else None
@@ -164,7 +165,7 @@ class Player:
         """The whole stack, the top last."""
         return [self._json(view) for view in self._platform.views.stack(self.person.id)]
 
-    async def modal_appears(self, *, callback_id: str | None = None, timeout: float = 3) -> Json:
+    async def modal_appears(self, *, callback_id: str | None = None, timeout: float = PATIENCE) -> Json:
         """Wait until a modal (with this callback id) is on top."""
 
         def top() -> Json | None:
@@ -186,7 +187,7 @@ class Player:
         dm = self._platform.workspace.dm_with(self.person.id)
         return self.messages(dm.id) if dm else []
 
-    async def wait_for(self, look: Callable[[], T | None], *, timeout: float = 5) -> T:
+    async def wait_for(self, look: Callable[[], T | None], *, timeout: float = PATIENCE) -> T:
         """Wait until `look()` finds something; it is asked again after every change in the workspace."""
         return await self._platform.workspace.news.until(look, timeout=timeout)
 

@@ -15,6 +15,7 @@ from bot.sandbox.slack.exchanges import Exchange, Wire
 from bot.sandbox.slack.faults import Failing, Faults, LosingAnswer, RateLimited
 from bot.sandbox.slack.installed_app import InstalledApp
 from bot.sandbox.slack.interactions import Interactions
+from bot.sandbox.slack.news import PATIENCE
 from bot.sandbox.slack.page_api import PageApi, PartnerCenterPane, guard
 from bot.sandbox.slack.permits import ResponseUrls, Triggers
 from bot.sandbox.slack.platform import Platform
@@ -160,7 +161,11 @@ class SlackSandbox:
         return [post.as_seen() for post in self._channel(channel).posts.values()]
 
     async def message_appears(
-        self, channel: str, predicate: Callable[[Json], bool] = lambda _message: True, *, timeout: float = 5
+        self,
+        channel: str,
+        predicate: Callable[[Json], bool] = lambda _message: True,
+        *,
+        timeout: float = PATIENCE,
     ) -> Json:
         """Wait for a message that fits and give the latest such; one that is there already counts."""
 
@@ -170,7 +175,7 @@ class SlackSandbox:
 
         return await self.workspace.news.until(fitting, timeout=timeout)
 
-    async def app_connects(self, *, timeout: float = 5) -> None:
+    async def app_connects(self, *, timeout: float = PATIENCE) -> None:
         """Wait until the app is there to hear of what people do."""
         await self.workspace.news.until(lambda: self.is_connected, timeout=timeout)
 
