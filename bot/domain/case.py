@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -20,6 +21,8 @@ MUTE_DAYS = 90
 REFUND_DAYS = 60
 """A refund for a first verified compromise is asked for within so many days of the first fraudulent usage:
 learn.microsoft.com/partner-center/non-payment-fraud-misuse"""
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Verdict(StrEnum):
@@ -86,11 +89,7 @@ class Mute:
     note: str = ""
 
     def hides(self, signal: Signal, *, of: CustomerId, on: date) -> bool:
-        return (
-            self.at.date() <= on <= self.until
-            and self.customer_id in (None, of)
-            and self.rule in (None, signal.rule)
-        )
+        return on <= self.until and self.customer_id in (None, of) and self.rule in (None, signal.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +134,29 @@ class Case:
         return self.first_seen.date() + timedelta(days=REFUND_DAYS)
 
 
+def live(signals: Iterable[Signal], *, at: datetime, book: RuleBook) -> list[Signal]:
+    """What still counts at that moment."""
+    since = at - timedelta(days=book.live_days)
+    return [signal for signal in signals if since < signal.at <= at]
+
+
 def score(signals: Iterable[Signal], *, at: datetime, book: RuleBook) -> int:
     """Each rule counts once, with its strongest signal of the last `live_days`; at most 100."""
-    since = at - timedelta(days=book.live_days)
     strongest: dict[Rule, int] = {}
-    for signal in signals:
-        if since < signal.at <= at:
-            strongest[signal.rule] = max(strongest.get(signal.rule, 0), signal.points)
+    for signal in live(signals, at=at, book=book):
+        strongest[signal.rule] = max(strongest.get(signal.rule, 0), signal.points)
     return min(100, sum(strongest.values()))
+
+
+def peak(signals: Sequence[Signal], *, book: RuleBook) -> int:
+    """The highest score these ever had; they come in the order of time."""
+    highest, begin = 0, 0
+    for n, last in enumerate(signals):
+        while signals[begin].at <= last.at - timedelta(days=book.live_days):
+            begin += 1
+        if n + 1 == len(signals) or signals[n + 1].at > last.at:
+            highest = max(highest, score(signals[begin : n + 1], at=last.at, book=book))
+    return highest
 
 
 def severity(signals: Sequence[Signal], points: int, *, book: RuleBook) -> Severity:
@@ -185,6 +199,99 @@ def is_planned(signal: Signal, said: Iterable[Judged], rules: Mapping[str, Rule]
         and signal.rule in {rules[key] for key in judged.keys if key in rules}
         for judged in said
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A case as it was written down before: by the keys of its findings it is known again."""
+
+    id: CaseId
+    keys: frozenset[str]
+    version: int = 0
+    ticked: tuple[Ticked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of a customer beside what was seen: its cases, what was said of them, what is muted."""
+
+    recorded: tuple[Recorded, ...] = ()
+    said: tuple[Judged, ...] = ()
+    """The oldest first."""
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    """Of the keys the verdicts settle."""
+    mutes: tuple[Mute, ...] = ()
+
+
+def case_of(
+    customer_id: CustomerId,
+    customer_name: str,
+    signals: Iterable[Signal],
+    memory: Memory,
+    *,
+    at: datetime,
+    on: date,
+    book: RuleBook,
+    since: datetime | None = None,
+) -> Case | None:
+    """The customer's case at that moment; None where nothing is going on.
+
+    `on` is that day in the partner's zone, `since` is when people last looked.
+
+    The same findings give the same case, however often and by however many they are looked at.
+    """
+    seen = [s for s in signals if s.at <= at and not is_planned(s, memory.said, memory.rules)]
+    hidden = _muted(seen, customer_id, memory.mutes, at=at, on=on, book=book)
+    running = episodes((s for s in seen if s not in hidden), quiet_days=book.quiet_days)
+    if not running or at - running[-1][-1].at > timedelta(days=book.quiet_days):
+        return None
+    episode = running[-1]
+    if peak(episode, book=book) < book.case_from:
+        return None
+    keys = {signal.key for signal in episode}
+    said = tuple(judged for judged in memory.said if keys & judged.keys.keys())
+    fresh = unsettled(episode, said) if said else episode
+    is_settled = bool(said) and peak(fresh, book=book) < book.case_from
+    known = next((r for r in reversed(memory.recorded) if r.keys & keys), None)
+    points = score(episode if is_settled else fresh, at=at, book=book)
+    return Case(
+        id=known.id if known else _case_id(customer_id, episode[0]),
+        customer_id=customer_id,
+        customer_name=customer_name,
+        signals=episode,
+        score=points,
+        severity=severity(live(fresh, at=at, book=book), points, book=book),
+        first_seen=episode[0].at,
+        last_seen=episode[-1].at,
+        judged=said[-1] if is_settled else None,
+        earlier=said[:-1] if is_settled else said,
+        new_keys=frozenset(s.key for s in fresh if since is None or s.at > since),
+        hidden=tuple(hidden),
+        ticked=known.ticked if known else (),
+        version=known.version if known else 0,
+    )
+
+
+def _muted(
+    signals: Sequence[Signal],
+    customer: CustomerId,
+    mutes: Sequence[Mute],
+    *,
+    at: datetime,
+    on: date,
+    book: RuleBook,
+) -> list[Signal]:
+    """What the mutes leave out; nothing, once all that is seen comes to the cap of one of them."""
+    by = [(s, m) for s in signals for m in mutes if m.hides(s, of=customer, on=on)]
+    if by and score(signals, at=at, book=book) >= min(mute.cap for _, mute in by):
+        return []
+    return list({signal.key: signal for signal, _ in by}.values())
+
+
+def _case_id(customer: CustomerId, first: Signal) -> CaseId:
+    """By content, so that all who notice it at once mean the same case."""
+    made = hashlib.sha256(f"{customer}|{first.key}".encode()).digest()
+    return CaseId("C-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in made[:10]))
 
 
 def judge(

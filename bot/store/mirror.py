@@ -28,10 +28,11 @@ LEAST_OF_AN_ID = 6
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A status, and the moment when its reading began."""
+    """A status and a quantity, and the moment when their reading began."""
 
     status: SubscriptionStatus
     at: datetime
+    quantity: int | None = None
 
 
 class Mirror:
@@ -59,11 +60,14 @@ class Mirror:
     async def readings(self, customer: CustomerId) -> dict[SubscriptionId, Reading]:
         """What that customer's subscriptions were when they were last read; nobody writes them while we do."""
         await self._hold(customer)
-        query = select(subscriptions.c.id, subscriptions.c.status, subscriptions.c.as_of).where(
-            subscriptions.c.customer_id == customer
+        columns = subscriptions.c
+        query = select(columns.id, columns.status, columns.as_of, columns.facts).where(
+            columns.customer_id == customer
         )
         return {
-            SubscriptionId(row.id): Reading(SubscriptionStatus(row.status), row.as_of)
+            SubscriptionId(row.id): Reading(
+                SubscriptionStatus(row.status), row.as_of, row.facts.get("quantity")
+            )
             for row in (await self._connection.execute(query)).all()
         }
 

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
 from bot.store.books import Books
+from bot.store.cases import Cases
 from bot.store.collections import Collections
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
@@ -32,6 +33,7 @@ from bot.store.limits import Limits
 from bot.store.mappings import Mappings
 from bot.store.marks import Marks
 from bot.store.mirror import Mirror
+from bot.store.observations import Observations
 from bot.store.owners import Owners
 from bot.store.policies import Policies
 from bot.store.posts import Posts
@@ -86,6 +88,14 @@ class Tx:
     @cached_property
     def mirror(self) -> Mirror:
         return Mirror(self.connection)
+
+    @cached_property
+    def observations(self) -> Observations:
+        return Observations(self.connection)
+
+    @cached_property
+    def cases(self) -> Cases:
+        return Cases(self.connection)
 
     @cached_property
     def books(self) -> Books:

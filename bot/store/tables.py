@@ -398,3 +398,65 @@ letters = Table(
     Index("ix_letters_customer_id", "customer_id"),
     Index("ix_letters_status", "status"),
 )
+
+# What was seen of customers: never changed but for alerts, which Microsoft itself keeps up to date.
+observations = Table(
+    "observations",
+    metadata,
+    Column("key", String(512), primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("customer_id", String(64), nullable=False),  # empty: of the partner itself
+    Column("at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Index("ix_observations_customer_id", "customer_id", "at"),
+)
+
+# One row for a customer and an episode; which findings it holds is worked out anew from what was seen.
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("customer_id", String(64), nullable=False, index=True),
+    Column("customer_name", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("findings", JSON, nullable=False),  # by key: the rule and its points when it was last recorded
+    Column("version", Integer, nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("case_id", String(32), nullable=False, index=True),
+    Column("customer_id", String(64), nullable=False, index=True),
+    Column("verdict", String(16), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("until", Date),
+    Column("findings", JSON, nullable=False),  # what it settles, as in `cases`
+)
+
+runbook = Table(
+    "runbook",
+    metadata,
+    Column("case_id", String(32), primary_key=True),
+    Column("step", String(24), primary_key=True),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("customer_id", String(64)),
+    Column("rule", String(32)),
+    Column("until", Date, nullable=False),
+    Column("cap", Integer, nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("ended_at", Instant),
+)

@@ -1,0 +1,152 @@
+"""What was seen of customers. The same thing seen twice is one row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.customer import CustomerId
+from bot.domain.observation import (
+    Observation,
+    Operation,
+    OrderPlaced,
+    Owed,
+    Past,
+    QuantityChanged,
+    Reported,
+    Spent,
+    VendorAlert,
+    past_of,
+)
+from bot.store.tables import observations
+
+AT_ONCE: Final = 500
+LONGEST_KEY: Final = 400
+
+_ADAPTERS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
+    {
+        "order": TypeAdapter(OrderPlaced),
+        "quantity": TypeAdapter(QuantityChanged),
+        "operation": TypeAdapter(Operation),
+        "spent": TypeAdapter(Spent),
+        "alert": TypeAdapter(VendorAlert),
+        "report": TypeAdapter(Reported),
+        "owed": TypeAdapter(Owed),
+    }
+)
+_KINDS: Final[Mapping[type, str]] = MappingProxyType(
+    {
+        OrderPlaced: "order",
+        QuantityChanged: "quantity",
+        Operation: "operation",
+        Spent: "spent",
+        VendorAlert: "alert",
+        Reported: "report",
+        Owed: "owed",
+    }
+)
+_INSERTS: Final[Mapping[str, Any]] = MappingProxyType(
+    {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+)
+_KEPT_UP_TO_DATE: Final = frozenset({"alert", "spent", "owed"})
+"""What is seen again under its key with other facts: the newest counts. Everything else stays as first seen."""
+
+
+class Observations:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def keep(self, seen: Iterable[Observation], *, at: datetime) -> int:
+        """Keep these; how many were not known. One whose facts are newer replaces what was known of it."""
+        rows = {row["key"]: row for row in (_row(each, at) for each in seen)}
+        keys = list(rows)
+        new = 0
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            known = await self._known(some)
+            fresh = [rows[key] for key in some if key not in known]
+            new += await self._add(fresh)
+            for key in some:
+                row = rows[key]
+                if key in known and row["kind"] in _KEPT_UP_TO_DATE and row["facts"] != known[key]:
+                    await self._connection.execute(
+                        update(observations)
+                        .where(observations.c.key == key)
+                        .values(facts=row["facts"], at=row["at"])
+                    )
+        return new
+
+    async def _known(self, keys: Collection[str]) -> dict[str, Any]:
+        query = select(observations.c.key, observations.c.facts).where(observations.c.key.in_(keys))
+        return {row.key: row.facts for row in await self._connection.execute(query)}
+
+    async def _add(self, rows: list[dict[str, Any]]) -> int:
+        """Add them; what somebody added since we looked is left as it is."""
+        if not rows:
+            return 0
+        insert = _INSERTS[self._connection.dialect.name]
+        await self._connection.execute(
+            insert(observations).on_conflict_do_nothing(index_elements=["key"]), rows
+        )
+        return len(rows)
+
+    async def of(self, customer: CustomerId, *, until: datetime) -> Past:
+        """What was seen of one customer up to that moment."""
+        found = await self.all(until=until, only=[customer])
+        return found.get(customer, Past(customer))
+
+    async def all(
+        self, *, until: datetime, since: datetime | None = None, only: Collection[str] | None = None
+    ) -> dict[CustomerId, Past]:
+        """By customer; what is about the partner itself under the empty id."""
+        columns = observations.c
+        query = select(columns.kind, columns.customer_id, columns.facts).where(columns.at <= until)
+        if since is not None:
+            query = query.where(columns.at >= since)
+        if only is not None:
+            query = query.where(columns.customer_id.in_(only))
+        by_customer: dict[str, list[Observation]] = {}
+        for row in await self._connection.execute(query):
+            seen: Observation = _ADAPTERS[row.kind].validate_python(row.facts)
+            by_customer.setdefault(row.customer_id, []).append(seen)
+        return {
+            CustomerId(customer): past_of(CustomerId(customer), seen)
+            for customer, seen in by_customer.items()
+        }
+
+    async def last_at(self, kind: str) -> datetime | None:
+        """When the newest of a kind happened (`operation`)."""
+        query = (
+            select(observations.c.at)
+            .where(observations.c.kind == kind)
+            .order_by(observations.c.at.desc())
+            .limit(1)
+        )
+        return (await self._connection.execute(query)).scalar_one_or_none()
+
+
+def _row(seen: Observation, at: datetime) -> dict[str, Any]:
+    kind = _KINDS[type(seen)]
+    return {
+        "key": _short(seen.key),
+        "kind": kind,
+        "customer_id": seen.customer_id or "",
+        "at": seen.at,
+        "seen_at": at,
+        "facts": _ADAPTERS[kind].dump_python(seen, mode="json"),
+    }
+
+
+def _short(key: str) -> str:
+    """Outside ids may be of any length; one that is too long is known by its hash."""
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[:64]}:{hashlib.sha256(key.encode()).hexdigest()}"
