@@ -54,6 +54,13 @@ class AlreadyDecided(Refused):
 
 
 @dataclass(eq=False)
+class CaseChanged(Refused):
+    """A case is not any more what the person was shown who settles it."""
+
+    case_id: str
+
+
+@dataclass(eq=False)
 class AlreadyApproved(Refused):
     """This person has approved this request before; further approvals must come from others."""
 

@@ -12,6 +12,7 @@ from typing import Literal
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.capability import DELETION_DAYS, DeletionDays, SubscriptionKind
 from bot.domain.customer import Subscription
+from bot.domain.signal import RuleBook
 
 
 class StageAction(StrEnum):
@@ -152,6 +153,7 @@ class BillingPolicy:
     calendar: BusinessCalendar = MONDAY_TO_FRIDAY
     exemptions: tuple[Exemption, ...] = ()
     deletion_days: DeletionDays = field(default_factory=lambda: DELETION_DAYS)
+    risk: RuleBook = field(default_factory=RuleBook)
     timezone: str | None = None
     currency_unlisted: Literal["manual", "ignore"] = "manual"
     grace_days: int = 0

@@ -33,6 +33,10 @@ FETCH_EXPORT = "fetch_export"
 READ_EXPORT = "read_export"
 APPLY_EXPORT = "apply_export"
 SHOW_PREVIEW = "show_preview"
+POST_SUSPICIOUS = "post_suspicious"
+REDRAW_SUSPICIOUS = "redraw_suspicious"
+TELL_CASE = "tell_case"
+TELL_MICROSOFT = "tell_microsoft"
 
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
@@ -177,3 +181,30 @@ def _of_preview(name: str, preview: Preview, *, delay: float = 0.0) -> Job:
     return Job(
         name, id=f"{name}:{preview.id}:{uuid4().hex[:12]}", args={"preview_id": preview.id}, delay=delay
     )
+
+
+def post_suspicious(day: date, *, slot: datetime | None = None, again: int = 0) -> Job:
+    """Look at every source and post the digest of that day; of all replicas' jobs for one slot, one is kept."""
+    when = slot.isoformat() if slot else uuid4().hex[:12]
+    return Job(
+        POST_SUSPICIOUS, id=f"suspicious:{day.isoformat()}:{when}:{again}", args={"day": day.isoformat()}
+    )
+
+
+def redraw_suspicious(day: date) -> Job:
+    """Draw the day's digest again, where it was posted."""
+    return Job(
+        REDRAW_SUSPICIOUS,
+        id=f"redraw-suspicious:{day.isoformat()}:{uuid4().hex[:12]}",
+        args={"day": day.isoformat()},
+    )
+
+
+def tell_case(case_id: str, said: int) -> Job:
+    """Tell of a case at once, each time it wakes; `said` counts the verdicts before."""
+    return Job(TELL_CASE, id=f"case:{case_id}:{said}", args={"case_id": case_id, "said": said})
+
+
+def tell_microsoft(case_id: str, said: int) -> Job:
+    """Write what people said of Microsoft's own findings back to Microsoft."""
+    return Job(TELL_MICROSOFT, id=f"tell-microsoft:{case_id}:{said}", args={"case_id": case_id})
