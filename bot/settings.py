@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     backstop_timezone: str = "UTC"
     backstop_approvals_channel: str | None = None
     backstop_overdue_channel: str | None = None
+    backstop_suspicious_channel: str | None = None
     backstop_escalation_channel: str | None = None
     backstop_operators: Names = ()
     backstop_approvers: Names = ()
@@ -122,6 +123,7 @@ class Settings(BaseSettings):
     backstop_dry_run: bool = False
     backstop_azure_cancel: bool | None = None
     backstop_overdue_cron: str = "0 9 * * mon-fri"
+    backstop_suspicious_cron: str = "0 8 * * *"
     backstop_policy_file: Path | None = None
     backstop_locale: Literal["en", "de", "zh-CN"] = "en"
 
@@ -178,7 +180,10 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is not a file")
         return value
 
-    @field_validator("backstop_approvals_channel", "backstop_overdue_channel", "backstop_escalation_channel")
+    @field_validator(
+        *("backstop_approvals_channel", "backstop_overdue_channel", "backstop_suspicious_channel"),
+        "backstop_escalation_channel",
+    )
     @classmethod
     def _is_channel(cls, value: str | None) -> str | None:
         if value is not None and not _CHANNEL.fullmatch(value):
@@ -220,7 +225,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an IANA time zone, for example Europe/Berlin")
         return value
 
-    @field_validator("backstop_overdue_cron")
+    @field_validator("backstop_overdue_cron", "backstop_suspicious_cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
         if value.count(" ") != 4:

@@ -36,6 +36,7 @@ SHOW_PREVIEW = "show_preview"
 POST_SUSPICIOUS = "post_suspicious"
 REDRAW_SUSPICIOUS = "redraw_suspicious"
 TELL_CASE = "tell_case"
+LOOK_AT_RISK = "look_at_risk"
 TELL_MICROSOFT = "tell_microsoft"
 
 
@@ -197,6 +198,13 @@ def redraw_suspicious(day: date) -> Job:
         REDRAW_SUSPICIOUS,
         id=f"redraw-suspicious:{day.isoformat()}:{uuid4().hex[:12]}",
         args={"day": day.isoformat()},
+    )
+
+
+def look_at_risk(*, customer: str = "", slot: str = "") -> Job:
+    """Look again at what Microsoft found, and at the customer an event is about; once a slot."""
+    return Job(
+        LOOK_AT_RISK, id=f"look:{slot or f'{customer}:{uuid4().hex[:12]}'}", args={"customer_id": customer}
     )
 
 
