@@ -333,16 +333,18 @@ def _digest(arguments: argparse.Namespace) -> int:
     if arguments.which == "suspicious":
         return _suspicious(given, arguments)
 
+    texts = in_language(given.backstop_locale)
+
     async def digest(made: Core) -> int:
         on: date = arguments.date or made.backstop.digests.today()
         found = await made.backstop.digests.overdue(on=on)
         if not arguments.post:
-            words = report.digest_words(found, in_language(given.backstop_locale))
-            print(_json(report.overdue(found)) if arguments.json else words)
+            words = report.digest_words(found, texts)
+            print(_json(report.overdue(found, texts)) if arguments.json else words)
             return 0
         posted = await post_overdue(desk_of(made, slack_client(given)), on.isoformat())
         if arguments.json:
-            print(_json(report.overdue(found) | {"posted": posted}))
+            print(_json(report.overdue(found, texts) | {"posted": posted}))
         else:
             print("Posted." if posted else f"The digest of {on} is in the channel already.")
         return 0
