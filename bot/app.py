@@ -172,6 +172,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         digests,
         features,
         partner_center,
+        graph,
         now=now,
         at_once=settings.partner_center_max_concurrency,
     )
