@@ -31,10 +31,9 @@ from bot.accounting import source_of
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
 from bot.mail import Mail, sender_of, server_of
-from bot.partner_center.auth import AppRegistration, SignIn
+from bot.microsoft import events_of, graph_of, partner_center_of
 from bot.partner_center.client import PartnerCenter
-from bot.partner_center.cloud import CloudHosts, hosts_of
-from bot.partner_center.exchange import http_client
+from bot.partner_center.graph import Graph
 from bot.receivables.json_reads import Pace
 from bot.scheduler import GRACE, Scheduler, latest_slot
 from bot.services import Backstop, jobs
@@ -42,6 +41,7 @@ from bot.services.cases import Cases, suspicious_key
 from bot.services.customers import Customers
 from bot.services.digests import Digests, overdue_key
 from bot.services.drift import Drifts
+from bot.services.events import Events, Heard
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
@@ -85,6 +85,9 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 log = logging.getLogger(__name__)
 
 
+_HEARD = {Heard.TAKEN: 200, Heard.UNSIGNED: 401, Heard.UNUSABLE: 400, Heard.LATER: 503}
+
+
 class StartFailed(Exception):
     """Why the program does not start: one line that says what to do."""
 
@@ -102,6 +105,8 @@ class Core:
     courier: Courier
     http: tuple[httpx.AsyncClient, ...]
     partner_center: PartnerCenter
+    graph: Graph
+    events: Events
     backstop: Backstop
 
     async def close(self) -> None:
@@ -149,6 +154,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     except (ArgumentError, ValueError) as error:
         raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now)
+    graph, graph_clients = graph_of(settings, now=now)
+    events, event_clients = events_of(settings, db, post, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
     drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
@@ -248,7 +255,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         zone=settings.zone,
         now=now,
     )
-    return Core(settings, db, post, clients, partner_center, backstop)
+    http = (*clients, *graph_clients, *event_clients)
+    return Core(settings, db, post, http, partner_center, graph, events, backstop)
 
 
 async def came_into_force(settings: Settings, version: str) -> datetime | None:
@@ -286,40 +294,6 @@ def mail_of(settings: Settings, *, now: Callable[[], datetime]) -> Mail | None:
     with suppress(ValueError):  # many servers sign a mailbox in by its address
         return Mail(server, sender=sender_of(server.user), now=now)
     return None
-
-
-def cloud_of(settings: Settings) -> CloudHosts:
-    return hosts_of(
-        settings.partner_center_cloud,
-        base_url=settings.partner_center_base_url,
-        authority_url=settings.partner_center_authority_url,
-        graph_url=settings.graph_base_url,
-    )
-
-
-def partner_center_of(
-    settings: Settings, *, now: Callable[[], datetime], as_user: bool = False
-) -> tuple[PartnerCenter, tuple[httpx.AsyncClient, ...]]:
-    """The client and what has to be closed after it; `as_user` signs in as App+User."""
-    cloud = cloud_of(settings)
-    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
-    authority = http_client()
-    sign_in = SignIn(
-        cloud=cloud,
-        app=AppRegistration(
-            settings.partner_center_tenant_id or "",
-            settings.partner_center_client_id or "",
-            secret.get_secret_value() if secret else "",
-        ),
-        http=authority,
-        now=now,
-        refresh_token=refresh.get_secret_value() if refresh and as_user else None,
-    )
-    api = http_client(auth=sign_in)
-    client = PartnerCenter(
-        cloud=cloud, http=api, now=now, max_concurrency=settings.partner_center_max_concurrency
-    )
-    return client, (api, authority)
 
 
 def slack_is_here(settings: Settings) -> bool:
@@ -465,10 +439,10 @@ class Application:
             jobs.POST_SUSPICIOUS: self._look_and_post_suspicious,
             jobs.REDRAW_SUSPICIOUS: partial(redraw_suspicious, self.desk),
             jobs.TELL_CASE: partial(tell_case, self.desk),
-            jobs.LOOK_AT_RISK: self._look_at_risk,
             jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.reread,
+            jobs.READ_RISK: self._read_risk,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
@@ -572,17 +546,17 @@ class Application:
         await self.core.backstop.watch.read()
         await post_suspicious(self.desk, day)
 
-    async def _look_at_risk(self, customer_id: str) -> None:
+    async def _read_risk(self, customer: str | None) -> None:
         """Between two digests: what Microsoft found, and the customer that an event is about."""
         backstop = self.core.backstop
-        if customer_id:
-            await backstop.watch.read_customer(customer_id)
+        if customer:
+            await backstop.watch.read_customer(customer)
         await backstop.watch.alerts()
         for case in await backstop.cases.record():
             await self.core.courier.post(jobs.tell_case(case.id, len(case.earlier)))
 
     async def _look_hourly(self, slot: datetime) -> None:
-        await self.core.courier.post(jobs.look_at_risk(slot=slot.isoformat()))
+        await self.core.courier.post(jobs.read_risk(None, slot=slot.isoformat()))
 
     async def _post_suspicious(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_suspicious(slot.date(), slot=slot))
@@ -617,6 +591,7 @@ class Application:
             app=http,
             checks={"database": self._database_answers, "slack": self._hears_slack},
             events=self._hear,
+            partner_center=self._hear_partner_center,
         )
         try:
             await self._web.start(port, host="127.0.0.1" if slack_is_here(self.settings) else EVERYWHERE)
@@ -634,6 +609,10 @@ class Application:
         if not heard.known:
             return 404, ""
         return (200, heard.answer) if heard.believed else (401, "")
+
+    async def _hear_partner_center(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Status for an event of Partner Center."""
+        return _HEARD[await self.core.events.hear(headers, body)]
 
     async def _connect(self, app: AsyncApp) -> None:
         token = self.settings.slack_app_token

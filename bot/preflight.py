@@ -34,7 +34,7 @@ from sqlalchemy.pool import NullPool
 
 from bot import policy_file
 from bot.accounting import source_of
-from bot.app import check_ready_to_run, mail_of, partner_center_of, slack_client
+from bot.app import check_ready_to_run, mail_of, slack_client
 from bot.domain.errors import (
     AccessDenied,
     BackstopError,
@@ -45,6 +45,7 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.microsoft import partner_center_of
 from bot.policy_file import BadPolicy
 from bot.receivables.json_reads import Pace
 from bot.settings import BadSettings, Mode, Settings

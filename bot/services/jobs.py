@@ -24,6 +24,7 @@ WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
 READ_SOURCE = "read_source"
+READ_RISK = "read_risk"
 TELL_DRIFTS = "tell_drifts"
 SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
@@ -36,7 +37,6 @@ SHOW_PREVIEW = "show_preview"
 POST_SUSPICIOUS = "post_suspicious"
 REDRAW_SUSPICIOUS = "redraw_suspicious"
 TELL_CASE = "tell_case"
-LOOK_AT_RISK = "look_at_risk"
 TELL_MICROSOFT = "tell_microsoft"
 
 
@@ -127,6 +127,17 @@ def read_source(source: str, *, slot: str, because: str, delay: float) -> Job:
     )
 
 
+def read_risk(customer: str | None, *, slot: str | None = None, delay: float = 0.0) -> Job:
+    """Look at what Microsoft tells of one customer's risk, or of everybody's; `slot` makes several wishes one job."""
+    about = customer or "all"
+    return Job(
+        READ_RISK,
+        id=f"risk:{about}:{slot or uuid4().hex[:12]}",
+        args={"customer": customer},
+        delay=delay,
+    )
+
+
 def tell_drifts(only: Iterable[Drift] | None = None) -> Job:
     """Find out more about new drifts, then tell of them; of all of them unless told which."""
     ids = None if only is None else [drift.id for drift in only]
@@ -198,13 +209,6 @@ def redraw_suspicious(day: date) -> Job:
         REDRAW_SUSPICIOUS,
         id=f"redraw-suspicious:{day.isoformat()}:{uuid4().hex[:12]}",
         args={"day": day.isoformat()},
-    )
-
-
-def look_at_risk(*, customer: str = "", slot: str = "") -> Job:
-    """Look again at what Microsoft found, and at the customer an event is about; once a slot."""
-    return Job(
-        LOOK_AT_RISK, id=f"look:{slot or f'{customer}:{uuid4().hex[:12]}'}", args={"customer_id": customer}
     )
 
 
