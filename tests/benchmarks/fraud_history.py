@@ -32,7 +32,16 @@ FIRST = date(2026, 7, 13)
 """180 days from here go past the summer, six ends of a month and the turn of the year."""
 READINGS = (6, 10, 14, 18, 22)
 """The hours at which subscriptions are read."""
-PRODUCTS = ("Business Basic", "Business Standard", "E3", "E5", "Exchange P1", "Visio P2", "Power BI Pro", "Teams")
+PRODUCTS = (
+    "Business Basic",
+    "Business Standard",
+    "E3",
+    "E5",
+    "Exchange P1",
+    "Visio P2",
+    "Power BI Pro",
+    "Teams",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,9 @@ class Life:
         self.pending.append((at, product, by, False))
         self.operate(at, "update_subscription")
 
-    def operate(self, at: datetime, name: str, *, of_partner: bool = False, by: str = "helpdesk@partner.example") -> None:
+    def operate(
+        self, at: datetime, name: str, *, of_partner: bool = False, by: str = "helpdesk@partner.example"
+    ) -> None:
         self.seen.append(
             Operation(None if of_partner else self.id, at, f"log-{self.number()}", name, "succeeded", by)
         )
@@ -109,7 +120,9 @@ class Life:
 
     def moment(self, day: int, *, odd: bool = False) -> datetime:
         """A moment of that day: in office hours, or at night."""
-        hour = self.chance.choice([0, 1, 2, 3, 4, 23]) if odd else min(max(self.chance.gauss(12.5, 2.5), 7), 20)
+        hour = (
+            self.chance.choice([0, 1, 2, 3, 4, 23]) if odd else min(max(self.chance.gauss(12.5, 2.5), 7), 20)
+        )
         local = datetime.combine(FIRST + timedelta(days=day), time(), ZONE)
         return (local + timedelta(hours=hour, minutes=self.chance.randrange(59))).astimezone(UTC)
 
@@ -120,7 +133,9 @@ class Life:
             before, after = _readings_around(at)
             key = (before, after, product, is_trial)
             by_reading[key] = by_reading.get(key, 0) + by
-        for (before, after, product, is_trial), by in sorted(by_reading.items(), key=lambda e: (e[0][1], e[0][2])):
+        for (before, after, product, is_trial), by in sorted(
+            by_reading.items(), key=lambda e: (e[0][1], e[0][2])
+        ):
             level = self.levels.get(product, 0)
             new = max(level + by, 0)
             self.levels[product] = new
@@ -153,7 +168,12 @@ def _readings_around(at: datetime) -> tuple[datetime, datetime]:
 
 
 def history(
-    *, seed: int, customers: int = 500, days: int = 180, shapes: Sequence[str] | None = None, frauds: float = 0.1
+    *,
+    seed: int,
+    customers: int = 500,
+    days: int = 180,
+    shapes: Sequence[str] | None = None,
+    frauds: float = 0.1,
 ) -> list[History]:
     """Write it. About that part of the customers becomes the victim of one fraud, of the shapes in turn."""
     chance = random.Random(seed)
@@ -230,7 +250,9 @@ def _business(life: Life) -> None:
             at = life.moment(day, odd=life.is_nightly or chance.random() < 0.02)
             quantity = max(1, round(typical * chance.lognormvariate(0, 0.8)))
             if chance.random() < 0.35:
-                life.change(at, life.product(), quantity if chance.random() < 0.75 else -max(1, quantity // 2))
+                life.change(
+                    at, life.product(), quantity if chance.random() < 0.75 else -max(1, quantity // 2)
+                )
                 continue
             for part in range(chance.choices([1, 2, 3], [88, 9, 3])[0]):
                 life.order(at + timedelta(seconds=part), quantity if not part else max(1, quantity // 3))
@@ -255,7 +277,7 @@ def _joins(life: Life, products: Sequence[str], *, honest: bool) -> None:
         life.events.append(("large customer joins", FIRST + timedelta(days=life.joins)))
     life.size = max(3, round(total))
     count = chance.choices([1, 2, 3], [70, 20, 10])[0]
-    for n, product in enumerate((products * 3)[:count]):
+    for n, product in enumerate((list(products) * 3)[:count]):
         life.order(begin + timedelta(hours=1, minutes=n), max(1, round(total / count)), product)
 
 
@@ -278,7 +300,13 @@ def _helpdesk(life: Life) -> None:
 
 def _partner(life: Life) -> None:
     """What is done on the partner itself is the same for all: new staff, a new key every two months."""
-    for day, name in ((9, "create_partner_user"), (30, "add_application_credential"), (92, "add_application_credential"), (120, "create_partner_user"), (153, "add_application_credential")):
+    for day, name in (
+        (9, "create_partner_user"),
+        (30, "add_application_credential"),
+        (92, "add_application_credential"),
+        (120, "create_partner_user"),
+        (153, "add_application_credential"),
+    ):
         if day < life.days:
             at = datetime.combine(FIRST + timedelta(days=day), time(10), ZONE).astimezone(UTC)
             life.seen.append(Operation(None, at, f"partner-{day}", name, "succeeded", "it@partner.example"))
@@ -355,7 +383,9 @@ def _honest_events(life: Life) -> None:
     if chance.random() < 0.01:
         day = on("merger")
         for product in sorted(life.levels):
-            life.change(life.moment(day), product, max(5, round(life.levels[product] * chance.uniform(0.3, 1.2))))
+            life.change(
+                life.moment(day), product, max(5, round(life.levels[product] * chance.uniform(0.3, 1.2)))
+            )
     if chance.random() < 0.3:
         day = on("renewal")
         at = life.moment(day)
@@ -364,7 +394,9 @@ def _honest_events(life: Life) -> None:
     if chance.random() < 0.15:
         day = on("true-up")
         for product in sorted(life.levels):
-            life.change(life.moment(day), product, max(1, round(life.levels[product] * chance.uniform(0.02, 0.2))))
+            life.change(
+                life.moment(day), product, max(1, round(life.levels[product] * chance.uniform(0.02, 0.2)))
+            )
     if chance.random() < 0.04:
         day = on("hiring")
         for later in range(0, 15, 3):
@@ -391,7 +423,11 @@ def _order_burst(life: Life) -> None:
     day = _begin(life, "order_burst")
     at = life.moment(day)
     for n in range(life.chance.randint(10, 25)):
-        life.order(at + timedelta(minutes=life.chance.randint(1, 9) + 9 * n), life.chance.randint(2, 30), life.chance.choice(PRODUCTS))
+        life.order(
+            at + timedelta(minutes=life.chance.randint(1, 9) + 9 * n),
+            life.chance.randint(2, 30),
+            life.chance.choice(PRODUCTS),
+        )
 
 
 def _new_large(life: Life) -> None:
@@ -423,14 +459,20 @@ def _takeover(life: Life) -> None:
     if life.chance.random() < 0.5:
         life.operate(at + timedelta(minutes=9), "reset_customer_user_password", by="svc-7@partner.example")
     for n in range(life.chance.randint(2, 6)):
-        life.order(at + timedelta(minutes=30 + 7 * n), life.chance.randint(5, 60), life.chance.choice(PRODUCTS))
+        life.order(
+            at + timedelta(minutes=30 + 7 * n), life.chance.randint(5, 60), life.chance.choice(PRODUCTS)
+        )
 
 
 def _slow_burst(life: Life) -> None:
     day = _begin(life, "slow_burst")
     for later in range(life.chance.randint(5, 8)):
         for _ in range(life.chance.randint(2, 4)):
-            life.order(life.moment(min(day + later, life.days - 1)), life.chance.randint(2, 12), life.chance.choice(PRODUCTS))
+            life.order(
+                life.moment(min(day + later, life.days - 1)),
+                life.chance.randint(2, 12),
+                life.chance.choice(PRODUCTS),
+            )
 
 
 def _overdue_growing(life: Life) -> None:
@@ -450,7 +492,9 @@ def _dormant_wakes(life: Life) -> None:
     life.seen = [o for o in life.seen if o.at < quiet or isinstance(o, Spent | Owed)]
     life.pending = [p for p in life.pending if p[0] < quiet]
     for n in range(life.chance.randint(3, 6)):
-        life.order(life.moment(day) + timedelta(minutes=n), life.chance.randint(25, 80), life.chance.choice(PRODUCTS))
+        life.order(
+            life.moment(day) + timedelta(minutes=n), life.chance.randint(25, 80), life.chance.choice(PRODUCTS)
+        )
 
 
 def _spread_seats(life: Life) -> None:
@@ -474,7 +518,9 @@ def _new_many_small(life: Life) -> None:
     life.frauds.append(Planted("new_many_small_orders", at - timedelta(hours=14)))
     for n in range(life.chance.randint(7, 14)):
         life.order(
-            at + timedelta(hours=life.chance.randint(1, 9) + 9 * n), life.chance.randint(3, 20), life.chance.choice(PRODUCTS)
+            at + timedelta(hours=life.chance.randint(1, 9) + 9 * n),
+            life.chance.randint(3, 20),
+            life.chance.choice(PRODUCTS),
         )
 
 
@@ -487,7 +533,9 @@ def _weekend_spree(life: Life) -> None:
             break
     life.frauds[-1] = replace(life.frauds[-1], begins=life.moment(day) - timedelta(hours=14))
     for n in range(life.chance.randint(5, 9)):
-        life.order(life.moment(day) + timedelta(minutes=n), life.chance.randint(10, 50), life.chance.choice(PRODUCTS))
+        life.order(
+            life.moment(day) + timedelta(minutes=n), life.chance.randint(10, 50), life.chance.choice(PRODUCTS)
+        )
 
 
 def _users_then_trials(life: Life) -> None:

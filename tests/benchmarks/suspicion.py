@@ -1,7 +1,7 @@
 """How well the rules find planted fraud, and how often they speak of honest customers:
 
-    python -m tests.benchmarks.suspicion [--seed N] [--customers 500] [--days 180] [--shapes all|tuned|left-out]
-                                         [--cloud global|21vianet] [--why]
+python -m tests.benchmarks.suspicion [--seed N] [--customers 500] [--days 180] [--shapes all|tuned|left-out]
+                                     [--cloud global|21vianet] [--why]
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def _play(history: History, days: int, book: RuleBook, result: Measure) -> None:
         return
     found: dict[Planted, datetime] = {}
     opened: list[datetime] = []
-    for at in _days_with_news(history.past, days):
-        known = signals(history.past, book, at=at, zone=ZONE)
+    for at, known in _mornings_with_news(history.past, days, book):
         for fraud in history.frauds:
             if fraud.begins <= at <= fraud.begins + FOUND_WITHIN + timedelta(days=1) and fraud not in found:
                 since = [s for s in known if s.at >= fraud.begins]
@@ -90,7 +89,9 @@ def _play(history: History, days: int, book: RuleBook, result: Measure) -> None:
             result.delays.append(found[fraud] - fraud.begins)
         else:
             known = signals(history.past, book, at=min(end, fraud.begins + FOUND_WITHIN), zone=ZONE)
-            result.missed.append((history.past.customer_id, fraud, tuple(s for s in known if s.at >= fraud.begins)))
+            result.missed.append(
+                (history.past.customer_id, fraud, tuple(s for s in known if s.at >= fraud.begins))
+            )
 
 
 def _could_be_a_case(found: Iterable[Signal], book: RuleBook) -> bool:
@@ -106,15 +107,28 @@ def _digest(day: int) -> datetime:
     return datetime.combine(FIRST + timedelta(days=day), time(8), ZONE).astimezone(UTC)
 
 
-def _days_with_news(past: Past, days: int) -> list[datetime]:
-    """The mornings after something was seen: a score can only rise then."""
-    seen = (
-        o.at
-        for kind in (past.orders, past.quantities, past.operations, past.spent, past.alerts, past.reports, past.owed)
-        for o in kind
-    )
-    mornings = {(at - _digest(0)) // timedelta(days=1) + 1 for at in seen}
-    return [_digest(day) for day in sorted(mornings) if 0 <= day <= days]
+def _mornings_with_news(past: Past, days: int, book: RuleBook) -> list[tuple[datetime, tuple[Signal, ...]]]:
+    """The mornings on which more is found than on the one before, and what.
+
+    On the others nothing can rise. As findings only grow, there is none between two mornings that find the same.
+    """
+    found = {day: signals(past, book, at=_digest(day), zone=ZONE) for day in (0, days)}
+
+    def look(first: int, last: int) -> None:
+        if last - first < 2 or found[first] == found[last]:
+            return
+        middle = (first + last) // 2
+        found[middle] = signals(past, book, at=_digest(middle), zone=ZONE)
+        look(first, middle)
+        look(middle, last)
+
+    look(0, days)
+    known = sorted(found)
+    return [
+        (_digest(day), found[day])
+        for before, day in zip([None, *known], known, strict=False)
+        if before is None or found[before] != found[day]
+    ]
 
 
 def table(measures: list[tuple[int, Measure]]) -> str:
@@ -130,7 +144,9 @@ def table(measures: list[tuple[int, Measure]]) -> str:
     rows.append(f"{'recall':<26}" + "".join(f"{m.recall:>12.3f}" for _, m in measures) + f"{total:>12.3f}")
     false = sum(len(m.false_cases) for _, m in measures) * 500 / max(sum(m.days for _, m in measures), 1)
     rows.append(
-        f"{'false per 500 days':<26}" + "".join(f"{m.false_per_500:>12.3f}" for _, m in measures) + f"{false:>12.3f}"
+        f"{'false per 500 days':<26}"
+        + "".join(f"{m.false_per_500:>12.3f}" for _, m in measures)
+        + f"{false:>12.3f}"
     )
     return "\n".join(rows)
 
@@ -141,7 +157,10 @@ def why(result: Measure) -> str:
     for customer, at, found, near in result.false_cases:
         rules = "+".join(sorted({s.rule.value for s in found}))
         by_rules[rules].append(f"{customer} {at:%m-%d} ({near})")
-    lines = [f"  false: {len(c):>4}  {rules}: {'; '.join(c[:4])}" for rules, c in sorted(by_rules.items(), key=lambda e: -len(e[1]))]
+    lines = [
+        f"  false: {len(c):>4}  {rules}: {'; '.join(c[:4])}"
+        for rules, c in sorted(by_rules.items(), key=lambda e: -len(e[1]))
+    ]
     for customer, fraud, found in result.missed:
         said = "; ".join(f"{s.rule} {s.points} {dict(s.facts)}" for s in found) or "nothing"
         lines.append(f"  missed: {customer} {fraud.shape} {fraud.begins:%m-%d %H:%M}: {said[:300]}")
@@ -149,7 +168,9 @@ def why(result: Measure) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--seed", type=int, action="append")
     arguments.add_argument("--customers", type=int, default=500)
     arguments.add_argument("--days", type=int, default=180)
@@ -163,7 +184,9 @@ def main() -> None:
     measures: list[tuple[int, Measure]] = []
     for seed in asked.seed or [1]:
         began = clock.monotonic()
-        histories = fraud_history.history(seed=seed, customers=asked.customers, days=asked.days, shapes=shapes)
+        histories = fraud_history.history(
+            seed=seed, customers=asked.customers, days=asked.days, shapes=shapes
+        )
         if asked.cloud == "21vianet":
             histories = [fraud_history.as_21vianet_has_it(h) for h in histories]
         measures.append((seed, measure(histories, days=asked.days)))
