@@ -21,6 +21,8 @@ LOOK_BACK: Final = 90
 UNSHOWN: Final = 0.35
 OF_A_STRANGER: Final = 3
 """Of whom nothing is known, so many times as many seats."""
+NEVER_USUAL: Final = 2
+"""So many times as many seats as it has altogether are never usual at a time, whatever it took before."""
 LONG_LOOK_BACK: Final = 365
 """Days that tell how many seats it takes at a time."""
 
@@ -100,8 +102,10 @@ def seat_jumps(scene: Scene) -> Iterator[Signal]:
             continue
         if any(_is_same(taken, before) for before in told):
             continue
-        usual, size = known.usual(taken.day, width=width), known.size(taken.day)
+        usual, size = known.usual(taken, width=width), known.size(taken.day, but=taken)
         doubt = 1 if usual or size else OF_A_STRANGER
+        if size:
+            usual = min(usual, NEVER_USUAL * size)
         usual = max(usual, share * size, least * doubt)
         if taken.seats < usual:
             continue
@@ -158,16 +162,20 @@ class _Known:
         )
         return first == last
 
-    def usual(self, day: date, *, width: float) -> float:
-        """The most that it takes at a time; 0 where it took nothing yet."""
-        most = 0.0
+    def usual(self, taken: Taken, *, width: float) -> float:
+        """The most that it takes at a time; 0 where it took nothing yet.
+
+        An old order of just what a subscription has now is not believed: it may be told with today's quantity.
+        """
+        most, day = 0.0, taken.day
         for told in self._tellings:
             first, last = (bisect_left(told, (d, 0)) for d in (day - timedelta(days=LONG_LOOK_BACK), day))
-            most = max(most, usual_most([seats for _, seats in told[first:last]], width=width))
+            before = [n for _, n in told[first:last] if taken.is_order or n != taken.after]
+            most = max(most, usual_most(before, width=width))
         return most
 
-    def size(self, day: date) -> int:
-        """Seats it has altogether, as far as orders and changes show."""
+    def size(self, day: date, *, but: Taken | None = None) -> int:
+        """Seats it has altogether, as far as orders and changes show. Of `but` an old order is not believed either."""
         levels: dict[str, int] = {}
         for on, subscription, before, after in self._levels:
             if on < day:
@@ -175,7 +183,13 @@ class _Known:
             else:
                 levels.setdefault(subscription, before)
         ordinal = day.toordinal()
-        return max(sum(levels.values()), self._orders.between(ordinal - LONG_LOOK_BACK, ordinal - 1))
+        ordered = self._orders.between(ordinal - LONG_LOOK_BACK, ordinal - 1)
+        if but is not None and not but.is_order and self._has_order_of(but.after, before=day):
+            ordered -= but.seats
+        return max(sum(levels.values()), ordered)
+
+    def _has_order_of(self, seats: int, *, before: date) -> bool:
+        return any(n == seats and day < before for day, n in self._tellings[0])
 
 
 def order_bursts(scene: Scene) -> Iterator[Signal]:
