@@ -297,10 +297,13 @@ async def test_an_issuer_is_fetched_from_known_hosts_only(webhook, shelf, issuer
     assert set(shelf.asked) == {URL}
 
 
-@pytest.mark.parametrize("lacks", ["is_authority", "may_issue"])
-async def test_an_issuer_that_is_no_authority(webhook, shelf, root, lacks):
+@pytest.mark.parametrize(
+    ("is_authority", "may_issue"),
+    [pytest.param(False, True, id="by its word"), pytest.param(True, False, id="by its use")],
+)
+async def test_an_issuer_that_is_no_authority(webhook, shelf, root, is_authority, may_issue):
     """Whoever has any certificate must not make others from it."""
-    by = authority("Somebody's server", at=NOON, by=root, **{lacks: False})
+    by = authority("A server", at=NOON, by=root, is_authority=is_authority, may_issue=may_issue)
     shelf.files[ISSUER] = by.der
     await refused(webhook, shelf, signer(NAME, by=by, at=NOON, issuer_url=ISSUER), why="certificate-chain")
 
