@@ -125,7 +125,7 @@ THRESHOLDS: Final[Mapping[Rule, Mapping[str, Decimal]]] = MappingProxyType(
     {
         rule: MappingProxyType({name: Decimal(value) for name, value in by_name.items()})
         for rule, by_name in {
-            Rule.SEAT_JUMP: {"seats": "50", "times": "2", "width": "3", "share": "25"},
+            Rule.SEAT_JUMP: {"seats": "50", "times": "1.5", "width": "3", "share": "25"},
             Rule.ORDER_BURST: {
                 "orders_1": "5",
                 "orders_3": "6",
