@@ -12,6 +12,7 @@ from typing import Literal
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.capability import DELETION_DAYS, DeletionDays, SubscriptionKind
 from bot.domain.customer import Subscription
+from bot.domain.signal import RuleBook
 
 
 class StageAction(StrEnum):
@@ -168,6 +169,8 @@ class BillingPolicy:
     exit: Exit = Exit()
     contact: str = ""
     """Whom customers may ask, as the published text has it."""
+    risk: RuleBook = field(default_factory=RuleBook)
+    """The rules of suspicion; collection does not look at them."""
 
     @property
     def suspend_stage(self) -> Stage | None:

@@ -59,7 +59,8 @@ class Scene:
         return self._found[find]  # type: ignore[return-value]
 
     def threshold(self, rule: Rule, name: str) -> float:
-        return float(self.book.threshold(rule, name))
+        # Never 0: strength is how many times the threshold was reached
+        return max(float(self.book.threshold(rule, name)), 1e-9)
 
     @cached_property
     def known_from(self) -> date:

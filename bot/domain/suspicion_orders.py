@@ -15,8 +15,8 @@ from bot.domain.scene import Scene
 from bot.domain.signal import Rule, Signal
 from bot.domain.usual import Daily, nth_highest, stretches, usual_count, usual_most
 
-WINDOWS: Final = (1, 3, 7)
-"""In days: what is spread over a week is found as well as what comes in an hour."""
+WINDOWS: Final = {1: "orders_a_day", 3: "orders_in_three", 7: "orders_a_week"}
+"""In days, with the threshold of each: what is spread over a week is found as well as what comes in an hour."""
 LOOK_BACK: Final = 90
 """Days that tell how often a customer orders."""
 UNSHOWN: Final = 0.35
@@ -182,8 +182,8 @@ class _Known:
 def order_bursts(scene: Scene) -> Iterator[Signal]:
     """More orders, or more seats in many small ones, within a day, three days or a week than the customer's past has.
 
-    The days of a week make one finding, by its first. Thresholds: `orders_1`, `orders_3`,
-    `orders_7` and `seats` are least numbers, `width` how far from the usual. Facts: orders, seats, usual_orders,
+    The days of a week make one finding, by its first. Thresholds: `orders_a_day`, `orders_in_three`,
+    `orders_a_week` and `seats` are least numbers, `width` how far from the usual. Facts: orders, seats, usual_orders,
     usual_seats (numbers), first, last (days).
     """
     rule = Rule.ORDER_BURST
@@ -230,10 +230,10 @@ def _bursts(scene: Scene, taken: list[Taken], known: _Known) -> Iterator[_Burst]
     days = [t.day.toordinal() for t in taken]
     counts, seats = Daily(orders_by_day(taken)), Daily(seats_by_day(taken))
     for day in counts.days:
-        for window in WINDOWS:
+        for window, name in WINDOWS.items():
             first = day - window + 1
             n, sum_ = counts.between(first, day), seats.between(first, day)
-            least = scene.threshold(rule, f"orders_{window}")
+            least = scene.threshold(rule, name)
             if n < least and (n < FEW or sum_ < least_seats):
                 continue
             usual_orders = max(least, _usual_orders(counts, first, window, scene.known_from, width))
