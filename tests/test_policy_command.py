@@ -51,7 +51,7 @@ def test_show_is_a_table_of_everything_the_file_says(tmp_path: Path):
         "promise_to_pay max_days 14, max_times 1",
         "china   legacy_seat 60; legacy_azure 60; new_commerce_seat 60",
         "all rules  case_from 40; high_from 80; live_days 14; quiet_days 30; business_hours 6, 22",
-        "trial_burst          enabled yes; points 40; trials 4; days 7",
+        "trial_burst           enabled yes; points 40; trials 4; days 7",
     ):
         assert words in said
 

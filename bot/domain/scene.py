@@ -141,7 +141,7 @@ MOST_EVIDENCE: Final = 12
 def grown(points: int, strength: float) -> int:
     """At its threshold a rule gives its points, at eight times the threshold half as many again."""
     factor = strength if strength < 1 else 1 + math.log2(min(strength, 8.0)) / 6
-    return round(points * min(max(factor, 0.0), STRONGEST))
+    return math.floor(points * min(max(factor, 0.0), STRONGEST))
 
 
 def succeeded(operation: Operation, name: str) -> bool:

@@ -191,7 +191,7 @@ def order_bursts(scene: Scene) -> Iterator[Signal]:
     known = _Known(scene, orders, rises)
     found = _strongest_by_day([burst for taken in (orders, rises) for burst in _bursts(scene, taken, known)])
     for run in stretches(found, lambda b: b.last, gap=max(WINDOWS), longest=max(WINDOWS)):
-        best = max(run, key=lambda b: (b.strength, b.last))
+        best = max(run, key=lambda b: b.strength)
         yield scene.signal(
             rule,
             run[0].last,
@@ -366,7 +366,7 @@ def trial_bursts(scene: Scene) -> Iterator[Signal]:
             found.append((first, trials, most))
     found.sort(key=lambda f: f[0].day)
     for run in stretches(found, lambda f: f[0].day, gap=width, longest=width):
-        best, trials, most = max(run, key=lambda f: (f[1] / f[2], f[0].day))
+        best, trials, most = max(run, key=lambda f: f[1] / f[2])
         begin = best.day - timedelta(days=width - 1)
         yield scene.signal(
             rule,

@@ -164,7 +164,7 @@ def spend_spikes(scene: Scene) -> Iterator[Signal]:
     """
     rule = Rule.SPEND_SPIKE
     for run in stretches(_spikes(scene), lambda s: s.on.day, gap=RUN_GAP, longest=LONGEST):
-        best = max(run, key=lambda s: (s.strength, s.on.at))
+        best = max(run, key=lambda s: s.strength)
         yield scene.signal(
             rule,
             run[0].on.day,
@@ -195,7 +195,7 @@ class _Spike:
 def _spikes(scene: Scene) -> list[_Spike]:
     days = scene.once(daily_spend)
     found: list[_Spike] = []
-    weeks = _Weeks(was_watched=bool(days) and (days[0].day - scene.known_from).days > BASELINE // 2)
+    weeks = _Weeks(was_watched=_began_from_nothing(scene))
     for today in days:
         weeks.move_to(today.day)
         usual = _usual_spend(scene, today, weeks)
@@ -204,6 +204,15 @@ def _spikes(scene: Scene) -> list[_Spike]:
             weeks.running.append(today.day)
         weeks.add(today)
     return found
+
+
+def _began_from_nothing(scene: Scene) -> bool:
+    """Whether the customer was known for weeks before its first reading, and that one was small."""
+    if not scene.past.spent:
+        return False
+    first = scene.past.spent[0]
+    least = least_money(scene, Rule.SPEND_SPIKE, "start_amount", first.currency)
+    return (scene.day(first.at) - scene.known_from).days > BASELINE // 2 and first.amount < least
 
 
 class _Weeks:
@@ -245,16 +254,15 @@ def _usual_spend(scene: Scene, today: SpentOnDay, weeks: _Weeks) -> float | None
         return None
     amounts = [d.amount for d in weeks.days]
     wide = middle + scene.threshold(rule, "width") * max(spread(amounts, middle), 0.15 * middle)
-    heavy = nth_highest((d.amount for d in weeks.days if d.day not in weeks.running), 3) * 1.3
-    return max(wide, heavy, _usual_end_of_month(today, weeks, times * middle), middle + least)
-
-
-def _usual_end_of_month(today: SpentOnDay, weeks: _Weeks, unusual: float) -> float:
-    """By the same days a month ago; where they are not known, an end of a month may bring twice what is unusual."""
-    month_ago = [d.amount for d in weeks.days if 26 <= (today.day - d.day).days <= 33]
-    if month_ago:
-        return max(month_ago) * 1.5
-    return 2 * unusual if _is_end_of_month(today.day) else 0.0
+    calm = [d for d in weeks.days if d.day not in weeks.running]
+    heavy = nth_highest((d.amount for d in calm), 3)
+    weekly = nth_highest((d.amount for d in calm if d.day.weekday() == today.day.weekday()), 2)
+    monthly = max((d.amount for d in weeks.days if 26 <= (today.day - d.day).days <= 33), default=None)
+    if monthly is None:
+        if _is_end_of_month(today.day):
+            return None  # nobody knows yet what the end of a month brings
+        monthly = 0.0
+    return max(wide, 1.3 * heavy, 1.3 * weekly, 1.5 * monthly, middle + least)
 
 
 def _is_end_of_month(day: date) -> bool:

@@ -43,13 +43,17 @@ def order(at: datetime, seats: int = 5, *, trials: int = 0, id: str = "") -> Ord
     return OrderPlaced(ANA, at, id or f"o-{at:%m%d%H%M}", tuple(lines), "completed")
 
 
-def change(at: datetime, before: int, after: int, *, name: str = "E3", is_trial: bool = False) -> QuantityChanged:
+def change(
+    at: datetime, before: int, after: int, *, name: str = "E3", is_trial: bool = False
+) -> QuantityChanged:
     return QuantityChanged(
         ANA, at, SubscriptionId(f"s-{name}"), name, before, after, at - timedelta(hours=4), is_trial
     )
 
 
-def operation(at: datetime, name: str, *, customer: CustomerId | None = ANA, status: str = "succeeded") -> Operation:
+def operation(
+    at: datetime, name: str, *, customer: CustomerId | None = ANA, status: str = "succeeded"
+) -> Operation:
     return Operation(customer, at, f"{name}-{at:%m%d%H%M}", name, status, "admin@partner.example")
 
 
@@ -66,7 +70,11 @@ def weekly(*, seats: int = 5, weeks: int = 24, until: float = 7) -> list[Observa
 
 
 def azure(
-    amounts: Callable[[datetime], float], *, days: int = 100, budget: Decimal | None = None, currency: str = "EUR"
+    amounts: Callable[[datetime], float],
+    *,
+    days: int = 200,
+    budget: Decimal | None = None,
+    currency: str = "EUR",
 ) -> list[Observation]:
     """A reading every evening; `amounts` says what each day costs."""
     found: list[Observation] = []
@@ -121,7 +129,11 @@ def past(*seen: Observation, watched: datetime | None = WATCHED) -> Past:
 
 
 def found(
-    rule: Rule, *seen: Observation, watched: datetime | None = WATCHED, at: datetime = NOON, book: RuleBook | None = None
+    rule: Rule,
+    *seen: Observation,
+    watched: datetime | None = WATCHED,
+    at: datetime = NOON,
+    book: RuleBook | None = None,
 ) -> list[Signal]:
     """What that rule finds."""
     every = signals(past(*seen, watched=watched), book or RuleBook(), at=at, zone=BERLIN)
@@ -138,7 +150,7 @@ SUSPICIOUS: dict[Rule, list[Observation]] = {
     Rule.NEW_CUSTOMER_ORDERS: new_customer(*(order(ago(9 - n), 8) for n in range(6))),
     Rule.LARGE_FIRST_ORDER: new_customer(order(ago(9), 300)),
     Rule.TRIAL_BURST: [*weekly(), order(ago(3), 0, trials=3), order(ago(2), 0, trials=3)],
-    Rule.SPEND_OVER_BUDGET: azure(lambda at: 20 if at.month != 11 else 45, budget=Decimal(450)),
+    Rule.SPEND_OVER_BUDGET: azure(lambda at: 60 if at > ago(8) else 20, budget=Decimal(450)),
     Rule.SPEND_SPIKE: azure(lambda at: 900 if at > ago(2.5) else 60 + at.day % 5),
     Rule.SPEND_WITHOUT_BUDGET: azure(lambda at: 20),
     Rule.OFF_HOURS: [*weekly(), order(ago(2, hours=10), 5)],
@@ -155,7 +167,7 @@ SUSPICIOUS: dict[Rule, list[Observation]] = {
 }
 """What each rule is for."""
 
-FIRING: dict[Rule, Callable[[], Signal]] = {
-    rule: lambda rule=rule: found(rule, *SUSPICIOUS[rule])[-1] for rule in Rule  # type: ignore[misc]
-}
-"""A finding of each rule, as it really finds it."""
+
+def finding(rule: Rule) -> Signal:
+    """The newest of that rule, as it really finds it."""
+    return found(rule, *SUSPICIOUS[rule])[-1]

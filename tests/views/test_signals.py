@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from bot.domain.signal import Rule, Signal
+from bot.domain.signal import Fact, Rule, Signal
 from bot.texts import LANGUAGES, in_language
 from handlers.views.signals import rule_name, sentence
-from tests.domain.suspicious import FIRING
+from tests.domain.suspicious import finding
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 @pytest.mark.parametrize("rule", Rule)
 def test_what_a_rule_finds_has_words(rule: Rule, language: str):
     texts = in_language(language)
-    found = FIRING[rule]()
+    found = finding(rule)
     said = sentence(found, texts)
     assert "{" not in said
     assert len(said) > 20
@@ -67,7 +67,11 @@ def test_money_and_days_are_written_as_people_do(language: str, says: str):
 
 def test_outside_text_stays_on_its_line_and_is_shortened():
     found = Signal(
-        Rule.REPORT, "report:1", NOON, 60, {"by": "U1", "words": "odd\n\u202ename" + "x" * 900, "day": NOON.date()}
+        Rule.REPORT,
+        "report:1",
+        NOON,
+        60,
+        {"by": "U1", "words": "odd\n\u202ename" + "x" * 900, "day": NOON.date()},
     )
     said = sentence(found, in_language("en"))
     assert "\n" not in said
@@ -77,5 +81,7 @@ def test_outside_text_stays_on_its_line_and_is_shortened():
 
 
 def test_numbers_are_grouped():
-    facts = {"name": "E5", "before": 10, "after": 12_500, "usual": 40, "day": NOON.date()}
-    assert "from 10 to 12,500 seats" in sentence(Signal(Rule.SEAT_JUMP, "k", NOON, 45, facts), in_language("en"))
+    facts: dict[str, Fact] = {"name": "E5", "before": 10, "after": 12_500, "usual": 40, "day": NOON.date()}
+    assert "from 10 to 12,500 seats" in sentence(
+        Signal(Rule.SEAT_JUMP, "k", NOON, 45, facts), in_language("en")
+    )
