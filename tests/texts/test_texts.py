@@ -69,6 +69,7 @@ from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.domain.signal import Rule as RiskRule
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
@@ -513,7 +514,8 @@ FAMILIES: dict[str, set[str]] = {
     "public-kind-": {*SubscriptionKind},
     "public-step-": {*StageAction},
     "reason-": {*Reason},
-    "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
+    "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)} | {*RiskRule},
+    "signal-": {*RiskRule},
     "source-": {FILE, *NEEDED_BY_SOURCE},
     "stage-action-": {*StageAction},
     "status-": {*Status},
