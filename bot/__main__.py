@@ -16,6 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+from handlers.suspicious import post_suspicious
+
 from bot import policy_file, report, settings
 from bot.app import (
     Application,
@@ -36,6 +38,7 @@ from bot.domain.policy import BillingPolicy
 from bot.policy_check import Surroundings, read_over
 from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
+from bot.report import suspicious
 from bot.services.customers import MirrorState
 from bot.settings import BadSettings, Settings
 from bot.store.readings import Outcome
@@ -130,9 +133,9 @@ def parser() -> argparse.ArgumentParser:
     )
     read.add_argument("--json", action="store_true", help="one JSON document")
     digest = add("digest", _digest, "compute a digest now; print it, or post it")
-    digest.add_argument("which", choices=("overdue",))
+    digest.add_argument("which", choices=("overdue", "suspicious"))
     digest.add_argument("--post", action="store_true", help="post it to its channel, once a day")
-    digest.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help="by the books of that day")
+    digest.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help="by what was known on that day")
     digest.add_argument("--json", action="store_true", help="one JSON document")
     shadow = add("shadow", _shadow, "what the policy would have proposed, beside what people did")
     shadow.add_argument("--days", type=_days, default=30, metavar="N", help="so many days back (default 30)")
@@ -326,18 +329,46 @@ def _retire(given: Settings, arguments: argparse.Namespace) -> int:
 def _digest(arguments: argparse.Namespace) -> int:
     given = settings.load()
     if arguments.post:
-        given.need("slack_bot_token", "backstop_overdue_channel")
+        given.need("slack_bot_token", f"backstop_{arguments.which}_channel")
+    if arguments.which == "suspicious":
+        return _suspicious(given, arguments)
+
+    texts = in_language(given.backstop_locale)
 
     async def digest(made: Core) -> int:
         on: date = arguments.date or made.backstop.digests.today()
         found = await made.backstop.digests.overdue(on=on)
         if not arguments.post:
-            words = report.digest_words(found, in_language(given.backstop_locale))
-            print(_json(report.overdue(found)) if arguments.json else words)
+            words = report.digest_words(found, texts)
+            print(_json(report.overdue(found, texts)) if arguments.json else words)
             return 0
         posted = await post_overdue(desk_of(made, slack_client(given)), on.isoformat())
         if arguments.json:
-            print(_json(report.overdue(found) | {"posted": posted}))
+            print(_json(report.overdue(found, texts) | {"posted": posted}))
+        else:
+            print("Posted." if posted else f"The digest of {on} is in the channel already.")
+        return 0
+
+    return _with_core(given, digest)
+
+
+def _suspicious(given: Settings, arguments: argparse.Namespace) -> int:
+    """Of today, every source is looked at first; one that does not answer is said to be missing."""
+    texts = in_language(given.backstop_locale)
+
+    async def digest(made: Core) -> int:
+        cases, today = made.backstop.cases, made.backstop.digests.today()
+        on: date = arguments.date or today
+        if on == today:
+            await made.backstop.watch.read()
+            await cases.record()
+        posted = False
+        if arguments.post:
+            posted = await post_suspicious(desk_of(made, slack_client(given)), on.isoformat())
+        if arguments.json or not arguments.post:
+            found = await cases.digest(on=on)
+            document = suspicious.suspicious(found, texts) | ({"posted": posted} if arguments.post else {})
+            print(_json(document) if arguments.json else suspicious.suspicious_words(found, texts))
         else:
             print("Posted." if posted else f"The digest of {on} is in the channel already.")
         return 0
@@ -415,8 +446,12 @@ def _in_force_since(given: Settings, version: str) -> date | None:
 def _simulate(given: Settings, policy: BillingPolicy, arguments: argparse.Namespace) -> int:
     async def simulate(made: Core) -> int:
         found = await made.backstop.digests.simulate(policy, days=arguments.days)
-        document = report.simulation(found, days=arguments.days)
-        print(_json(document) if arguments.json else report.simulation_words(found))
+        suspected = await made.backstop.cases.backtest(policy.risk, days=arguments.days)
+        if arguments.json:
+            document = report.simulation(found, days=arguments.days)
+            print(_json(document | {"suspicion": suspicious.rules(suspected)}))
+        else:
+            print(report.simulation_words(found), suspicious.rules_words(suspected), sep="\n")
         return 0
 
     return _with_core(given, simulate)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from pydantic import SecretStr
+from handlers.suspicious import post_suspicious, redraw_suspicious, tell_case
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -27,30 +27,21 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 import handlers
 from bot import courier, store
+from bot.accounting import source_of
 from bot.courier import AlreadyRunning, Courier, Handler
-from bot.domain.errors import BackstopError, Invalid, SignInFailed, Unavailable
+from bot.domain.errors import BackstopError, SignInFailed, Unavailable
 from bot.mail import Mail, sender_of, server_of
-from bot.partner_center.auth import AppRegistration, SignIn
+from bot.microsoft import events_of, graph_of, partner_center_of
 from bot.partner_center.client import PartnerCenter
-from bot.partner_center.cloud import CloudHosts, hosts_of
-from bot.partner_center.exchange import http_client
-from bot.receivables.business_central import AUTHORITY, BusinessCentral
-from bot.receivables.business_central import BASE_URL as BUSINESS_CENTRAL_URL
+from bot.partner_center.graph import Graph
 from bot.receivables.json_reads import Pace
-from bot.receivables.json_reads import http_client as receivables_client
-from bot.receivables.live import LiveSource
-from bot.receivables.sql import SqlQuery
-from bot.receivables.sql_query import QueryRefused
-from bot.receivables.stripe import BASE_URL as STRIPE_URL
-from bot.receivables.stripe import Stripe
-from bot.receivables.tryton import Tryton
-from bot.receivables.xero import BASE_URL as XERO_URL
-from bot.receivables.xero import IDENTITY_URL, Xero
 from bot.scheduler import GRACE, Scheduler, latest_slot
 from bot.services import Backstop, jobs
+from bot.services.cases import Cases, suspicious_key
 from bot.services.customers import Customers
 from bot.services.digests import Digests, overdue_key
 from bot.services.drift import Drifts
+from bot.services.events import Events, Heard
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
@@ -64,7 +55,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.services.sources import Sources
-from bot.services.vault import Vault
+from bot.services.watch import Watch
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
 from bot.store.store import async_url, sync_url
@@ -94,6 +85,9 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 log = logging.getLogger(__name__)
 
 
+_HEARD = {Heard.TAKEN: 200, Heard.UNSIGNED: 401, Heard.UNUSABLE: 400, Heard.LATER: 503}
+
+
 class StartFailed(Exception):
     """Why the program does not start: one line that says what to do."""
 
@@ -111,6 +105,8 @@ class Core:
     courier: Courier
     http: tuple[httpx.AsyncClient, ...]
     partner_center: PartnerCenter
+    graph: Graph
+    events: Events
     backstop: Backstop
 
     async def close(self) -> None:
@@ -158,6 +154,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     except (ArgumentError, ValueError) as error:
         raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now)
+    graph, graph_clients = graph_of(settings, now=now)
+    events, event_clients = events_of(settings, db, post, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
     drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
@@ -174,6 +172,16 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     )
     customers = Customers(
         db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
+    )
+    watch = Watch(
+        db,
+        customers,
+        digests,
+        features,
+        partner_center,
+        graph,
+        now=now,
+        at_once=settings.partner_center_max_concurrency,
     )
     backstop = Backstop(
         requests=Requests(
@@ -231,11 +239,24 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             zone=settings.zone,
             now=now,
         ),
+        watch=watch,
+        cases=Cases(
+            db,
+            post,
+            digests,
+            features,
+            watch,
+            policies.in_force,
+            zone=settings.zone,
+            now=now,
+            dry_run=settings.backstop_dry_run,
+        ),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
     )
-    return Core(settings, db, post, clients, partner_center, backstop)
+    http = (*clients, *graph_clients, *event_clients)
+    return Core(settings, db, post, http, partner_center, graph, events, backstop)
 
 
 async def came_into_force(settings: Settings, version: str) -> datetime | None:
@@ -275,147 +296,6 @@ def mail_of(settings: Settings, *, now: Callable[[], datetime]) -> Mail | None:
     return None
 
 
-def cloud_of(settings: Settings) -> CloudHosts:
-    return hosts_of(
-        settings.partner_center_cloud,
-        base_url=settings.partner_center_base_url,
-        authority_url=settings.partner_center_authority_url,
-        graph_url=settings.graph_base_url,
-    )
-
-
-def partner_center_of(
-    settings: Settings, *, now: Callable[[], datetime], as_user: bool = False
-) -> tuple[PartnerCenter, tuple[httpx.AsyncClient, ...]]:
-    """The client and what has to be closed after it; `as_user` signs in as App+User."""
-    cloud = cloud_of(settings)
-    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
-    authority = http_client()
-    sign_in = SignIn(
-        cloud=cloud,
-        app=AppRegistration(
-            settings.partner_center_tenant_id or "",
-            settings.partner_center_client_id or "",
-            secret.get_secret_value() if secret else "",
-        ),
-        http=authority,
-        now=now,
-        refresh_token=refresh.get_secret_value() if refresh and as_user else None,
-    )
-    api = http_client(auth=sign_in)
-    client = PartnerCenter(
-        cloud=cloud, http=api, now=now, max_concurrency=settings.partner_center_max_concurrency
-    )
-    return client, (api, authority)
-
-
-def source_of(name: str, settings: Settings, store: Store, pace: Pace) -> LiveSource:
-    """One accounting system, read as the settings say. Raises BadSettings."""
-    settings.need_source(name)
-    try:
-        return _SOURCES[name](settings, store, pace)
-    except QueryRefused as error:
-        raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: one SELECT is needed ({error})") from None
-    except Invalid as error:
-        if error.reason != "extra-not-installed":
-            raise
-        raise BadSettings(
-            f"RECEIVABLES_SOURCES: {name} needs a package that is not installed: "
-            f'pip install "backstop[{name}]"'
-        ) from None
-
-
-def _tryton(settings: Settings, _: Store, pace: Pace) -> LiveSource:
-    try:
-        return Tryton(
-            url=settings.receivables_tryton_url or "",
-            database=settings.receivables_tryton_database or "",
-            key=_secret(settings.receivables_tryton_key),
-            identifier_type=settings.receivables_tryton_identifier_type,
-            company=settings.receivables_tryton_company,
-            http=receivables_client(),
-            pace=pace,
-        )
-    except ValueError as error:
-        raise BadSettings(f"RECEIVABLES_TRYTON_URL: {error}") from None
-
-
-def _sql(settings: Settings, _: Store, pace: Pace) -> LiveSource:
-    file = settings.receivables_sql_query_file
-    try:
-        query = file.read_text("utf-8") if file else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"RECEIVABLES_SQL_QUERY_FILE: cannot be read ({type(error).__name__})") from None
-    try:
-        return SqlQuery(
-            url=_secret(settings.receivables_sql_url),
-            query=query,
-            amount_scale=settings.receivables_sql_amount_scale,
-            now=pace.now,
-        )
-    except QueryRefused:
-        raise
-    except ValueError as error:
-        raise BadSettings(f"RECEIVABLES_SQL_URL: {error}") from None
-
-
-def _business_central(settings: Settings, _: Store, pace: Pace) -> LiveSource:
-    return BusinessCentral(
-        tenant_id=settings.receivables_business_central_tenant_id or "",
-        environment=settings.receivables_business_central_environment,
-        company_id=settings.receivables_business_central_company_id or "",
-        client_id=settings.receivables_business_central_client_id or "",
-        client_secret=_secret(settings.receivables_business_central_client_secret),
-        client_state=_secret(settings.receivables_business_central_client_state),
-        base_url=settings.receivables_business_central_base_url or BUSINESS_CENTRAL_URL,
-        authority=settings.receivables_business_central_authority_url or AUTHORITY,
-        pace=pace,
-    )
-
-
-def _stripe(settings: Settings, _: Store, pace: Pace) -> LiveSource:
-    return Stripe(
-        api_key=_secret(settings.receivables_stripe_api_key),
-        zone=settings.zone,
-        grace_days=settings.receivables_stripe_grace_days,
-        webhook_secret=_secret(settings.receivables_stripe_webhook_secret),
-        base_url=settings.receivables_stripe_base_url or STRIPE_URL,
-        pace=pace,
-    )
-
-
-def _xero(settings: Settings, store: Store, pace: Pace) -> LiveSource:
-    return Xero(
-        client_id=settings.receivables_xero_client_id or "",
-        client_secret=_secret(settings.receivables_xero_client_secret),
-        refresh_tokens=Vault(
-            store,
-            name="xero",
-            first=_secret(settings.receivables_xero_refresh_token),
-            key=_secret(settings.backstop_secret_key),
-            now=pace.now,
-        ),
-        organisation_id=settings.receivables_xero_organisation_id or "",
-        webhook_key=_secret(settings.receivables_xero_webhook_key),
-        base_url=settings.receivables_xero_base_url or XERO_URL,
-        identity_url=settings.receivables_xero_identity_url or IDENTITY_URL,
-        pace=pace,
-    )
-
-
-_SOURCES: Mapping[str, Callable[[Settings, Store, Pace], LiveSource]] = {
-    "tryton": _tryton,
-    "sql": _sql,
-    "business-central": _business_central,
-    "stripe": _stripe,
-    "xero": _xero,
-}
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value else ""
-
-
 def slack_is_here(settings: Settings) -> bool:
     """Whether Slack is a sandbox on this machine: then no proxy leads to it, and nobody else need reach us."""
     return urlsplit(settings.slack_api_url).hostname in LOOPBACK
@@ -449,6 +329,7 @@ def desk_of(made: Core, client: AsyncWebClient) -> Desk:
             settings.backstop_approvals_channel,
             settings.backstop_overdue_channel,
             settings.backstop_escalation_channel,
+            settings.backstop_suspicious_channel,
         ),
         language=settings.backstop_locale,
         overdue_due=partial(_overdue_due, settings, made.backstop.now),
@@ -555,9 +436,13 @@ class Application:
             jobs.REDRAW_OVERDUE: partial(redraw_overdue, self.desk),
             jobs.SAY_OVERDUE_IS_LATE: partial(say_overdue_is_late, self.desk),
             jobs.POST_OVERDUE: self._read_and_post_overdue,
+            jobs.POST_SUSPICIOUS: self._look_and_post_suspicious,
+            jobs.REDRAW_SUSPICIOUS: partial(redraw_suspicious, self.desk),
+            jobs.TELL_CASE: partial(tell_case, self.desk),
             jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.reread,
+            jobs.READ_RISK: self._read_risk,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
             jobs.TELL_MORE_DRIFTS: partial(tell_more_drifts, self.desk),
@@ -582,6 +467,10 @@ class Application:
         if self.settings.backstop_overdue_channel:
             self._scheduler.daily(self.settings.backstop_overdue_cron, self._post_overdue)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
+        if self.settings.backstop_suspicious_channel:
+            self._scheduler.daily(self.settings.backstop_suspicious_cron, self._post_suspicious)
+            self._scheduler.daily("40 * * * *", self._look_hourly)
+            self._scheduler.every(SWEEP_SECONDS, self._catch_up_suspicious)
         if backstop.sources.names:
             self._scheduler.every(SWEEP_SECONDS, self._read_sources)
         self._scheduler.daily("30 3 * * *", self._refresh)
@@ -652,6 +541,38 @@ class Application:
         if is_missing and await backstop.posts.find(f"late:{key}") is None:
             await self.core.courier.post(jobs.say_overdue_is_late(slot, attempt=attempt))
 
+    async def _look_and_post_suspicious(self, day: str) -> None:
+        """The digest shows what every source says now; one that does not answer is said to be missing."""
+        await self.core.backstop.watch.read()
+        await post_suspicious(self.desk, day)
+
+    async def _read_risk(self, customer: str | None) -> None:
+        """Between two digests: what Microsoft found, and the customer that an event is about."""
+        backstop = self.core.backstop
+        if customer:
+            await backstop.watch.read_customer(customer)
+        await backstop.watch.alerts()
+        for case in await backstop.cases.record():
+            await self.core.courier.post(jobs.tell_case(case.id, len(case.earlier)))
+
+    async def _look_hourly(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.read_risk(None, slot=slot.isoformat()))
+
+    async def _post_suspicious(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.post_suspicious(slot.date(), slot=slot))
+
+    async def _catch_up_suspicious(self) -> None:
+        """One whose job died with its worker, or that Slack refused, is tried again every five minutes for an hour."""
+        channel, now = self.settings.backstop_suspicious_channel or "", self._now()
+        slot = latest_slot(
+            self.settings.backstop_suspicious_cron, zone=self.settings.zone, now=now, within=GRACE
+        )
+        if slot is None or slot.date() != self.core.backstop.digests.today():
+            return
+        attempt = int((now - slot) / CATCH_UP)
+        if attempt and await self.core.backstop.posts.find(suspicious_key(channel, slot.date())) is None:
+            await self.core.courier.post(jobs.post_suspicious(slot.date(), slot=slot, again=attempt))
+
     async def _warn_of_deletion(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.warn_of_deletion(slot))
 
@@ -670,6 +591,7 @@ class Application:
             app=http,
             checks={"database": self._database_answers, "slack": self._hears_slack},
             events=self._hear,
+            partner_center=self._hear_partner_center,
         )
         try:
             await self._web.start(port, host="127.0.0.1" if slack_is_here(self.settings) else EVERYWHERE)
@@ -687,6 +609,10 @@ class Application:
         if not heard.known:
             return 404, ""
         return (200, heard.answer) if heard.believed else (401, "")
+
+    async def _hear_partner_center(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Status for an event of Partner Center."""
+        return _HEARD[await self.core.events.hear(headers, body)]
 
     async def _connect(self, app: AsyncApp) -> None:
         token = self.settings.slack_app_token

@@ -33,7 +33,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot import policy_file
-from bot.app import check_ready_to_run, mail_of, partner_center_of, slack_client, source_of
+from bot.accounting import source_of
+from bot.app import check_ready_to_run, mail_of, slack_client
 from bot.domain.errors import (
     AccessDenied,
     BackstopError,
@@ -44,6 +45,7 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.microsoft import partner_center_of
 from bot.policy_file import BadPolicy
 from bot.receivables.json_reads import Pace
 from bot.settings import BadSettings, Mode, Settings
@@ -297,6 +299,7 @@ class _Preflight:
         configured = (
             ("approvals", "BACKSTOP_APPROVALS_CHANNEL", self._settings.backstop_approvals_channel),
             ("overdue", "BACKSTOP_OVERDUE_CHANNEL", self._settings.backstop_overdue_channel),
+            ("suspicious", "BACKSTOP_SUSPICIOUS_CHANNEL", self._settings.backstop_suspicious_channel),
         )
         return [(what, setting, channel) for what, setting, channel in configured if channel]
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.domain.customer import Cloud
 
 _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,}")
+_HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}")
 
 NEEDED_BY_SOURCE: Mapping[str, tuple[str, ...]] = {
@@ -76,6 +77,8 @@ class Settings(BaseSettings):
     partner_center_authority_url: str | None = None
     graph_base_url: str | None = None
     partner_center_max_concurrency: int = Field(default=4, ge=1, le=64)
+    partner_center_webhook_certificate_hosts: Names = ()
+    partner_center_webhook_ca_file: Path | None = None
 
     receivables_sources: Names = ()
     receivables_interval: timedelta = timedelta(hours=1)
@@ -111,6 +114,7 @@ class Settings(BaseSettings):
     backstop_timezone: str = "UTC"
     backstop_approvals_channel: str | None = None
     backstop_overdue_channel: str | None = None
+    backstop_suspicious_channel: str | None = None
     backstop_escalation_channel: str | None = None
     backstop_operators: Names = ()
     backstop_approvers: Names = ()
@@ -122,6 +126,7 @@ class Settings(BaseSettings):
     backstop_dry_run: bool = False
     backstop_azure_cancel: bool | None = None
     backstop_overdue_cron: str = "0 9 * * mon-fri"
+    backstop_suspicious_cron: str = "0 8 * * *"
     backstop_policy_file: Path | None = None
     backstop_locale: Literal["en", "de", "zh-CN"] = "en"
 
@@ -137,7 +142,11 @@ class Settings(BaseSettings):
             return cls.model_fields[info.field_name].get_default()
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("backstop_operators", "backstop_approvers", "receivables_sources", mode="before")
+    @field_validator(
+        *("backstop_operators", "backstop_approvers", "receivables_sources"),
+        "partner_center_webhook_certificate_hosts",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (
@@ -171,14 +180,25 @@ class Settings(BaseSettings):
             raise ValueError(f"must have {_SHORTEST_KEY} characters or more, made at random")
         return value
 
-    @field_validator("receivables_sql_query_file")
+    @field_validator("partner_center_webhook_certificate_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST.fullmatch(name):
+                raise ValueError(f"{name!r} is not a host, for example certificates.example.com")
+        return value
+
+    @field_validator("receivables_sql_query_file", "partner_center_webhook_ca_file")
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError(f"{value} is not a file")
         return value
 
-    @field_validator("backstop_approvals_channel", "backstop_overdue_channel", "backstop_escalation_channel")
+    @field_validator(
+        *("backstop_approvals_channel", "backstop_overdue_channel", "backstop_suspicious_channel"),
+        "backstop_escalation_channel",
+    )
     @classmethod
     def _is_channel(cls, value: str | None) -> str | None:
         if value is not None and not _CHANNEL.fullmatch(value):
@@ -220,7 +240,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an IANA time zone, for example Europe/Berlin")
         return value
 
-    @field_validator("backstop_overdue_cron")
+    @field_validator("backstop_overdue_cron", "backstop_suspicious_cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
         if value.count(" ") != 4:

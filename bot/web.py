@@ -1,5 +1,5 @@
 """PORT: `/slack/events` for HTTP mode, `/receivables/{source}/events` for accounting systems that tell of payments,
-`/healthz` and `/readyz` for whoever keeps us running.
+`/partner-center/events` for what Microsoft tells of, `/healthz` and `/readyz` for whoever keeps us running.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from bot.domain.errors import Unavailable
 
 MOST_BYTES = 2 * 1024 * 1024
 LARGEST_EVENT = 256 * 1024
+LARGEST_OF_PARTNER_CENTER = 64 * 1024
 EVENT_SECONDS = 4.0
 """For the whole of an event: the least patient vendor waits five."""
 Check = Callable[[], Awaitable[bool]]
 Hear = Callable[[str, Mapping[str, str], Mapping[str, str], bytes], Awaitable[tuple[int, str]]]
 """Source, query, headers and raw body of an event; status and text to answer with."""
+HearPartnerCenter = Callable[[Mapping[str, str], bytes], Awaitable[int]]
+"""Headers and raw body of an event; status to answer with."""
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +33,17 @@ class Web:
     """A small HTTP server. `checks` name what must hold to be ready."""
 
     def __init__(
-        self, *, app: AsyncApp | None, checks: Mapping[str, Check], events: Hear | None = None
+        self,
+        *,
+        app: AsyncApp | None,
+        checks: Mapping[str, Check],
+        events: Hear | None = None,
+        partner_center: HearPartnerCenter | None = None,
     ) -> None:
         self._app = app
         self._checks = checks
         self._hear = events
+        self._hear_partner_center = partner_center
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -45,6 +54,9 @@ class Web:
         server.router.add_get("/readyz", self._readyz)
         if self._hear:
             server.router.add_post("/receivables/{source}/events", partial(self._event, self._hear))
+        if self._hear_partner_center:
+            hear = partial(self._partner_center_event, self._hear_partner_center)
+            server.router.add_post("/partner-center/events", hear)
         if self._app:
             server.router.add_post("/slack/events", self._slack)
         self._runner = web.AppRunner(server, access_log=None)
@@ -76,7 +88,7 @@ class Web:
         """Whoever it is from is shown by a signature alone, so nothing is read of it before that is checked."""
         try:
             async with asyncio.timeout(EVENT_SECONDS):
-                body = await _bounded(request)
+                body = await _bounded(request, LARGEST_EVENT)
                 if body is None:
                     return web.Response(status=413)
                 source = request.match_info["source"]
@@ -88,6 +100,18 @@ class Web:
             return web.Response(status=status)
         return web.Response(status=status, text=text, headers={"X-Content-Type-Options": "nosniff"})
 
+    async def _partner_center_event(self, hear: HearPartnerCenter, request: web.Request) -> web.Response:
+        """Like `_event`; Microsoft sends an event ten times until somebody takes it."""
+        try:
+            async with asyncio.timeout(EVENT_SECONDS):
+                body = await _bounded(request, LARGEST_OF_PARTNER_CENTER)
+                return web.Response(status=400 if body is None else await hear(request.headers, body))
+        except TimeoutError:
+            log.warning("an event of Partner Center waits to be sent again: no time")
+        except Exception:
+            log.exception("an event of Partner Center could not be taken in")
+        return web.Response(status=503)
+
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
@@ -98,12 +122,12 @@ class Web:
         )
 
 
-async def _bounded(request: web.Request) -> bytes | None:
+async def _bounded(request: web.Request, most: int) -> bytes | None:
     """The body, or None when it is larger than any event is."""
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
-        if len(body) > LARGEST_EVENT:
+        if len(body) > most:
             return None
     return bytes(body)
 

@@ -171,7 +171,7 @@ async def test_a_refused_policy_file_keeps_the_last_good_one_in_force(
         carried_out, "digest", "overdue", "--json", cwd=tmp_path, settings=settings
     )
     assert ended.returncode == 0
-    assert "policy_refused" in json.loads(ended.stdout)["banners"]
+    assert "policy_refused" in json.loads(ended.stdout)["banner_keys"]
     settings |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"}
     ended = await asyncio.to_thread(carried_out, "run", cwd=tmp_path, settings=settings)
     assert "mercy" in refused(ended)

@@ -112,7 +112,7 @@ POINTS: Final[Mapping[Rule, int]] = MappingProxyType(
         Rule.SPEND_SPIKE: 45,
         Rule.SPEND_WITHOUT_BUDGET: 10,
         Rule.OFF_HOURS: 15,
-        Rule.ADMIN_OPERATION: 25,
+        Rule.ADMIN_OPERATION: 20,
         Rule.PROFILE_CHANGE: 20,
         Rule.OVERDUE_AND_GROWING: 40,
         Rule.FRAUD_EVENT: 80,
@@ -121,4 +121,46 @@ POINTS: Final[Mapping[Rule, int]] = MappingProxyType(
     }
 )
 
-THRESHOLDS: Final[Mapping[Rule, Mapping[str, Decimal]]] = MappingProxyType({rule: {} for rule in Rule})
+THRESHOLDS: Final[Mapping[Rule, Mapping[str, Decimal]]] = MappingProxyType(
+    {
+        rule: MappingProxyType({name: Decimal(value) for name, value in by_name.items()})
+        for rule, by_name in {
+            Rule.SEAT_JUMP: {"seats": "50", "times": "2", "width": "3", "share": "25"},
+            Rule.ORDER_BURST: {
+                "orders_1": "5",
+                "orders_3": "6",
+                "orders_7": "8",
+                "seats": "50",
+                "width": "4",
+            },
+            Rule.NEW_CUSTOMER_ORDERS: {"days": "14", "orders": "5", "seats": "150"},
+            Rule.LARGE_FIRST_ORDER: {"seats": "100"},
+            Rule.TRIAL_BURST: {"trials": "4", "days": "7"},
+            Rule.SPEND_OVER_BUDGET: {"percent": "100", "early": "80", "projected": "200"},
+            Rule.SPEND_SPIKE: {
+                "amount": "100",
+                "times": "2.5",
+                "width": "6",
+                "history": "14",
+                "start_amount": "300",
+            },
+            Rule.SPEND_WITHOUT_BUDGET: {"amount": "100"},
+            Rule.OFF_HOURS: {"usual_share": "25", "seats": "25"},
+            Rule.ADMIN_OPERATION: {"burst": "3", "usual_days": "3"},
+            Rule.PROFILE_CHANGE: {"burst": "3", "usual_days": "3"},
+            Rule.OVERDUE_AND_GROWING: {
+                "oldest_days": "14",
+                "days": "14",
+                "seats": "20",
+                "share": "20",
+                "spend": "80",
+                "amount": "200",
+            },
+            Rule.FRAUD_EVENT: {},
+            Rule.SECURITY_ALERT: {},
+            Rule.REPORT: {},
+        }.items()
+    }
+)
+"""By rule and name; what each means is told where the rule is, and in the packaged policy. `share` and `percent`
+are percents, `width` and `times` factors, `amount` money in the customer's own currency."""

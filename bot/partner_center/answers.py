@@ -112,6 +112,8 @@ def decipher(
     if HTTPStatus(200) <= status < HTTPStatus(300):
         return Answer(value)
     fields = Fields(value)
+    if isinstance(fields.raw("error"), Mapping):  # Microsoft Graph: learn.microsoft.com/graph/errors
+        fields = fields.inner("error")
     code = fields.text("code") or str(status)
     kind = _kind_of_error(status, code)
     detail = fields.text("description") or fields.text("message") or body.decode("utf-8", "replace")

@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from bot.domain.errors import SignInFailed, Throttled, Unavailable
-from bot.partner_center.cloud import CloudHosts
+from bot.partner_center.cloud import CloudHosts, same_origin
 from bot.partner_center.fields import Fields, Unreadable, decode
 
 log = logging.getLogger(__name__)
@@ -60,11 +60,16 @@ class SignIn(httpx.Auth):
         app: AppRegistration,
         http: httpx.AsyncClient,
         now: Callable[[], datetime],
+        resource: str | None = None,
         refresh_token: str | None = None,
         keep: Callable[[str], Awaitable[None]] = in_memory,
     ) -> None:
-        """`http` is for the authority alone, and signs in nowhere."""
+        """`http` is for the authority alone, and signs in nowhere.
+
+        `resource` is the address the token is for, and the only place it goes: Partner Center's API unless told.
+        """
         self._cloud = cloud
+        self._resource = resource or cloud.api
         self._app = app
         self._http = http
         self._now = now
@@ -75,7 +80,7 @@ class SignIn(httpx.Auth):
         self._refused: str | None = None
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        if not self._cloud.is_home(str(request.url)):
+        if not same_origin(str(request.url), self._resource):
             raise SignInFailed(reason="foreign-host")
         token = await self._valid_token()
         request.headers["Authorization"] = f"Bearer {token.value}"
@@ -152,11 +157,11 @@ class SignIn(httpx.Auth):
         else:
             form |= {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
         if self._cloud.entra_version == "v1":
-            return form | {"resource": self._cloud.api}
+            return form | {"resource": self._resource}
         # `offline_access` asks for the next refresh token:
         # learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
-        delegated = f"{self._cloud.api}/user_impersonation offline_access"
-        return form | {"scope": f"{self._cloud.api}/.default" if self._refresh_token is None else delegated}
+        delegated = f"{self._resource}/user_impersonation offline_access"
+        return form | {"scope": f"{self._resource}/.default" if self._refresh_token is None else delegated}
 
     def _refusal(self, status: int, answer: Fields) -> SignInFailed | Unavailable:
         if status == HTTPStatus.TOO_MANY_REQUESTS:

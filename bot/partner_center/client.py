@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, Literal, TypeVar
@@ -17,34 +16,36 @@ from uuid import UUID, uuid4
 import httpx
 
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId, SubscriptionStatus
-from bot.domain.errors import FeatureMissing, NotFound, Rejected, Unavailable
+from bot.domain.errors import FeatureMissing, NotFound
 from bot.domain.letter import BillingContact
-from bot.partner_center import activity, wire
+from bot.domain.observation import Operation, OrderPlaced, Spent, VendorAlert
+from bot.domain.vendor import FraudUpdate
+from bot.partner_center import activity, fraud, risk_wire, wire
 from bot.partner_center.answers import Sought
 from bot.partner_center.cancellation import Cancellation, Cancelled
 from bot.partner_center.change import NOT_SENT
 from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
-from bot.partner_center.fields import Unreadable
+from bot.partner_center.reading import Reads
 from bot.partner_center.status_change import StatusChange, Written
-from bot.partner_center.wire import AzureEntitlement, Page, StatusRecord
+from bot.partner_center.wire import AzureEntitlement, StatusRecord
 
 __all__ = ["NOT_SENT", "AzureEntitlement", "Cancelled", "PartnerCenter", "Written"]
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
-MOST_PAGES: Final = 2000
 RECORDS_A_PAGE: Final = 500
 
 
 class PartnerCenter:
     """The partner's own view of its customers at Microsoft.
 
-    Reads raise `NotFound` or an `Upstream` error. `suspend`, `resume` and `cancel_azure` add one promise: every
-    error means that the write was not taken, except a plain `Unavailable` (no subclass) whose reason is not
-    `NOT_SENT`: then nobody knows yet, and only reading the subscription tells.
+    Reads raise `NotFound` or an `Upstream` error. What is read piece by piece (an `AsyncIterator`) may raise half-way:
+    whatever it gave until then was read and stands, only the rest is missing.
+
+    `suspend`, `resume` and `cancel_azure` add one promise: every error means that the write was not taken, except a
+    plain `Unavailable` (no subclass) whose reason is not `NOT_SENT`: then nobody knows yet, and only reading the
+    subscription tells.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class PartnerCenter:
         *,
         cloud: CloudHosts,
         http: httpx.AsyncClient,
+        as_user: httpx.AsyncClient | None = None,
         now: Callable[[], datetime],
         max_concurrency: int = 4,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -59,22 +61,32 @@ class PartnerCenter:
         locale: str = "en-US",
         write_timeout: float = 30.0,
     ) -> None:
-        """`http` signs in by itself (`exchange.http_client(auth=SignIn(…))`) and is closed by its owner."""
+        """`http` signs in by itself (`exchange.http_client(auth=SignIn(…))`) and is closed by its owner.
+
+        So does `as_user`, as App+User. Without it, calls that demand one are made app-only, and Microsoft refuses them.
+        """
         self._cloud = cloud
         self._now = now
         self._write_timeout = write_timeout
         self._sleep = sleep
         self._exchange = Exchange(
-            http=http, max_concurrency=max_concurrency, now=now, sleep=sleep, jitter=jitter, locale=locale
+            http=http,
+            as_user=as_user,
+            max_concurrency=max_concurrency,
+            now=now,
+            sleep=sleep,
+            jitter=jitter,
+            locale=locale,
         )
+        self._reads = Reads(self._exchange, resolve=cloud.resolve)
 
     async def sign_in(self) -> None:
         """Ask for one customer, to see that our credentials open the door; raises what stands in the way."""
-        await self._page(self._call("/customers?size=1", Sought("customer", "")), wire.customer)
+        await self._reads.page(self._call("/customers?size=1", Sought("customer", "")), wire.customer)
 
     async def customers(self, *, size: int = 500) -> AsyncIterator[Customer]:
         """Every customer, in pages of `size`. A list that cannot be read to its end raises."""
-        async for customer in self._all(
+        async for customer in self._reads.all(
             self._call(f"/customers?size={size}", Sought("customer", "")), wire.customer
         ):
             yield customer
@@ -87,36 +99,36 @@ class PartnerCenter:
             f"/customers?size={size}&filter={_filter(field, prefix, 'starts_with')}",
             Sought("customer", prefix),
         )
-        return list((await self._page(call, wire.customer)).values)
+        return list((await self._reads.page(call, wire.customer)).values)
 
     async def customer(self, id: CustomerId) -> Customer:
-        return await self._read(self._call(_customer(id), Sought("customer", id)), wire.customer)
+        return await self._reads.one(self._call(_customer(id), Sought("customer", id)), wire.customer)
 
     async def billing_profile(self, customer: CustomerId) -> BillingContact:
         """Whom to write to about bills, and in which language. Personal data."""
         call = self._call(f"{_customer(customer)}/profiles/billing", Sought("customer", customer))
-        return await self._read(call, wire.billing_contact)
+        return await self._reads.one(call, wire.billing_contact)
 
     async def subscriptions(self, customer: CustomerId) -> list[Subscription]:
         call = self._call(f"{_customer(customer)}/subscriptions", Sought("customer", customer))
-        return [s async for s in self._all(call, partial(wire.subscription, customer=customer))]
+        return [s async for s in self._reads.all(call, partial(wire.subscription, customer=customer))]
 
     async def subscription(self, customer: CustomerId, id: SubscriptionId) -> Subscription:
         call = self._call(_subscription(customer, id), Sought("subscription", id))
-        return await self._read(call, partial(wire.subscription, customer=customer))
+        return await self._reads.one(call, partial(wire.subscription, customer=customer))
 
     async def add_ons(self, customer: CustomerId, id: SubscriptionId) -> list[Subscription]:
         """The add-ons of a base subscription; they are suspended together with it."""
         call = self._call(f"{_subscription(customer, id)}/addons", Sought("subscription", id))
-        return [s async for s in self._all(call, partial(wire.subscription, customer=customer))]
+        return [s async for s in self._reads.all(call, partial(wire.subscription, customer=customer))]
 
     async def azure_children(self, customer: CustomerId, plan: SubscriptionId) -> list[AzureEntitlement]:
         call = self._call(f"{_subscription(customer, plan)}/azureEntitlements", Sought("subscription", plan))
-        return [e async for e in self._all(call, wire.azure_entitlement)]
+        return [e async for e in self._reads.all(call, wire.azure_entitlement)]
 
     async def azure_child(self, customer: CustomerId, plan: SubscriptionId, id: str) -> AzureEntitlement:
         call = self._call(_entitlement(customer, plan, id), Sought("azure-subscription", id))
-        return await self._read(call, partial(wire.one_azure_entitlement, id=id))
+        return await self._reads.one(call, partial(wire.one_azure_entitlement, id=id))
 
     async def suspensions(
         self, *, customer: CustomerId, since: date, until: date
@@ -127,18 +139,57 @@ class PartnerCenter:
         `FeatureMissing` where the cloud has no such log.
         """
         wanted, records = _filter("CustomerId", customer, "equals"), list[StatusRecord]()
-        for first, last in activity.windows(since, until, today=self._now().astimezone(UTC).date()):
-            span = f"startDate={first}&endDate={last}&size={RECORDS_A_PAGE}"
-            call = self._call(f"/auditrecords?{span}&filter={wanted}", Sought("customer", customer))
-            try:
-                async for record in self._all(call, partial(wire.status_record, customer=customer)):
-                    if record is not None and since <= record.at.date() <= until:
-                        records.append(record)
-            except NotFound:  # of the log itself: a customer without records has an empty list
-                raise FeatureMissing(
-                    reason="no-activity-log", status=404, correlation_id=call.correlation_id
-                ) from None
+        read = partial(wire.status_record, customer=customer)
+        sought = Sought("customer", customer)
+        async for record in self._log(since, until, read, f"&filter={wanted}", sought):
+            if record is not None and since <= record.at.date() <= until:
+                records.append(record)
         return activity.suspended_since(records)
+
+    async def operations(self, since: date, until: date) -> AsyncIterator[Operation]:
+        """Each record of the activity log once, of all customers and of the partner's own side.
+
+        Only what happened from `since` to `until` (days in UTC, both included) and in the last 90 days; by days in
+        order, within them as Microsoft lists. Raises `FeatureMissing` where the cloud has no such log.
+        """
+        known, read = set[str](), partial(risk_wire.operation, now=self._now())
+        async for record in self._log(since, until, read, "", Sought("activity-log", "")):
+            if since <= record.at.date() <= until and record.id not in known:
+                known.add(record.id)
+                yield record
+
+    async def orders(self, customer: CustomerId) -> AsyncIterator[OrderPlaced]:
+        """All orders of a customer that somebody placed; those are left out that Microsoft's system made to renew."""
+        call = self._call(f"{_customer(customer)}/orders", Sought("customer", customer))
+        read = partial(risk_wire.order, customer=customer, now=self._now())
+        async for order in self._reads.all(call, read):
+            if order is not None:
+                yield order
+
+    async def spent(self) -> AsyncIterator[Spent]:
+        """What each customer's Azure usage comes to until now: one call for all of them. Needs App+User."""
+        call = self._call("/customers/usagerecords", Sought("usage", ""), as_user=True)
+        async for record in self._reads.all(call, partial(risk_wire.spent, now=self._now())):
+            yield record
+
+    async def fraud_events(self) -> AsyncIterator[VendorAlert]:
+        """All fraud events of Azure, resolved ones and tests too. Needs App+User.
+
+        In the newer model where Microsoft answers in it, else in the first, which tells neither type nor severity.
+        """
+        call = self._call("/fraudEvents", Sought("fraud-events", ""), as_user=True)
+        async with aclosing(fraud.events(self._reads, call, now=self._now())) as events:
+            async for event in events:
+                yield event
+
+    async def resolve_fraud_events(self, update: FraudUpdate) -> None:
+        """Tell Microsoft what came of them: it only marks the events. Needs App+User. May be sent again.
+
+        Raises `Rejected` where all the ids are ours: an event that came without one cannot be named to Microsoft.
+        """
+        path = f"/fraudEvents/subscription/{quote(update.subscription_id, safe='')}/status"
+        call = self._call(path, Sought("subscription", update.subscription_id), as_user=True)
+        await self._exchange.read(fraud.told(update, call))
 
     async def suspend(self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID) -> Written:
         """Suspend, and look until it shows. When repeating after a crash give the same `ms_request_id`."""
@@ -179,62 +230,24 @@ class PartnerCenter:
         )
         return await change.run(timeout=self._write_timeout)
 
-    def _call(self, path: str, sought: Sought) -> Call:
-        return Call("GET", f"{self._cloud.api}/v1{path}", sought, correlation_id=str(uuid4()))
+    async def _log(
+        self, since: date, until: date, read: Callable[[object], T], rest: str, sought: Sought
+    ) -> AsyncGenerator[T, None]:
+        """What the activity log has of a span, window by window; some of it twice, and more than was asked for."""
+        for first, last in activity.windows(since, until, today=self._now().astimezone(UTC).date()):
+            span = f"startDate={first}&endDate={last}&size={RECORDS_A_PAGE}"
+            call = self._call(f"/auditrecords?{span}{rest}", sought)
+            try:
+                async for record in self._reads.all(call, read):
+                    yield record
+            except NotFound:  # of the log itself: a customer without records has an empty list
+                raise FeatureMissing(
+                    reason="no-activity-log", status=404, correlation_id=call.correlation_id
+                ) from None
 
-    async def _all(self, call: Call, read: Callable[[object], T]) -> AsyncIterator[T]:
-        """Every item of a collection, page by page; a list without an end raises, lest it look complete."""
-        first, tokens = call, set[str]()
-        for _ in range(MOST_PAGES):
-            page = await self._page(call, read)
-            for value in page.values:
-                yield value
-            if page.next_uri is None:
-                return
-            if page.continuation_token is None:
-                call = replace(call, url=self._at_home(page.next_uri, call), request_id=uuid4())
-            elif page.continuation_token in tokens:
-                break
-            else:
-                tokens.add(page.continuation_token)
-                call = _seek(first, page.continuation_token)
-        raise Unavailable(reason="endless-list", correlation_id=call.correlation_id)
-
-    async def _page(self, call: Call, read: Callable[[object], T]) -> Page[T]:
-        page = await self._read(call, partial(wire.page, read=read))
-        if page.broken:
-            log.warning(
-                "%s items could not be read and were left out, correlation id %s",
-                page.broken,
-                call.correlation_id,
-            )
-        return page
-
-    async def _read(self, call: Call, read: Callable[[object], T]) -> T:
-        answer = await self._exchange.read(call)
-        try:
-            return read(answer.value)
-        except Unreadable as error:
-            raise Unavailable(
-                reason="unreadable", correlation_id=call.correlation_id, detail=str(error)
-            ) from None
-
-    def _at_home(self, uri: str, call: Call) -> str:
-        try:
-            return self._cloud.resolve(uri)
-        except ValueError:
-            raise Rejected(reason="foreign-link", correlation_id=call.correlation_id) from None
-
-
-def _seek(first: Call, token: str) -> Call:
-    """The next page by its token; the `uri` that comes with it is malformed in places, so it is not used."""
-    joint = "&" if "?" in first.url else "?"
-    return replace(
-        first,
-        url=f"{first.url}{joint}seekOperation=Next",
-        headers={"MS-ContinuationToken": token},
-        request_id=uuid4(),
-    )
+    def _call(self, path: str, sought: Sought, *, as_user: bool = False) -> Call:
+        url = f"{self._cloud.api}/v1{path}"
+        return Call("GET", url, sought, correlation_id=str(uuid4()), as_user=as_user)
 
 
 def _customer(id: CustomerId) -> str:

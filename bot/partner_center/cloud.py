@@ -47,7 +47,21 @@ class CloudHosts:
 
     def is_home(self, url: str) -> bool:
         """Whether a URL has the API's own scheme, host and port: the only place our token may go."""
-        return _origin(url) == _origin(self.api)
+        return same_origin(url, self.api)
+
+    def resolve_graph(self, uri: str) -> str:
+        """A link of Microsoft Graph, which comes in full; ValueError when it leads anywhere else."""
+        if not same_origin(uri, self.graph):
+            raise ValueError("the link leads to another host")
+        return uri
+
+
+def same_origin(url: str, other: str) -> bool:
+    """Whether two URLs have the same scheme, host and port; what is no URL has none."""
+    try:
+        return _origin(url) == _origin(other)
+    except ValueError:
+        return False
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -53,6 +53,8 @@ class Call:
     body: bytes | None = None
     request_id: UUID = field(default_factory=uuid4)
     """Makes a write count once, however often it is sent."""
+    as_user: bool = False
+    """Needs App+User; where nobody has signed in, the application asks for itself and is refused."""
 
 
 class Exchange:
@@ -67,8 +69,11 @@ class Exchange:
         sleep: Callable[[float], Awaitable[None]],
         jitter: Callable[[], float],
         locale: str,
+        as_user: httpx.AsyncClient | None = None,
     ) -> None:
+        """`as_user` is signed in as App+User."""
         self._http = http
+        self._as_user = as_user or http
         self._slots = asyncio.Semaphore(max_concurrency)
         self._now = now
         self._sleep = sleep
@@ -76,7 +81,7 @@ class Exchange:
         self._locale = locale
 
     async def read(self, call: Call) -> Answer:
-        """Send a call that changes nothing, again where that helps; raise what is left of the trouble."""
+        """Send a call that may be sent twice, again where that helps; raise what is left of the trouble."""
         tries = 0
         while isinstance(outcome := await self.once(call), Trouble):
             if tries == MORE_TRIES or not outcome.passes or not await self.wait(outcome, tries):
@@ -106,13 +111,12 @@ class Exchange:
         return outcome
 
     async def _answer(self, call: Call) -> Answer | Trouble:
-        request = self._http.build_request(
-            call.method, call.url, headers=self._headers(call), content=call.body
-        )
+        http = self._as_user if call.as_user else self._http
+        request = http.build_request(call.method, call.url, headers=self._headers(call), content=call.body)
         try:
             async with self._slots:
                 # A redirect would carry our token along.
-                response = await self._http.send(request, stream=True, follow_redirects=False)
+                response = await http.send(request, stream=True, follow_redirects=False)
                 try:
                     body = await _bounded(response)
                 finally:

@@ -62,19 +62,34 @@ class Page(Generic[T]):
 def page(raw: object, read: Callable[[object], T]) -> Page[T]:
     """A page from a collection or a bare array; an item that cannot be read does not spoil the others."""
     items = _items(raw)
+    values = _readable(items, read)
+    next_link = Fields(raw).inner("links").inner("next")
+    return Page(
+        values=values,
+        broken=len(items) - len(values),
+        next_uri=next_link.text("uri"),
+        continuation_token=_continuation_token(next_link) or Fields(raw).text("continuationToken"),
+    )
+
+
+def graph_page(raw: object, read: Callable[[object], T]) -> Page[T]:
+    """A page of Microsoft Graph: learn.microsoft.com/graph/paging."""
+    fields = Fields(raw)
+    if not isinstance(fields.raw("value"), list):
+        raise Unreadable("not a collection")
+    items = fields.each("value")
+    values = _readable(items, read)
+    return Page(values=values, broken=len(items) - len(values), next_uri=fields.text("@odata.nextLink"))
+
+
+def _readable(items: list[object], read: Callable[[object], T]) -> tuple[T, ...]:
     values = []
     for item in items:
         try:
             values.append(read(item))
         except Unreadable:
             continue
-    next_link = Fields(raw).inner("links").inner("next")
-    return Page(
-        values=tuple(values),
-        broken=len(items) - len(values),
-        next_uri=next_link.text("uri"),
-        continuation_token=_continuation_token(next_link) or Fields(raw).text("continuationToken"),
-    )
+    return tuple(values)
 
 
 def _items(raw: object) -> list[object]:

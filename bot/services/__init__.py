@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.customer import Cloud
 from bot.domain.policy import BillingPolicy
+from bot.services.cases import Cases
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.drift import Drifts
@@ -25,6 +26,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
 from bot.services.sources import Sources
+from bot.services.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Backstop:
     policies: Policies
     followup: FollowUp
     letters: Letters
+    watch: Watch
+    cases: Cases
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""

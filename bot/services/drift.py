@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -15,6 +15,7 @@ from bot.domain.audit import AuditTag
 from bot.domain.capability import Feature
 from bot.domain.customer import CustomerId, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.drift import SETTLES, Acts, Drift, DriftId, has_changed
+from bot.domain.observation import Observation, QuantityChanged
 from bot.domain.people import Person
 from bot.domain.request import Status
 from bot.services import jobs
@@ -77,6 +78,7 @@ class Drifts:
         """
         earlier = await tx.mirror.readings(customer)
         fresh = [s for s in found if s.id not in earlier or earlier[s.id].at <= read_at]
+        await tx.observations.keep(_changed_quantities(fresh, earlier, read_at=read_at), at=self._now())
         if whole:
             await tx.mirror.put_subscriptions(customer, found, at=read_at)
         else:
@@ -275,6 +277,34 @@ class Drifts:
                         await tx.drifts.save(dated)
                         await self._courier.send(tx.connection, jobs.show_drift(dated))
                 await tx.drifts.is_asked(drifts)
+
+
+def _changed_quantities(
+    found: Iterable[Subscription], earlier: Mapping[SubscriptionId, Reading], *, read_at: datetime
+) -> list[Observation]:
+    """What has another quantity than at the reading before. Of a customer never read before nothing is known."""
+    if not earlier:
+        return []
+    last = max(reading.at for reading in earlier.values())
+    changed: list[Observation] = []
+    for subscription in found:
+        reading = earlier.get(subscription.id, Reading(SubscriptionStatus.NONE, last, quantity=0))
+        before, after = reading.quantity, subscription.quantity
+        if before is None or after is None or before == after:
+            continue
+        changed.append(
+            QuantityChanged(
+                subscription.customer_id,
+                read_at,
+                subscription.id,
+                subscription.name,
+                before,
+                after,
+                not_before=reading.at,
+                is_trial=subscription.is_trial,
+            )
+        )
+    return changed
 
 
 def _may_have_drifted(subscription: Subscription, earlier: Reading | None) -> bool:

@@ -24,6 +24,7 @@ WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
 READ_SOURCE = "read_source"
+READ_RISK = "read_risk"
 TELL_DRIFTS = "tell_drifts"
 SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
@@ -122,6 +123,17 @@ def read_source(source: str, *, slot: str, because: str, delay: float) -> Job:
         READ_SOURCE,
         id=f"read:{source}:{slot}",
         args={"source": source, "because": because},
+        delay=delay,
+    )
+
+
+def read_risk(customer: str | None, *, slot: str | None = None, delay: float = 0.0) -> Job:
+    """Look at what Microsoft tells of one customer's risk, or of everybody's; `slot` makes several wishes one job."""
+    about = customer or "all"
+    return Job(
+        READ_RISK,
+        id=f"risk:{about}:{slot or uuid4().hex[:12]}",
+        args={"customer": customer},
         delay=delay,
     )
 

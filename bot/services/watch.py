@@ -40,6 +40,10 @@ class TellsRisk(Protocol):
 
     def fraud_events(self) -> AsyncIterator[VendorAlert]: ...
 
+
+class TellsAlerts(Protocol):
+    """Microsoft Graph."""
+
     def security_alerts(self) -> AsyncIterator[VendorAlert]: ...
 
 
@@ -72,6 +76,7 @@ class Watch:
         digests: Digests,
         features: Features,
         microsoft: TellsRisk,
+        graph: TellsAlerts,
         *,
         now: Callable[[], datetime],
         at_once: int = 4,
@@ -81,6 +86,7 @@ class Watch:
         self._digests = digests
         self._features = features
         self._microsoft = microsoft
+        self._graph = graph
         self._now = now
         self._at_once = at_once
 
@@ -91,7 +97,7 @@ class Watch:
         await self._operations()
         await self._stream(Source.USAGE, self._microsoft.spent)
         await self._stream(Source.FRAUD_EVENTS, self._microsoft.fraud_events)
-        await self._stream(Source.SECURITY_ALERTS, self._microsoft.security_alerts)
+        await self._stream(Source.SECURITY_ALERTS, self._graph.security_alerts)
         await self._books()
 
     async def read_customer(self, customer_id: str) -> None:
@@ -110,7 +116,7 @@ class Watch:
     async def alerts(self) -> None:
         """Look again at what Microsoft itself found."""
         await self._stream(Source.FRAUD_EVENTS, self._microsoft.fraud_events)
-        await self._stream(Source.SECURITY_ALERTS, self._microsoft.security_alerts)
+        await self._stream(Source.SECURITY_ALERTS, self._graph.security_alerts)
 
     async def looks(self) -> dict[Source, Look]:
         """How the last look at each source ended."""

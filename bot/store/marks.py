@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,22 @@ class Marks:
                 await self._connection.execute(insert(marks).values(name=name, at=at, facts=facts))
         except IntegrityError:  # somebody set it between our look and our insert
             await self._change(name, at, facts)
+
+    async def claim(self, name: str, *, at: datetime, **facts: Any) -> bool:
+        """Set it unless it is set; of several that claim it at once one is told True."""
+        if await self.get(name):
+            return False
+        try:
+            async with self._connection.begin_nested():  # as in `set`
+                await self._connection.execute(insert(marks).values(name=name, at=at, facts=facts))
+        except IntegrityError:
+            return False
+        return True
+
+    async def forget(self, prefix: str, *, before: datetime) -> None:
+        """Drop every mark whose name begins so and that is older."""
+        begins = marks.c.name.startswith(prefix, autoescape=True)
+        await self._connection.execute(delete(marks).where(begins, marks.c.at < before))
 
     async def _change(self, name: str, at: datetime, facts: dict[str, Any]) -> bool:
         changed = await self._connection.execute(

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from bot.app import partner_center_of, utc_now
+from bot.app import utc_now
 from bot.domain.customer import CustomerId, SubscriptionId
+from bot.microsoft import partner_center_of
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Customer
 from bot.sandbox.slack import SlackSandbox

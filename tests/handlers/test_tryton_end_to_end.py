@@ -16,6 +16,7 @@ from bot.domain.request import Status
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.samples import sample_customers
 from bot.services import jobs
+from bot.texts import in_language
 from tests import tryton
 from tests.conftest import SetStage
 from tests.handlers import story
@@ -70,9 +71,10 @@ class Office:
     async def acme(self, *, by_command: bool = False) -> dict[str, Any]:
         """What the digest has of the customer now: as a debtor, or as one who has paid."""
         digests = self.stage.app.core.backstop.digests
-        digest = (
-            await self.runs("digest", "overdue") if by_command else report.overdue(await digests.overdue())
-        )
+        if by_command:
+            digest = await self.runs("digest", "overdue")
+        else:
+            digest = report.overdue(await digests.overdue(), in_language("en"))
         tenant = self.stage.partner_center.customer(DOMAIN).id
         (found,) = [row for row in digest["customers"] if row["tenant"] == tenant]
         return dict(found)

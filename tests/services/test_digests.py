@@ -242,7 +242,7 @@ class TestSuspended:
         assert [(c.subscription.name, c.deadline, c.known) for c in digest.others_suspended] == [
             ("Project", None, Known.UNKNOWN)
         ]
-        (row,) = report.overdue(digest)["customers"]
+        (row,) = report.overdue(digest, in_language("en"))["customers"]
         assert row["suspended"] == [
             {"subscription": "s-E3", "name": "E3", "deletes_on": "2027-01-14"},
             {"subscription": "s-Visio", "name": "Visio", "deletes_on": "2027-01-14"},

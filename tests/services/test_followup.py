@@ -266,7 +266,7 @@ async def test_all_of_it_is_in_the_json_and_in_words(w: Workshop, clock: Clock):
     await w.followup.snooze(CONTOSO, until=WEEK, why="because", by=ana)
     await w.followup.promise(OTHER.id, until=WEEK, note="Jim", by=ana)
     await w.followup.look_after(OTHER.id, owner=ben.id, by=ana)
-    document = report.overdue(await w.digests.overdue())
+    document = report.overdue(await w.digests.overdue(), in_language("en"))
     assert document["since_last"] == {
         "date": "2026-11-23",
         "new": 0,

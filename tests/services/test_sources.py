@@ -30,6 +30,7 @@ from bot.receivables.stripe import Stripe
 from bot.services import jobs
 from bot.services.sources import EVENTS_WAIT, LEASE
 from bot.store.readings import Outcome
+from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer
 from tests.receivables.stripe_side import WEBHOOK_SECRET, StripeSide
 from tests.services.conftest import OpenWorkshop
@@ -352,7 +353,7 @@ class TestPaid:
         return w
 
     async def to_resume(self, w: Workshop) -> list[str]:
-        document = report.overdue(await w.digests.overdue())
+        document = report.overdue(await w.digests.overdue(), in_language("en"))
         return [row["customer"] for row in document["customers"] if row["proposal"] == "resume"]
 
     async def test_a_resumption_is_proposed(self, suspended: Workshop, ledger: Ledger):

@@ -169,14 +169,15 @@ def reading_words(found: Reading, texts: Texts) -> str:
     return "\n".join(lines)
 
 
-def overdue(digest: OverdueDigest) -> Document:
+def overdue(digest: OverdueDigest, texts: Texts) -> Document:
     """The overdue digest; unknown is null, currencies stay apart."""
     return {
         "digest": "overdue",
         "date": digest.on.isoformat(),
         "as_of": digest.as_of.isoformat() if digest.as_of else None,
         "complete": digest.complete,
-        "banners": [b.key for b in digest.banners],
+        "banners": [views.plain_banner(b, texts) for b in digest.banners],
+        "banner_keys": [b.key for b in digest.banners],
         "policy_version": digest.policy_version,
         "totals": {
             currency: _amounts(b) | {"buckets": {name.value: str(sum_) for name, sum_ in b.buckets.items()}}

@@ -1,0 +1,419 @@
+"""Suspicion by what is bought: seats, orders and trials against what is usual for the customer."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from bot.domain.observation import OrderPlaced, QuantityChanged
+from bot.domain.scene import Scene
+from bot.domain.signal import Rule, Signal
+from bot.domain.usual import Daily, nth_highest, usual_count, usual_most
+
+WINDOWS: Final = (1, 3, 7)
+"""In days: what is spread over a week is found as well as what comes in an hour."""
+LOOK_BACK: Final = 90
+"""Days that tell how often a customer orders."""
+OF_A_STRANGER: Final = 3
+"""Of whom nothing is known, so many times as many seats."""
+LONG_LOOK_BACK: Final = 365
+"""Days that tell how many seats it takes at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seats that were taken at one time: by an order, or by what two readings of a subscription differ in."""
+
+    at: datetime
+    day: date
+    id: str
+    evidence: str
+    name: str
+    before: int
+    after: int
+
+    @property
+    def seats(self) -> int:
+        return self.after - self.before
+
+
+def ordered(scene: Scene) -> list[Taken]:
+    """Of each order."""
+    return [
+        Taken(
+            order.at,
+            scene.day(order.at),
+            order.order_id,
+            f"order {order.order_id}",
+            _names(order),
+            0,
+            order.quantity,
+        )
+        for order in scene.past.orders
+        if order.quantity > 0
+    ]
+
+
+def risen(scene: Scene) -> list[Taken]:
+    """Of each subscription and day, from its lowest to its highest."""
+    by_day: dict[tuple[str, date], list[QuantityChanged]] = defaultdict(list)
+    for rise in scene.rises:
+        by_day[rise.subscription_id, scene.day(rise.at)].append(rise)
+    return [
+        Taken(
+            changes[-1].at,
+            day,
+            f"{subscription}:{day}",
+            f"subscription {subscription}",
+            changes[-1].name,
+            changes[0].before,
+            max(change.after for change in changes),
+        )
+        for (subscription, day), changes in by_day.items()
+        if max(change.after for change in changes) > changes[0].before
+    ]
+
+
+def seat_jumps(scene: Scene) -> Iterator[Signal]:
+    """A subscription that grew, appeared or was ordered with far more seats than the customer ever takes at once.
+
+    All of this must hold: `seats` more at least, `times` as many as before, more than is usual for the customer,
+    and `share` percent of all it is known to have. Facts: name, before, after, usual (numbers), day.
+    """
+    rule = Rule.SEAT_JUMP
+    least, times = scene.threshold(rule, "seats"), scene.threshold(rule, "times")
+    width, share = scene.threshold(rule, "width"), scene.threshold(rule, "share") / 100
+    orders, rises = ordered(scene), risen(scene)
+    known = _Known(scene, orders, rises)
+    told: list[Taken] = []
+    for taken in sorted((*orders, *rises), key=lambda t: (t.day, t.at, t.id)):
+        if taken.seats < least or taken.after < times * taken.before or known.is_beginning(taken):
+            continue
+        if any(_is_same(taken, before) for before in told):
+            continue
+        usual, size = known.usual(taken.day, width=width), known.size(taken.day)
+        doubt = 1 if usual or size else OF_A_STRANGER
+        usual = max(usual, share * size, least * doubt)
+        if taken.seats < usual:
+            continue
+        told.append(taken)
+        yield scene.signal(
+            rule,
+            taken.id,
+            taken.at,
+            strength=taken.seats / usual,
+            facts={
+                "name": taken.name,
+                "before": taken.before,
+                "after": taken.after,
+                "usual": round(usual),
+                "day": taken.day,
+            },
+            evidence=[taken.evidence],
+        )
+
+
+def _is_same(taken: Taken, told: Taken) -> bool:
+    """Whether it is the same seats again: an order, and the subscription that grew by it."""
+    return told.seats >= taken.seats and 0 <= (taken.day - told.day).days <= 3 and told.id != taken.id
+
+
+class _Known:
+    """What was known of a customer's seats on a day, from before that day."""
+
+    def __init__(self, scene: Scene, orders: Sequence[Taken], rises: Sequence[Taken]) -> None:
+        self._tellings = [sorted((t.day, t.seats) for t in taken) for taken in (orders, rises)]
+        self._orders = Daily(seats_by_day(orders))
+        self._levels = [
+            (scene.day(q.at), q.subscription_id, q.before, q.after) for q in scene.past.quantities
+        ]
+        self._first_order = orders[0] if orders else None
+        self._new_since = scene.day(scene.new_since) if scene.new_since else None
+
+    def is_beginning(self, taken: Taken) -> bool:
+        """Whether it belongs to a new customer's first days, for which there are rules of their own."""
+        if self._new_since is None:
+            return False
+        first = self._first_order
+        begun = self._new_since if first is None or first.at > taken.at else max(self._new_since, first.day)
+        return self._new_since <= taken.day <= begun + timedelta(days=2)
+
+    def usual(self, day: date, *, width: float) -> float:
+        """The most that it takes at a time; 0 where it took nothing yet."""
+        most = 0.0
+        for told in self._tellings:
+            first, last = (bisect_left(told, (d, 0)) for d in (day - timedelta(days=LONG_LOOK_BACK), day))
+            most = max(most, usual_most([seats for _, seats in told[first:last]], width=width))
+        return most
+
+    def size(self, day: date) -> int:
+        """Seats it has altogether, as far as orders and changes show."""
+        levels: dict[str, int] = {}
+        for on, subscription, before, after in self._levels:
+            if on < day:
+                levels[subscription] = after
+            else:
+                levels.setdefault(subscription, before)
+        ordinal = day.toordinal()
+        return max(sum(levels.values()), self._orders.between(ordinal - LONG_LOOK_BACK, ordinal - 1))
+
+
+def order_bursts(scene: Scene) -> Iterator[Signal]:
+    """More orders, or more seats in many small ones, within a day, three days or a week than the customer's past has.
+
+    Days that follow each other within a week make one finding, by its first. Thresholds: `orders_1`, `orders_3`,
+    `orders_7` and `seats` are least numbers, `width` how far from the usual. Facts: orders, seats, usual_orders,
+    usual_seats (numbers), first, last (days).
+    """
+    rule = Rule.ORDER_BURST
+    found = _strongest_by_day(
+        [
+            burst
+            for taken in (ordered(scene), risen(scene))
+            for burst in _bursts(scene, taken, known_from=scene.known_from.toordinal())
+        ]
+    )
+    for run in _runs(found):
+        best = max(run, key=lambda b: (b.strength, b.last))
+        yield scene.signal(
+            rule,
+            run[0].last,
+            run[-1].at,
+            strength=best.strength,
+            facts={
+                "orders": best.orders,
+                "seats": best.seats,
+                "usual_orders": best.usual_orders,
+                "usual_seats": best.usual_seats,
+                "first": best.first,
+                "last": best.last,
+            },
+            evidence=[each for burst in reversed(run) for each in burst.evidence],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Burst:
+    first: date
+    last: date
+    at: datetime
+    orders: int
+    seats: int
+    usual_orders: int
+    usual_seats: int
+    strength: float
+    evidence: tuple[str, ...]
+
+
+def _bursts(scene: Scene, taken: list[Taken], *, known_from: int) -> Iterator[_Burst]:
+    """Each day and window that has more than is usual, of orders or of changes."""
+    rule = Rule.ORDER_BURST
+    least_seats, width = scene.threshold(rule, "seats"), scene.threshold(rule, "width")
+    taken = sorted(taken, key=lambda t: (t.day, t.at, t.id))
+    days = [t.day.toordinal() for t in taken]
+    counts, seats = Daily(orders_by_day(taken)), Daily(seats_by_day(taken))
+    for day in counts.days:
+        for window in WINDOWS:
+            first = day - window + 1
+            n, sum_ = counts.between(first, day), seats.between(first, day)
+            least = scene.threshold(rule, f"orders_{window}")
+            if n < least and (n < FEW or sum_ < least_seats):
+                continue
+            usual_orders = max(least, _usual_orders(counts, first, window, known_from, width))
+            usual_seats = max(least_seats, _usual_seats(seats, first, window))
+            within = taken[bisect_left(days, first) : bisect_left(days, day + 1)]
+            # What is left without the largest: that one is judged by itself
+            small = sum_ - max(t.seats for t in within)
+            strength = max(n / usual_orders, small / usual_seats if n >= FEW else 0)
+            if strength >= 1:
+                yield _Burst(
+                    date.fromordinal(first),
+                    date.fromordinal(day),
+                    within[-1].at,
+                    n,
+                    sum_,
+                    round(usual_orders),
+                    round(usual_seats),
+                    strength,
+                    tuple(t.evidence for t in within),
+                )
+
+
+FEW: Final = 3
+"""So many orders or changes make many; the seats of fewer are judged one by one."""
+
+
+def _usual_orders(counts: Daily, first: int, window: int, known_from: int, width: float) -> float:
+    days = min(LOOK_BACK, max(first - known_from, 28))
+    rate = counts.between(first - days, first - 1) / days * window
+    habit = nth_highest(counts.windows(first, width=window, days=LOOK_BACK), 2)
+    return max(usual_count(rate, width=width), habit * 1.5 + 1)
+
+
+def _usual_seats(seats: Daily, first: int, window: int) -> float:
+    """By what the customer took in such windows, where it took anything; and by how much it has."""
+    before = [n for n in seats.windows(first, width=window, days=LONG_LOOK_BACK) if n > 0]
+    size = seats.between(first - LONG_LOOK_BACK, first - 1)
+    return max(usual_most(before, width=3.0), 0.3 * size)
+
+
+def _strongest_by_day(found: list[_Burst]) -> list[_Burst]:
+    by_day: dict[date, _Burst] = {}
+    for burst in found:
+        other = by_day.get(burst.last)
+        if other is None or (burst.strength, burst.first) > (other.strength, other.first):
+            by_day[burst.last] = burst
+    return [by_day[day] for day in sorted(by_day)]
+
+
+def _runs(found: list[_Burst]) -> list[list[_Burst]]:
+    runs: list[list[_Burst]] = []
+    for burst in found:
+        if runs and burst.last - runs[-1][-1].last <= timedelta(days=max(WINDOWS)):
+            runs[-1].append(burst)
+        else:
+            runs.append([burst])
+    return runs
+
+
+def new_customer_orders(scene: Scene) -> Iterator[Signal]:
+    """A new customer that comes back for more at once.
+
+    Within `days` of its coming: `orders` orders, or `seats` seats in more than one. Facts: since, last (days),
+    orders, seats (numbers).
+    """
+    rule = Rule.NEW_CUSTOMER_ORDERS
+    since = scene.new_since
+    if since is None:
+        return
+    begun = scene.day(since)
+    last_day = begun + timedelta(days=int(scene.threshold(rule, "days")))
+    orders = [t for t in ordered(scene) if begun - timedelta(days=1) <= t.day <= last_day]
+    if len(orders) < 2:
+        return
+    seats = sum(t.seats for t in orders)
+    strength = max(len(orders) / scene.threshold(rule, "orders"), seats / scene.threshold(rule, "seats"))
+    if strength >= 1:
+        yield scene.signal(
+            rule,
+            begun,
+            orders[-1].at,
+            strength=strength,
+            facts={"since": begun, "last": orders[-1].day, "orders": len(orders), "seats": seats},
+            evidence=[t.evidence for t in orders],
+        )
+
+
+def large_first_order(scene: Scene) -> Iterator[Signal]:
+    """A new customer whose first day has more than `seats` seats.
+
+    Facts: name, seats, usual (numbers), day.
+    """
+    rule = Rule.LARGE_FIRST_ORDER
+    orders = ordered(scene)
+    if scene.new_since is None or not orders or orders[0].at < scene.new_since - timedelta(days=1):
+        return
+    first = [t for t in orders if t.day == orders[0].day]
+    seats, least = sum(t.seats for t in first), scene.threshold(rule, "seats")
+    if seats >= least and (orders[0].at - scene.new_since).days <= LOOK_BACK:
+        yield scene.signal(
+            rule,
+            orders[0].day,
+            first[-1].at,
+            strength=seats / least,
+            facts={
+                "name": ", ".join(dict.fromkeys(t.name for t in first if t.name)) or "–",
+                "seats": seats,
+                "usual": round(least),
+                "day": orders[0].day,
+            },
+            evidence=[t.evidence for t in first],
+        )
+
+
+def trial_bursts(scene: Scene) -> Iterator[Signal]:
+    """`trials` trials within `days`, and more than the customer's habit. Facts: trials, usual, first, last."""
+    rule = Rule.TRIAL_BURST
+    least, width = scene.threshold(rule, "trials"), int(scene.threshold(rule, "days"))
+    by_order: dict[int, int] = defaultdict(int)
+    evidence: dict[int, list[str]] = defaultdict(list)
+    moments: dict[int, datetime] = {}
+    for order in scene.past.orders:
+        if order.trials:
+            day = scene.day(order.at).toordinal()
+            by_order[day] += order.trials
+            evidence[day].append(f"order {order.order_id}")
+            moments[day] = order.at
+    by_reading: dict[int, int] = defaultdict(int)
+    begun = scene.past.watched_since
+    for change in scene.past.quantities:
+        if change.is_trial and change.before == 0 < change.after and (begun is None or change.at > begun):
+            day = scene.day(change.at).toordinal()
+            by_reading[day] += 1
+            evidence[day].append(f"subscription {change.subscription_id}")
+            moments[day] = max(change.at, moments.get(day, change.at))
+    tellings = [Daily(by_order), Daily(by_reading)]
+    run: int | None = None
+    found: dict[int, list[tuple[int, int, float]]] = {}
+    for day in sorted(moments):
+        trials, most = max(
+            (
+                (t.between(day - width + 1, day), max(least, _trial_habit(t, day - width + 1, width)))
+                for t in tellings
+            ),
+            key=lambda told: told[0] / told[1],
+        )
+        if trials < most:
+            continue
+        if run is None or day - max(d for d, _, _ in found[run]) > width:
+            run = day
+        found.setdefault(run, []).append((day, trials, most))
+    for begin, days in found.items():
+        last, trials, most = max(days, key=lambda d: (d[1] / d[2], d[0]))
+        first = last - width + 1
+        yield scene.signal(
+            rule,
+            date.fromordinal(begin),
+            moments[days[-1][0]],
+            strength=trials / most,
+            facts={
+                "trials": trials,
+                "usual": round(most),
+                "first": date.fromordinal(first),
+                "last": date.fromordinal(last),
+            },
+            evidence=[
+                each
+                for day in sorted(evidence, reverse=True)
+                if first <= day <= last
+                for each in evidence[day]
+            ],
+        )
+
+
+def _trial_habit(trials: Daily, first: int, width: int) -> float:
+    habit = nth_highest(trials.windows(first, width=width, days=2 * LOOK_BACK), 2)
+    return habit * 1.5 + 1
+
+
+def seats_by_day(taken: Sequence[Taken]) -> dict[int, int]:
+    """By the day's ordinal."""
+    sums: dict[int, int] = defaultdict(int)
+    for each in taken:
+        sums[each.day.toordinal()] += each.seats
+    return sums
+
+
+def orders_by_day(taken: Sequence[Taken]) -> dict[int, int]:
+    """By the day's ordinal."""
+    return Counter(each.day.toordinal() for each in taken)
+
+
+def _names(order: OrderPlaced) -> str:
+    return (
+        ", ".join(dict.fromkeys(line.name for line in order.lines if line.name and not line.is_trial)) or "–"
+    )

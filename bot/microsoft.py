@@ -1,0 +1,97 @@
+"""Constructs what talks to Microsoft, as the settings say: the clients, and what checks the events it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import httpx
+
+from bot.courier import Courier
+from bot.partner_center.auth import AppRegistration, SignIn
+from bot.partner_center.certificates import MICROSOFTS_HOSTS, Certificates
+from bot.partner_center.client import PartnerCenter
+from bot.partner_center.cloud import CloudHosts, hosts_of
+from bot.partner_center.exchange import http_client
+from bot.partner_center.graph import Graph
+from bot.partner_center.webhook import Webhook
+from bot.services.events import AskToRead, Events
+from bot.settings import Settings
+from bot.store import Store
+
+Clients = tuple[httpx.AsyncClient, ...]
+
+
+def cloud_of(settings: Settings) -> CloudHosts:
+    return hosts_of(
+        settings.partner_center_cloud,
+        base_url=settings.partner_center_base_url,
+        authority_url=settings.partner_center_authority_url,
+        graph_url=settings.graph_base_url,
+    )
+
+
+def partner_center_of(
+    settings: Settings, *, now: Callable[[], datetime], as_user: bool = False
+) -> tuple[PartnerCenter, Clients]:
+    """The client and what has to be closed after it.
+
+    It signs in app-only, and with a refresh token as App+User for the calls that demand it; `as_user` makes that for
+    all of them.
+    """
+    cloud, authority = cloud_of(settings), http_client()
+    refresh = settings.partner_center_refresh_token
+    token = refresh.get_secret_value() if refresh else None
+    app_only = _signed_in(settings, cloud, authority, now, token=token if as_user else None)
+    user = _signed_in(settings, cloud, authority, now, token=token) if token and not as_user else None
+    client = PartnerCenter(
+        cloud=cloud,
+        http=app_only,
+        as_user=user,
+        now=now,
+        max_concurrency=settings.partner_center_max_concurrency,
+    )
+    return client, (app_only, *([user] if user else []), authority)
+
+
+def graph_of(settings: Settings, *, now: Callable[[], datetime]) -> tuple[Graph, Clients]:
+    """Microsoft Graph, signed in app-only, and what has to be closed after it."""
+    cloud, authority = cloud_of(settings), http_client()
+    http = _signed_in(settings, cloud, authority, now, resource=cloud.graph)
+    graph = Graph(cloud=cloud, http=http, now=now, max_concurrency=settings.partner_center_max_concurrency)
+    return graph, (http, authority)
+
+
+def _signed_in(
+    settings: Settings,
+    cloud: CloudHosts,
+    authority: httpx.AsyncClient,
+    now: Callable[[], datetime],
+    *,
+    token: str | None = None,
+    resource: str | None = None,
+) -> httpx.AsyncClient:
+    secret = settings.partner_center_client_secret
+    app = AppRegistration(
+        settings.partner_center_tenant_id or "",
+        settings.partner_center_client_id or "",
+        secret.get_secret_value() if secret else "",
+    )
+    return http_client(
+        auth=SignIn(cloud=cloud, app=app, http=authority, now=now, resource=resource, refresh_token=token)
+    )
+
+
+def events_of(
+    settings: Settings, store: Store, courier: Courier, *, now: Callable[[], datetime]
+) -> tuple[Events, Clients]:
+    """What takes in the events of Partner Center, and what has to be closed after it."""
+    http = http_client()
+    certificates = Certificates(
+        http=http,
+        now=now,
+        hosts=settings.partner_center_webhook_certificate_hosts or MICROSOFTS_HOSTS,
+        more_roots=settings.partner_center_webhook_ca_file,
+    )
+    webhook = Webhook(cloud=cloud_of(settings), certificates=certificates, now=now)
+    return Events(store, webhook, on_event=AskToRead(courier, now=now), now=now), (http,)
