@@ -28,7 +28,7 @@ from handlers.views import suspicious as views
 
 SHORTCUT = Shortcut(
     callback_id=ids.REPORT_SHORTCUT,
-    name="Report suspicious activity",
+    name="Report a suspicion",
     about="Tell that something is wrong with a customer",
     on_message=True,
 )

@@ -159,9 +159,7 @@ async def mute(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await ack(response_action="clear")
     where = {"user": body["user"], "channel": {"id": channel}}
     texts = desk.texts_for(person)
-    desk.after_ack(
-        errors.tell(desk, where, texts.mrkdwn("muted", what=views.wish_words(case, wish, texts)))
-    )
+    desk.after_ack(errors.tell(desk, where, texts.mrkdwn("muted", what=views.wish_words(case, wish, texts))))
 
 
 async def unmute(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:

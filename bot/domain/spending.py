@@ -1,4 +1,4 @@
-"""What is spent day by day: increments of an amount that is summed up until a billing period ends, and what is usual."""
+"""What is spent day by day, from an amount that is summed up until a billing period ends; and what is usual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suspicious-activity digest: what waits for a word, the worst first, a page at a time; and what nobody can tell."""
+"""The suspicious-activity digest: what waits for a word, the worst first, a page at a time; what nobody can tell."""
 
 from __future__ import annotations
 
@@ -184,16 +184,20 @@ def runbook_button(case: Case, texts: Texts) -> Block:
     return blocks.button(texts("runbook"), ids.SHOW_RUNBOOK, case_value(case), label=label)
 
 
-def missing_words(missing: Missing, texts: Texts) -> Mrkdwn:
-    """What is missing, why, until when, and what is looked at instead; one line."""
-    return Mrkdwn(
-        texts.sentences(
-            [
-                f"*{texts(f'risk-source-{missing.source}')}*: {_why(missing, texts)}",
-                escaped(texts(f"instead-{missing.source}")),
-            ]
-        )
-    )
+def missing_words(missing: Missing, texts: Texts) -> str:
+    """What is missing, why, until when, and what is looked at instead; one line of plain text."""
+    until = f"{texts.moment(missing.until, 'UTC')} UTC" if missing.until else ""
+    why = _why(missing, texts, until=until)
+    source = texts(f"risk-source-{missing.source}")
+    return texts.sentences([f"{source}: {why}", texts(f"instead-{missing.source}")])
+
+
+def _missing_line(missing: Missing, texts: Texts) -> Mrkdwn:
+    """The same for Slack, in the reader's own time."""
+    until = blocks.moment(missing.until) if missing.until else Mrkdwn()
+    why = Mrkdwn(escaped(_why(missing, texts, until="\0")).replace("\0", until))
+    source = texts.mrkdwn(f"risk-source-{missing.source}")
+    return Mrkdwn(texts.sentences([f"*{source}*: {why}", texts.mrkdwn(f"instead-{missing.source}")]))
 
 
 def mute_words(mute: Mute, texts: Texts, *, name: str) -> Mrkdwn:
@@ -208,19 +212,19 @@ def mute_words(mute: Mute, texts: Texts, *, name: str) -> Mrkdwn:
     return texts.mrkdwn("muted-until", what=what, until=texts.day(mute.until), cap=texts.number(mute.cap))
 
 
-def _why(missing: Missing, texts: Texts) -> Mrkdwn:
-    why = _within(missing.why, 80)
+def _why(missing: Missing, texts: Texts, *, until: str) -> str:
+    why = blocks.shortened(blocks.harmless(missing.why), 60)
     if missing.until:
-        return texts.mrkdwn("missing-refused", why=why, until=blocks.moment(missing.until))
+        return texts("missing-refused", why=why, until=until)
     if missing.why == "cloud":
-        return texts.mrkdwn("missing-cloud")
+        return texts("missing-cloud")
     if missing.why == "nothing-imported":
-        return texts.mrkdwn("missing-not-imported")
+        return texts("missing-not-imported")
     if missing.failed:
-        return escaped(texts.count("missing-some", missing.failed))
+        return texts.count("missing-some", missing.failed)
     if missing.kept:
-        return escaped(texts.count("missing-broke-off", missing.kept, why=blocks.harmless(missing.why)[:80]))
-    return texts.mrkdwn("missing-failed", why=why)
+        return texts.count("missing-broke-off", missing.kept, why=why)
+    return texts("missing-failed", why=why)
 
 
 def _counted(digest: SuspiciousDigest, texts: Texts) -> str:
@@ -245,9 +249,7 @@ def _news(case: Case, texts: Texts) -> str:
     if case.woke:
         last = case.earlier[-1]
         said.append(
-            texts.mrkdwn(
-                "case-woke", verdict=texts(f"verdict-{last.verdict}"), by=blocks.person(last.by)
-            )
+            texts.mrkdwn("case-woke", verdict=texts(f"verdict-{last.verdict}"), by=blocks.person(last.by))
         )
     new = sum(signal.key in case.new_keys for signal in case.signals)
     if new == len(case.signals):
@@ -334,7 +336,7 @@ def _more(choices: Iterable[str], case: Case, texts: Texts) -> Block:
     }
 
 
-_MORE_WORDS: Final = {
+_MORE_WORDS: Final[Mapping[str, str]] = {
     Verdict.LEGITIMATE: "verdict-legitimate",
     Verdict.FRAUD: "verdict-fraud",
     Verdict.IGNORE: "verdict-ignore",
@@ -374,7 +376,9 @@ def _mutes(digest: SuspiciousDigest, texts: Texts) -> list[Block]:
         return []
     body = [blocks.section(f"*{texts.count('suspicious-mutes', len(digest.mutes))}*")]
     for mute in sorted(digest.mutes, key=lambda m: (m.until, m.at))[:MOST_MUTES]:
-        words = mute_words(mute, texts, name=digest.names.get(mute.customer_id, "") if mute.customer_id else "")
+        words = mute_words(
+            mute, texts, name=digest.names.get(mute.customer_id, "") if mute.customer_id else ""
+        )
         said = [f"{words} · {blocks.person(mute.by)}"]
         if mute.note:
             said.append(_within(mute.note, 90))
@@ -392,7 +396,7 @@ def _beside(digest: SuspiciousDigest, texts: Texts) -> list[Block]:
         said = [f"*{texts('suspicious-precision')}*", *parts]
         body.append(blocks.context(_lines(said, PRECISION, texts)))
     if digest.missing:
-        said = [f"*{texts('suspicious-missing')}*", *(f"• {missing_words(m, texts)}" for m in digest.missing)]
+        said = [f"*{texts('suspicious-missing')}*", *(f"• {_missing_line(m, texts)}" for m in digest.missing)]
         body.append(blocks.section(_lines(said, MISSING, texts)))
     return [blocks.divider(), *body] if body else []
 
@@ -414,9 +418,7 @@ def _footer(digest: SuspiciousDigest, texts: Texts, *, page: int, pages: int) ->
     if digest.quiet:
         said.append(texts.count("suspicious-quiet", digest.quiet))
     if pages > 1:
-        said.append(
-            texts("suspicious-page", page=texts.number(page + 1), pages=texts.number(pages))
-        )
+        said.append(texts("suspicious-page", page=texts.number(page + 1), pages=texts.number(pages)))
     foot = [blocks.context(" · ".join(said))] if said else []
     turns = []
     value = f"{digest.on.isoformat()}:{page}"
@@ -463,4 +465,3 @@ def _within(outside: str, most: int) -> Mrkdwn:
     while len(said := blocks.name(outside, limit)) > most:
         limit -= max(1, limit // 10)
     return said
-

@@ -58,7 +58,9 @@ def verdict_form(
     if has_changed:
         body.append(blocks.section(f"⚠ {texts('case-changed-since')}"))
     if case.judged:
-        body.append(blocks.section(texts.mrkdwn("case-stands", said=suspicious.judged_words(case.judged, texts))))
+        body.append(
+            blocks.section(texts.mrkdwn("case-stands", said=suspicious.judged_words(case.judged, texts)))
+        )
     body += [
         blocks.section(_signals(suspicious.strongest(case), texts)),
         blocks.context(texts(f"verdict-follows-{verdict}")),
@@ -106,9 +108,7 @@ def mute_form(
                 ids.MUTE_WHAT,
             ),
             _day(on + USUAL_MUTE, texts("snooze-until"), texts.count("days-at-most", MUTE_DAYS)),
-            blocks.input_block(
-                texts("mute-cap"), cap, ids.MUTE_CAP, hint=texts("mute-cap-hint", **bounds)
-            ),
+            blocks.input_block(texts("mute-cap"), cap, ids.MUTE_CAP, hint=texts("mute-cap-hint", **bounds)),
             blocks.input_block(
                 texts("snooze-why"),
                 blocks.text_input(ids.NOTE, multiline=False, most=REASON),
@@ -155,7 +155,9 @@ def mute_preview(
     ]
     body = [
         blocks.section(f"*{wish_words(case, wish, texts)}*"),
-        blocks.section("\n".join(said) if hidden.signals else texts("mute-would-hide-nothing", days=hidden.days)),
+        blocks.section(
+            "\n".join(said) if hidden.signals else texts("mute-would-hide-nothing", days=hidden.days)
+        ),
     ]
     newest = sorted((signal for _, signal in hidden.signals), key=lambda s: s.at, reverse=True)
     if newest:
@@ -205,10 +207,14 @@ def runbook(line: CaseLine, texts: Texts, *, on: date, kept: str) -> View:
         title, how = texts(f"step-{step}"), texts(f"step-how-{step}")
         said = f"{mark} *{number}. {title}*\n{how} <{PAGES[step]}|{texts('runbook-page')}>"
         if ticked := done.get(step):
-            said += "\n" + texts.mrkdwn("runbook-done", by=blocks.person(ticked.by), at=blocks.moment(ticked.at))
+            said += "\n" + texts.mrkdwn(
+                "runbook-done", by=blocks.person(ticked.by), at=blocks.moment(ticked.at)
+            )
         body.append(blocks.section(said))
     if not left:
-        return blocks.modal(texts("runbook"), [*body, blocks.context(texts("runbook-all-done"))], close=texts("close"))
+        return blocks.modal(
+            texts("runbook"), [*body, blocks.context(texts("runbook-all-done"))], close=texts("close")
+        )
     boxes: Block = {
         "type": "checkboxes",
         "action_id": ids.RUNBOOK_STEPS,
