@@ -55,6 +55,7 @@ from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.services.sources import Sources
 from bot.services.watch import Watch
+from bot.services.write_back import WriteBack
 from bot.settings import BadSettings, Mode, Settings
 from bot.store import Store
 from bot.store.store import async_url, sync_url
@@ -251,6 +252,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
             dry_run=settings.backstop_dry_run,
         ),
+        write_back=WriteBack(db, features, partner_center, graph, now=now, dry_run=settings.backstop_dry_run),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
@@ -439,6 +441,7 @@ class Application:
             jobs.POST_SUSPICIOUS: self._look_and_post_suspicious,
             jobs.REDRAW_SUSPICIOUS: partial(redraw_suspicious, self.desk),
             jobs.TELL_CASE: partial(tell_case, self.desk),
+            jobs.TELL_MICROSOFT: backstop.write_back.tell,
             jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.reread,

@@ -21,10 +21,11 @@ STRONGEST: Final = 1.5
 YEARS: Final = range(2000, 9999)
 """Moments outside are no moments: Microsoft writes 9999-12-31 for never, and others 0001-01-01."""
 
+T = TypeVar("T")
 O = TypeVar("O", bound=Observation)  # noqa: E741
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """What of the past is to be believed, up to `at`; each kind in the order of time, nothing twice."""
 
@@ -32,12 +33,13 @@ class Scene:
     at: datetime
     book: RuleBook
     zone: tzinfo
-    _days: dict[datetime, datetime] = field(default_factory=dict, repr=False)
+    _local: dict[datetime, datetime] = field(default_factory=dict, repr=False)
+    _found: dict[Callable[[Scene], object], object] = field(default_factory=dict, repr=False)
 
     def local(self, moment: datetime) -> datetime:
         """As the partner's clocks show it."""
-        if (known := self._days.get(moment)) is None:
-            known = self._days[moment] = moment.astimezone(self.zone)
+        if (known := self._local.get(moment)) is None:
+            known = self._local[moment] = moment.astimezone(self.zone)
         return known
 
     def day(self, moment: datetime) -> date:
@@ -49,6 +51,12 @@ class Scene:
         begin, end = self.book.business_hours
         open_ = begin <= local.hour < end if begin <= end else not end <= local.hour < begin
         return not open_ or local.weekday() >= 5
+
+    def once(self, find: Callable[[Scene], T]) -> T:
+        """What several rules ask for, found for the first of them."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        return self._found[find]  # type: ignore[return-value]
 
     def threshold(self, rule: Rule, name: str) -> float:
         return float(self.book.threshold(rule, name))

@@ -57,8 +57,10 @@ CHANGES: Final = frozenset(
 LOOK_BACK: Final = timedelta(days=90)
 CLOSELY_READ: Final = timedelta(hours=6)
 """A change between two readings so near to each other has an hour."""
+OF_PARTNER: Final = 0.4
+"""What is done on the partner itself is in the past of every customer: alone it says little of each."""
 NEAR: Final = timedelta(hours=48)
-"""An order so soon before or after an operation belongs to it."""
+"""An order so soon before or after an operation belongs to it; half of it after one on the partner itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,13 @@ class Change:
     seats: int
     evidence: str
     is_off_hours: bool
+    is_order: bool = False
 
 
 def changes(scene: Scene) -> list[Change]:
     """Orders, operations and closely read quantities, in the order of time."""
     found = [
-        Change(o.at, scene.day(o.at), o.quantity, f"order {o.order_id}", scene.is_off_hours(o.at))
+        Change(o.at, scene.day(o.at), o.quantity, f"order {o.order_id}", scene.is_off_hours(o.at), True)
         for o in scene.past.orders
     ]
     found += [
@@ -95,6 +98,23 @@ def changes(scene: Scene) -> list[Change]:
     return sorted(found, key=lambda c: (c.at, c.evidence))
 
 
+def odd_days(scene: Scene) -> dict[date, list[Change]]:
+    """Days on which something was changed at an hour that is unusual, also for this customer."""
+    share = scene.threshold(Rule.OFF_HOURS, "usual_share") / 100
+    by_day: dict[date, list[Change]] = defaultdict(list)
+    for change in changes(scene):
+        by_day[change.day].append(change)
+    days = sorted(by_day)
+    odd = [any(c.is_off_hours for c in by_day[day]) for day in days]
+    found: dict[date, list[Change]] = {}
+    for index, day in enumerate(days):
+        before = odd[bisect_left(days, day - 2 * LOOK_BACK) : index]
+        is_habit = sum(before) >= 2 and sum(before) >= share * len(before)
+        if odd[index] and not is_habit:
+            found[day] = [c for c in by_day[day] if c.is_off_hours]
+    return found
+
+
 def off_hours(scene: Scene) -> Iterator[Signal]:
     """Changes at night or on a weekend, of a customer for whom that is not usual.
 
@@ -102,20 +122,8 @@ def off_hours(scene: Scene) -> Iterator[Signal]:
     seats make it stronger. One finding a day. Facts: changes, seats (numbers), day.
     """
     rule = Rule.OFF_HOURS
-    share, least = scene.threshold(rule, "usual_share") / 100, scene.threshold(rule, "seats")
-    by_day: dict[date, list[Change]] = defaultdict(list)
-    for change in changes(scene):
-        by_day[change.day].append(change)
-    days = sorted(by_day)
-    odd = [any(c.is_off_hours for c in by_day[day]) for day in days]
-    for index, day in enumerate(days):
-        if not odd[index]:
-            continue
-        begin = bisect_left(days, day - 2 * LOOK_BACK)
-        before = odd[begin:index]
-        if sum(before) >= 2 and sum(before) >= share * len(before):
-            continue
-        found = [c for c in by_day[day] if c.is_off_hours]
+    least = scene.threshold(rule, "seats")
+    for day, found in scene.once(odd_days).items():
         seats = sum(c.seats for c in found)
         yield scene.signal(
             rule,
@@ -130,24 +138,23 @@ def off_hours(scene: Scene) -> Iterator[Signal]:
 def admin_operations(scene: Scene) -> Iterator[Signal]:
     """What an intruder does first: credentials, users, roles, relationships, limits.
 
-    Weak alone; half as strong again in a burst of `burst` within a day, or where the customer orders within two
-    days (after an operation on the partner itself: where it orders at an unusual hour). What it does on
-    `usual_days` days of ninety is no news. One finding a day. Facts: operations (number), names, by, day.
+    Weak alone; half as strong again in a burst of `burst` kinds within a day, or where the customer takes something
+    at an unusual hour within two days. What happens on `usual_days` days of
+    ninety is no news. One finding a day. Facts: operations (number), names, by, day.
     """
     watched = [o for o in scene.past.operations if o.operation.lower() in ADMIN_OPERATIONS and not _failed(o)]
     yield from _operations(scene, Rule.ADMIN_OPERATION, watched)
 
 
 def profile_changes(scene: Scene) -> Iterator[Signal]:
-    """Another billing address, country or sign-in name; stronger near an order. Facts: as `admin_operations`."""
+    """Another billing address, country or sign-in name; stronger near odd orders. Facts: as `admin_operations`."""
     watched = [o for o in scene.past.operations if _is_profile(o) and not _failed(o)]
     yield from _operations(scene, Rule.PROFILE_CHANGE, watched)
 
 
 def _operations(scene: Scene, rule: Rule, watched: list[Operation]) -> Iterator[Signal]:
     burst, usual_days = scene.threshold(rule, "burst"), int(scene.threshold(rule, "usual_days"))
-    orders = [o.at for o in scene.past.orders]
-    odd_orders = [at for at in orders if scene.is_off_hours(at)]
+    odd = sorted(c.at for found in scene.once(odd_days).values() for c in found if c.is_order)
     by_day: dict[date, list[Operation]] = defaultdict(list)
     for operation in watched:
         by_day[scene.day(operation.at)].append(operation)
@@ -159,14 +166,16 @@ def _operations(scene: Scene, rule: Rule, watched: list[Operation]) -> Iterator[
                 habit[operation.operation.lower()].append(day)
         if not news:
             continue
-        weight = max(ADMIN_OPERATIONS.get(o.operation.lower(), 1.0) for o in news)
-        is_near = any(_is_near(odd_orders if o.customer_id is None else orders, o.at) for o in news)
-        is_burst = len(news) >= burst
+        is_strong = any(_weight(o) == 1 for o in news) and (
+            any(_is_near(odd, o.at, NEAR if o.customer_id else NEAR / 2) for o in news)
+            or len({o.operation.lower() for o in news}) >= burst
+        )
+        weight = max(_weight(o) * (1 if o.customer_id else OF_PARTNER) for o in news)
         yield scene.signal(
             rule,
             day,
             news[-1].at,
-            strength=8.0 if is_near or is_burst else weight,
+            strength=8.0 if is_strong else weight,
             facts={
                 "operations": len(news),
                 "names": ", ".join(dict.fromkeys(o.operation for o in news)),
@@ -177,12 +186,16 @@ def _operations(scene: Scene, rule: Rule, watched: list[Operation]) -> Iterator[
         )
 
 
+def _weight(operation: Operation) -> float:
+    return ADMIN_OPERATIONS.get(operation.operation.lower(), 1.0)
+
+
 def _days_of_late(habit: list[date], day: date) -> int:
     return len(habit) - bisect_left(habit, day - LOOK_BACK)
 
 
-def _is_near(moments: list[datetime], at: datetime) -> bool:
-    return bisect_right(moments, at + NEAR) > bisect_left(moments, at - NEAR)
+def _is_near(moments: list[datetime], at: datetime, near: timedelta) -> bool:
+    return bisect_right(moments, at + near) > bisect_left(moments, at - near)
 
 
 def _is_profile(operation: Operation) -> bool:

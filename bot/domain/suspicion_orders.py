@@ -18,6 +18,7 @@ WINDOWS: Final = (1, 3, 7)
 """In days: what is spread over a week is found as well as what comes in an hour."""
 LOOK_BACK: Final = 90
 """Days that tell how often a customer orders."""
+UNSHOWN: Final = 0.35
 OF_A_STRANGER: Final = 3
 """Of whom nothing is known, so many times as many seats."""
 LONG_LOOK_BACK: Final = 365
@@ -35,6 +36,7 @@ class Taken:
     name: str
     before: int
     after: int
+    is_order: bool = False
 
     @property
     def seats(self) -> int:
@@ -52,6 +54,7 @@ def ordered(scene: Scene) -> list[Taken]:
             _names(order),
             0,
             order.quantity,
+            is_order=True,
         )
         for order in scene.past.orders
         if order.quantity > 0
@@ -82,12 +85,14 @@ def seat_jumps(scene: Scene) -> Iterator[Signal]:
     """A subscription that grew, appeared or was ordered with far more seats than the customer ever takes at once.
 
     All of this must hold: `seats` more at least, `times` as many as before, more than is usual for the customer,
-    and `share` percent of all it is known to have. Facts: name, before, after, usual (numbers), day.
+    and `share` percent of all it is known to have. An order alone counts a third where changes of subscriptions have
+    been read before: if it is no renewal, the next reading will show it. Facts: name, before, after,
+    usual (numbers), day.
     """
     rule = Rule.SEAT_JUMP
     least, times = scene.threshold(rule, "seats"), scene.threshold(rule, "times")
     width, share = scene.threshold(rule, "width"), scene.threshold(rule, "share") / 100
-    orders, rises = ordered(scene), risen(scene)
+    orders, rises = scene.once(ordered), scene.once(risen)
     known = _Known(scene, orders, rises)
     told: list[Taken] = []
     for taken in sorted((*orders, *rises), key=lambda t: (t.day, t.at, t.id)):
@@ -100,12 +105,13 @@ def seat_jumps(scene: Scene) -> Iterator[Signal]:
         usual = max(usual, share * size, least * doubt)
         if taken.seats < usual:
             continue
-        told.append(taken)
+        if known.shows(taken):
+            told.append(taken)
         yield scene.signal(
             rule,
             taken.id,
             taken.at,
-            strength=taken.seats / usual,
+            strength=taken.seats / usual if known.shows(taken) else UNSHOWN,
             facts={
                 "name": taken.name,
                 "before": taken.before,
@@ -131,6 +137,7 @@ class _Known:
         self._levels = [
             (scene.day(q.at), q.subscription_id, q.before, q.after) for q in scene.past.quantities
         ]
+        self._read_on = [day for day, *_ in self._levels]
         self._first_order = orders[0] if orders else None
         self._new_since = scene.day(scene.new_since) if scene.new_since else None
 
@@ -141,6 +148,15 @@ class _Known:
         first = self._first_order
         begun = self._new_since if first is None or first.at > taken.at else max(self._new_since, first.day)
         return self._new_since <= taken.day <= begun + timedelta(days=2)
+
+    def shows(self, taken: Taken) -> bool:
+        """Whether it is in the subscriptions, or nothing ever was, so that there is only the order to go by."""
+        if not taken.is_order:
+            return True
+        first, last = (
+            bisect_left(self._read_on, d) for d in (taken.day - timedelta(days=LOOK_BACK), taken.day)
+        )
+        return first == last
 
     def usual(self, day: date, *, width: float) -> float:
         """The most that it takes at a time; 0 where it took nothing yet."""
@@ -170,13 +186,9 @@ def order_bursts(scene: Scene) -> Iterator[Signal]:
     usual_seats (numbers), first, last (days).
     """
     rule = Rule.ORDER_BURST
-    found = _strongest_by_day(
-        [
-            burst
-            for taken in (ordered(scene), risen(scene))
-            for burst in _bursts(scene, taken, known_from=scene.known_from.toordinal())
-        ]
-    )
+    orders, rises = scene.once(ordered), scene.once(risen)
+    known = _Known(scene, orders, rises)
+    found = _strongest_by_day([burst for taken in (orders, rises) for burst in _bursts(scene, taken, known)])
     for run in _runs(found):
         best = max(run, key=lambda b: (b.strength, b.last))
         yield scene.signal(
@@ -209,8 +221,8 @@ class _Burst:
     evidence: tuple[str, ...]
 
 
-def _bursts(scene: Scene, taken: list[Taken], *, known_from: int) -> Iterator[_Burst]:
-    """Each day and window that has more than is usual, of orders or of changes."""
+def _bursts(scene: Scene, taken: list[Taken], known: _Known) -> Iterator[_Burst]:
+    """Each day and window that has more than is usual; of changes only the seats count, not how many there are."""
     rule = Rule.ORDER_BURST
     least_seats, width = scene.threshold(rule, "seats"), scene.threshold(rule, "width")
     taken = sorted(taken, key=lambda t: (t.day, t.at, t.id))
@@ -223,12 +235,14 @@ def _bursts(scene: Scene, taken: list[Taken], *, known_from: int) -> Iterator[_B
             least = scene.threshold(rule, f"orders_{window}")
             if n < least and (n < FEW or sum_ < least_seats):
                 continue
-            usual_orders = max(least, _usual_orders(counts, first, window, known_from, width))
-            usual_seats = max(least_seats, _usual_seats(seats, first, window))
+            usual_orders = max(least, _usual_orders(counts, first, window, scene.known_from, width))
+            size = known.size(date.fromordinal(first))
+            usual_seats = max(least_seats, _usual_seats(seats, first, window), SHARE * size)
             within = taken[bisect_left(days, first) : bisect_left(days, day + 1)]
             # What is left without the largest: that one is judged by itself
             small = sum_ - max(t.seats for t in within)
-            strength = max(n / usual_orders, small / usual_seats if n >= FEW else 0)
+            by_number = n / usual_orders if taken[0].is_order else 0.0
+            strength = max(by_number, small / usual_seats if n >= FEW else 0)
             if strength >= 1:
                 yield _Burst(
                     date.fromordinal(first),
@@ -243,22 +257,23 @@ def _bursts(scene: Scene, taken: list[Taken], *, known_from: int) -> Iterator[_B
                 )
 
 
+SHARE: Final = 0.25
+"""Of what a customer has: fewer seats are growth."""
 FEW: Final = 3
 """So many orders or changes make many; the seats of fewer are judged one by one."""
 
 
-def _usual_orders(counts: Daily, first: int, window: int, known_from: int, width: float) -> float:
-    days = min(LOOK_BACK, max(first - known_from, 28))
+def _usual_orders(counts: Daily, first: int, window: int, known_from: date, width: float) -> float:
+    days = min(LOOK_BACK, max(first - known_from.toordinal(), 28))
     rate = counts.between(first - days, first - 1) / days * window
     habit = nth_highest(counts.windows(first, width=window, days=LOOK_BACK), 2)
     return max(usual_count(rate, width=width), habit * 1.5 + 1)
 
 
 def _usual_seats(seats: Daily, first: int, window: int) -> float:
-    """By what the customer took in such windows, where it took anything; and by how much it has."""
+    """By what the customer took in such windows, where it took anything."""
     before = [n for n in seats.windows(first, width=window, days=LONG_LOOK_BACK) if n > 0]
-    size = seats.between(first - LONG_LOOK_BACK, first - 1)
-    return max(usual_most(before, width=3.0), 0.3 * size)
+    return usual_most(before, width=3.0)
 
 
 def _strongest_by_day(found: list[_Burst]) -> list[_Burst]:
@@ -292,7 +307,7 @@ def new_customer_orders(scene: Scene) -> Iterator[Signal]:
         return
     begun = scene.day(since)
     last_day = begun + timedelta(days=int(scene.threshold(rule, "days")))
-    orders = [t for t in ordered(scene) if begun - timedelta(days=1) <= t.day <= last_day]
+    orders = [t for t in scene.once(ordered) if begun - timedelta(days=1) <= t.day <= last_day]
     if len(orders) < 2:
         return
     seats = sum(t.seats for t in orders)
@@ -314,7 +329,7 @@ def large_first_order(scene: Scene) -> Iterator[Signal]:
     Facts: name, seats, usual (numbers), day.
     """
     rule = Rule.LARGE_FIRST_ORDER
-    orders = ordered(scene)
+    orders = scene.once(ordered)
     if scene.new_since is None or not orders or orders[0].at < scene.new_since - timedelta(days=1):
         return
     first = [t for t in orders if t.day == orders[0].day]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,8 @@ BASELINE: Final = 56
 """Days that tell what a customer spends: longer than the quiet weeks around a year's end twice over."""
 RUN_GAP: Final = 3
 """Days between two of the same finding."""
+LATE: Final = 0.4
+"""A budget that is used up by the end of a period is one that was set too low."""
 CENT: Final = Decimal("0.01")
 
 
@@ -66,11 +68,11 @@ def _begins_anew(scene: Scene, previous: Spent, reading: Spent) -> bool:
     return reading.amount * 2 < previous.amount or (earlier.year, earlier.month) != (later.year, later.month)
 
 
-def daily_spend(scene: Scene, of: Sequence[Period]) -> list[SpentOnDay]:
+def daily_spend(scene: Scene) -> list[SpentOnDay]:
     """The increments. Of the very first reading nothing is known to compare it with."""
     found: list[SpentOnDay] = []
     previous: Spent | None = None
-    for period in of:
+    for period in scene.once(periods):
         highest = Decimal(0)
         for reading in period.readings:
             if previous is not None and previous.currency == reading.currency:
@@ -91,14 +93,14 @@ def least_money(scene: Scene, rule: Rule, name: str, currency: str) -> float:
 def spend_over_budget(scene: Scene) -> Iterator[Signal]:
     """More than the budget, or well on the way there early in the period.
 
-    From `percent` of the budget on, half the points; the whole from `projected` percent on, which is what the spend
-    would come to by the period's end, provided that `early` percent are used up. One finding a period. Facts:
+    From `percent` of the budget on, less than half the points; the whole from `projected` percent on, which is what
+    the spend would come to by the period's end, provided that `early` percent are used up. One finding a period. Facts:
     amount, budget (money), currency, percent, projected (numbers), day.
     """
     rule = Rule.SPEND_OVER_BUDGET
     percent, projected = scene.threshold(rule, "percent"), scene.threshold(rule, "projected")
     early = scene.threshold(rule, "early")
-    for period in periods(scene):
+    for period in scene.once(periods):
         best: tuple[float, Spent, float, float] | None = None
         for reading in period.readings:
             if not reading.budget or reading.budget <= 0:
@@ -108,7 +110,7 @@ def spend_over_budget(scene: Scene) -> Iterator[Signal]:
             if used >= early and ahead >= projected:
                 strength = ahead / projected
             elif used >= percent:
-                strength = 0.5
+                strength = LATE
             else:
                 continue
             if best is None or strength > best[0]:
@@ -146,7 +148,7 @@ def spend_spikes(scene: Scene) -> Iterator[Signal]:
     first. Facts: spent, usual (money a day), currency, first, day.
     """
     rule = Rule.SPEND_SPIKE
-    for spike in _spike_runs(scene, rule, daily_spend(scene, periods(scene))):
+    for spike in _spike_runs(scene, rule, scene.once(daily_spend)):
         best = max(spike.days, key=lambda d: (d[2], d[0].at))
         day, usual, strength = best
         yield scene.signal(
@@ -216,8 +218,25 @@ def _usual_spend(
     amounts = [d.amount for d in window]
     wide = middle + scene.threshold(rule, "width") * max(spread(amounts, middle), 0.15 * middle)
     heavy = nth_highest((d.amount for d in window if d.day not in running), 3) * 1.3
-    month_ago = max((d.amount for d in window if 26 <= (today.day - d.day).days <= 33), default=0.0) * 1.5
-    return max(wide, heavy, month_ago, middle + least)
+    return max(
+        wide,
+        heavy,
+        _usual_end_of_month(today, window, scene.threshold(rule, "times") * middle),
+        middle + least,
+    )
+
+
+def _usual_end_of_month(today: SpentOnDay, window: list[SpentOnDay], unusual: float) -> float:
+    """By the same days a month ago; where they are not known, an end of a month may bring twice what is unusual."""
+    month_ago = [d.amount for d in window if 26 <= (today.day - d.day).days <= 33]
+    if month_ago:
+        return max(month_ago) * 1.5
+    return 2 * unusual if _is_end_of_month(today.day) else 0.0
+
+
+def _is_end_of_month(day: date) -> bool:
+    """When some spend most: the last three days, and the first, whose reading may bring what came late."""
+    return (day + timedelta(days=3)).month != day.month or day.day == 1
 
 
 def spend_without_budget(scene: Scene) -> Iterator[Signal]:
@@ -306,8 +325,8 @@ class _Growth:
 
     def __init__(self, scene: Scene, rule: Rule, window: int) -> None:
         self._window, self._scene, self._rule = window, scene, rule
-        self._seats = [Daily(seats_by_day(taken)) for taken in (ordered(scene), risen(scene))]
-        self._spend = daily_spend(scene, periods(scene))
+        self._seats = [Daily(seats_by_day(taken)) for taken in (scene.once(ordered), scene.once(risen))]
+        self._spend = scene.once(daily_spend)
         self._known: dict[date, tuple[float, int, float]] = {}
 
     def on(self, day: date) -> tuple[float, int, float]:

@@ -27,6 +27,7 @@ from bot.services.previews import Previews
 from bot.services.requests import Requests
 from bot.services.sources import Sources
 from bot.services.watch import Watch
+from bot.services.write_back import WriteBack
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Backstop:
     letters: Letters
     watch: Watch
     cases: Cases
+    write_back: WriteBack
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""

@@ -27,9 +27,11 @@ from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.exchange import http_client
+from bot.partner_center.graph import Graph
 from bot.receivables.live import LiveSource
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Subscription
+from bot.services.cases import Cases
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.drift import Drifts, TellsSuspensions
@@ -44,6 +46,8 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.services.sources import Sources
+from bot.services.watch import Watch
+from bot.services.write_back import WriteBack
 from bot.store import Store
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon
@@ -96,6 +100,9 @@ class Workshop:
     mappings: Mappings
     followup: FollowUp
     letters: Letters
+    watch: Watch
+    cases: Cases
+    write_back: WriteBack
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -187,12 +194,19 @@ async def open_workshop(
     courier = Courier(sync_url(database_url))
     ends.push_async_callback(courier.close)
     await courier.open()
-    cloud = hosts_of(Cloud.GLOBAL, base_url=far_side.base_url, authority_url=far_side.authority_url)
+    cloud = hosts_of(
+        Cloud.GLOBAL,
+        base_url=far_side.base_url,
+        authority_url=far_side.authority_url,
+        graph_url=far_side.base_url,
+    )
     authority = http_client()
     app = AppRegistration(far_side.tenant_id, far_side.client_id, far_side.client_secret)
     http = http_client(auth=SignIn(cloud=cloud, app=app, http=authority, now=now))
     ends.push_async_callback(authority.aclose)
     ends.push_async_callback(http.aclose)
+    graph_http = http_client(auth=SignIn(cloud=cloud, app=app, http=authority, now=now, resource=cloud.graph))
+    ends.push_async_callback(graph_http.aclose)
     partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
@@ -207,6 +221,9 @@ async def open_workshop(
     )
     features = Features(store, cloud=hosting, now=now)
     drifts = Drifts(store, courier, features, suspensions=suspensions, now=now)
+    customers = Customers(store, partner_center, drifts, now=now)
+    graph = Graph(cloud=cloud, http=graph_http, now=now, sleep=at_once, jitter=lambda: 1.0)
+    watch = Watch(store, customers, digests, features, partner_center, graph, now=now)
     return Workshop(
         clock=clock,
         store=store,
@@ -233,7 +250,7 @@ async def open_workshop(
             lease=lease,
         ),
         limits=limits,
-        customers=Customers(store, partner_center, drifts, now=now),
+        customers=customers,
         digests=digests,
         receivables=Receivables(store, zone=place, now=now),
         previews=Previews(store, courier, zone=place, rules=lambda: rules, now=now),
@@ -244,4 +261,7 @@ async def open_workshop(
         mappings=Mappings(store, digests, now=now),
         letters=Letters(store, courier, partner_center, mail=mail, in_force=billing, zone=place, now=now),
         followup=FollowUp(store, courier, digests, in_force=billing, now=now),
+        watch=watch,
+        cases=Cases(store, courier, digests, features, watch, billing, zone=place, now=now, dry_run=dry_run),
+        write_back=WriteBack(store, features, partner_center, graph, now=now, dry_run=dry_run),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.sandbox.partner_center.records import AzureSubscription, Contact, Customer, Kind, Subscription
 from bot.sandbox.partner_center.samples import sample_customers
 from bot.sandbox.partner_center.sandbox import PartnerCenterSandbox
+from bot.sandbox.partner_center.suspects import plant, plant_past
 
 __all__ = [
     "AzureSubscription",
@@ -13,5 +14,7 @@ __all__ = [
     "Kind",
     "PartnerCenterSandbox",
     "Subscription",
+    "plant",
+    "plant_past",
     "sample_customers",
 ]

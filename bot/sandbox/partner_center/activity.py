@@ -36,11 +36,26 @@ class Record:
         return "order" if self.before is None else "subscription"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """An operation that is about no subscription; without a customer it is about the partner itself."""
+
+    at: datetime
+    operation: str
+    resource_type: str
+    name: str
+    customer: Customer | None = None
+    by: str = "admin@partner.example"
+    status: str = "succeeded"
+    id: str | None = field(default_factory=lambda: str(uuid4()))
+    """None: Microsoft left it out, as happens."""
+
+
 class ActivityLog:
     """All records there are. Whoever was suspended before the beginning has one of that."""
 
     def __init__(self, customers: Iterable[Customer]) -> None:
-        self._records = [
+        self._records: list[Record | Deed] = [
             Record(
                 at=held.suspended_at,
                 customer=customer,
@@ -54,22 +69,22 @@ class ActivityLog:
         ]
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[Record | Deed]:
         """By their time, the oldest first."""
         return sorted(self._records, key=lambda record: record.at)
 
-    def keep(self, record: Record) -> None:
+    def keep(self, record: Record | Deed) -> None:
         self._records.append(record)
 
 
 def page(
-    records: Iterable[Record],
+    records: Iterable[Record | Deed],
     query: Mapping[str, str],
     token: str | None,
     *,
     most: int,
     today: date,
-    draw: Callable[[Record], bodies.Json],
+    draw: Callable[[Record | Deed], bodies.Json],
 ) -> bodies.Json:
     """One page of the records of a span of days, both ends included; `endDate` is at most 30 days later."""
 
@@ -102,41 +117,60 @@ def _day(name: str, text: str) -> date | None:
         raise invalid("not a date like yyyy-mm-dd", name) from error
 
 
-def _test(text: str) -> Callable[[Record], bool]:
+def _test(text: str) -> Callable[[Record | Deed], bool]:
     if not text:
         return lambda record: True
     match listing.read_filter(text):
         case "companyname", value, "substring":
-            return lambda record: value in record.customer.name.casefold()
+            return lambda record: record.customer is not None and value in record.customer.name.casefold()
         case "customerid", value, "equals":
-            return lambda record: value == record.customer.id.casefold()
+            return lambda record: record.customer is not None and value == record.customer.id.casefold()
         case "resourcetype", value, "equals":
             return lambda record: value == record.resource_type
     raise invalid("unknown field or operator", "filter")
 
 
-def body(record: Record, *, partner_id: str, app_id: str) -> bodies.Json:
+def body(record: Record | Deed, *, partner_id: str, app_id: str) -> bodies.Json:
     """A record as it was recorded: the resources as JSON text with capitalised keys, seven digits of a second.
 
     What an application does by itself has no `userPrincipalName`.
     """
-    customer, after = record.customer, record.after
+    return {
+        **({"id": f"{partner_id}_{record.id}"} if record.id else {}),
+        "partnerId": partner_id,
+        **(
+            {"customerId": record.customer.id, "customerName": record.customer.name}
+            if record.customer
+            else {}
+        ),
+        **(_of_subscription(record, app_id) if isinstance(record, Record) else _of_deed(record)),
+        "originalCorrelationId": record.id or str(uuid4()),
+        "operationDate": record.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{record.at.microsecond:06d}0Z",
+        "attributes": {"objectType": "AuditRecord"},
+    }
+
+
+def _of_subscription(record: Record, app_id: str) -> bodies.Json:
     by_whom = {"applicationId": app_id} if record.by_app else {"userPrincipalName": "admin@partner.example"}
     return {
-        "id": f"{partner_id}_{record.id}",
-        "partnerId": partner_id,
-        "customerId": customer.id,
-        "customerName": customer.name,
         **by_whom,
         "resourceType": record.resource_type,
         **({} if record.before is None else {"resourceOldValue": _text(record, record.before)}),
-        "resourceNewValue": _text(record, after),
+        "resourceNewValue": _text(record, record.after),
         "operationType": "create_order" if record.before is None else "update_subscription",
-        "originalCorrelationId": record.id,
-        "operationDate": record.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{record.at.microsecond:06d}0Z",
         "operationStatus": "succeeded",
         "customizedData": [{"key": key, "value": value} for key, value in _told(record).items()],
-        "attributes": {"objectType": "AuditRecord"},
+    }
+
+
+def _of_deed(deed: Deed) -> bodies.Json:
+    return {
+        "userPrincipalName": deed.by,
+        "resourceType": deed.resource_type,
+        "resourceNewValue": json.dumps({"DisplayName": deed.name}, ensure_ascii=False),
+        "operationType": deed.operation,
+        "operationStatus": deed.status,
+        "customizedData": [],
     }
 
 

@@ -196,7 +196,7 @@ class Api:
         customer = self._own_customer(request)
         held = self._subscription(request, customer)
         rules.check_etag(held, request.headers.get("If-Match"))
-        changes = rules.changes_asked_for(customer, held, _resource(request, body))
+        changes = rules.changes_asked_for(customer, held, resource(request, body))
         at = self.now()
         rules.check_allowed(customer, held, changes, at=at, grace=self.grace)
         if changes:
@@ -218,7 +218,7 @@ class Api:
         customer = self._own_customer(request)
         plan = self._subscription(request, customer)
         child = self._azure_subscription(request, plan)
-        rules.check_reason(_resource(request, body))
+        rules.check_reason(resource(request, body))
         at = self.now()
         rules.cancel(self.directory, plan, child, at)
         self.writes.append(
@@ -234,16 +234,7 @@ class Api:
         return answer(bodies.azure_entitlement(plan, child), 202)
 
     def _sign_in(self, request: web.Request, *, as_user: bool = False) -> None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not text:
-            raise TokenMissing
-        token = self.signin.known(text)
-        if token is None:
-            raise ApiError(401, 400, "Access denied.")
-        if token.audience != self.audience():
-            raise ApiError(401, 900420, "The audience of the token is not Partner Center.")
-        if as_user and not token.has_user:
-            raise ApiError(403, 900329, "This resource does not support application-only authentication.")
+        check_token(self.signin, request, audience=self.audience(), as_user=as_user)
 
     def _customer(self, request: web.Request) -> Customer:
         customer_id = request.match_info["customer"]
@@ -281,6 +272,20 @@ class Api:
         raise ApiError(404, 800111, f"Entitlement with ID {wanted} not found.")
 
 
+def check_token(signin: SignIn, request: web.Request, *, audience: str, as_user: bool) -> None:
+    """Demand a token of ours, for that audience, and where a user is demanded with one."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise TokenMissing
+    token = signin.known(text)
+    if token is None:
+        raise ApiError(401, 400, "Access denied.")
+    if token.audience != audience:
+        raise ApiError(401, 900420, "The audience of the token is not Partner Center.")
+    if as_user and not token.has_user:
+        raise ApiError(403, 900329, "This resource does not support application-only authentication.")
+
+
 def _guid(text: str | None) -> str:
     """The request's id; without one the server makes one up, so that a repeat is a new request."""
     if text is None:
@@ -291,7 +296,8 @@ def _guid(text: str | None) -> str:
         raise invalid("not a GUID", "MS-RequestId") from error
 
 
-def _resource(request: web.Request, body: bytes) -> Any:
+def resource(request: web.Request, body: bytes) -> Any:
+    """The JSON that was sent."""
     if request.content_type != "application/json":
         raise invalid("the body is not JSON", "Content-Type")
     try:

@@ -110,15 +110,24 @@ class Shelf:
         return fixed_id(self._domain, *parts)
 
 
-def ordered_now(customer_id: str, number: int, *, quantity: int, at: datetime) -> Subscription:
-    """The `number`-th subscription of a customer, bought this moment for a month."""
-    made = Shelf(customer_id, at.date()).new_commerce("Microsoft 365 E5", quantity, "P1M", days_ago=0)
+def ordered(
+    customer_id: str,
+    number: int,
+    *,
+    quantity: int,
+    at: datetime,
+    name: str = "Microsoft 365 E5",
+    is_trial: bool = False,
+) -> Subscription:
+    """The `number`-th subscription of a customer, bought at that moment for a month."""
+    made = Shelf(customer_id, at.date()).new_commerce(name, quantity, "P1M", days_ago=0)
     identity = fixed_id(customer_id, "ordered", str(number))
     return Subscription(
         **{
             **vars(made),
             "id": identity,
-            "nickname": f"Microsoft 365 E5 ({number})",
+            "nickname": f"{name} ({number})",
+            "is_trial": is_trial,
             "order_id": identity.replace("-", "")[:12],
             "created_at": at,
             "changed_at": at,

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
+from uuid import uuid4
 
 from aiohttp import web
 
 from bot.sandbox.partner_center import page, rules
-from bot.sandbox.partner_center.activity import Record
+from bot.sandbox.partner_center.activity import Deed, Record
 from bot.sandbox.partner_center.api import Api
 from bot.sandbox.partner_center.directory import Directory
 from bot.sandbox.partner_center.faults import Faults
-from bot.sandbox.partner_center.offers import ordered_now
+from bot.sandbox.partner_center.offers import fixed_id, ordered
 from bot.sandbox.partner_center.records import Customer, Subscription
+from bot.sandbox.partner_center.risk_api import GRAPH, RiskApi
 from bot.sandbox.partner_center.samples import sample_customers
 from bot.sandbox.partner_center.server import AUTHORITY, Server
 from bot.sandbox.partner_center.signin import SignIn
+from bot.sandbox.partner_center.suspicion import FraudEvent, SecurityAlert, Spend, Suspicions
 from bot.sandbox.partner_center.traffic import Exchange, Write
+from bot.sandbox.partner_center.webhooks import Webhooks
 
 Cloud = Literal["global", "china", "usgov"]
 
@@ -60,7 +65,20 @@ class PartnerCenterSandbox:
             grace=GRACE[cloud],
             is_china=cloud == "china",
         )
-        self._server = Server(api=self._api, now=now, page=self._page, latency=latency)
+        self.suspicions = Suspicions()
+        self.risk = RiskApi(
+            directory=self._directory,
+            signin=self._signin,
+            suspicions=self.suspicions,
+            now=now,
+            audience=lambda: self.base_url,
+            page_size=page_size,
+            cloud=cloud,
+        )
+        self.webhooks = Webhooks(base_url=lambda: self.base_url, now=now)
+        self._server = Server(
+            api=self._api, risk=self.risk, webhooks=self.webhooks, now=now, page=self._page, latency=latency
+        )
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; OSError when the port is taken."""
@@ -91,6 +109,11 @@ class PartnerCenterSandbox:
     def authority_url(self) -> str:
         """Where the sign-in service is; the tenant follows in the path."""
         return self.base_url + AUTHORITY
+
+    @property
+    def graph_url(self) -> str:
+        """Where Microsoft Graph is, and the resource a token for it must be for."""
+        return self.base_url + GRAPH
 
     @property
     def tenant_id(self) -> str:
@@ -154,18 +177,99 @@ class PartnerCenterSandbox:
 
     def place_orders(self, customer: str, count: int = 1, *, quantity: int = 25) -> list[Subscription]:
         """Order `count` new subscriptions for a customer at once, as a thief of an admin account would."""
-        buyer = self._directory.named(customer)
-        before = len(buyer.subscriptions)
-        bought = [
-            ordered_now(buyer.id, before + number, quantity=quantity, at=self._now())
-            for number in range(count)
-        ]
-        self._directory.add(buyer.id, *bought)
-        for ordered in bought:
-            self._directory.log.keep(
-                Record(at=self._now(), customer=buyer, before=None, after=ordered, by_app=False)
-            )
+        return [self.place_order(customer, "Microsoft 365 E5", quantity) for _ in range(count)]
+
+    def place_order(
+        self, customer: str, name: str, quantity: int, *, at: datetime | None = None, trial: bool = False
+    ) -> Subscription:
+        """Order one new subscription in the portal; `at` is when that was, if not now."""
+        buyer, at = self._directory.named(customer), at or self._now()
+        number = len(buyer.subscriptions)
+        bought = ordered(buyer.id, number, quantity=quantity, at=at, name=name, is_trial=trial)
+        self._directory.add(buyer.id, bought)
+        self._directory.log.keep(Record(at=at, customer=buyer, before=None, after=bought, by_app=False))
         return bought
+
+    def set_quantity(
+        self, subscription_id: str, quantity: int, *, at: datetime | None = None
+    ) -> Subscription:
+        """Buy more seats, or fewer, in the portal; `at` is when that was, if not now."""
+        held = self.subscription(subscription_id)
+        at = at or self._now()
+        return rules.carry_out(self._directory, held, {"quantity": quantity}, at, by_app=False)[0]
+
+    def log_deed(
+        self, operation: str, name: str, *, customer: str | None = None, resource_type: str, **fields: Any
+    ) -> Deed:
+        """Put an operation into the activity log that is about no subscription; `fields` are those of `Deed`."""
+        whose = self._directory.named(customer) if customer else None
+        given = {"at": self._now(), **fields}
+        deed = Deed(operation=operation, resource_type=resource_type, name=name, customer=whose, **given)
+        self._directory.log.keep(deed)
+        return deed
+
+    def spend(
+        self,
+        customer: str,
+        amount: Decimal | int | str,
+        *,
+        budget: Decimal | int | str | None = None,
+        **fields: Any,
+    ) -> Spend:
+        """Let a customer's Azure come to so much in the running period; `fields` are those of `Spend`."""
+        made = Spend(
+            amount=Decimal(amount),
+            budget=None if budget is None else Decimal(budget),
+            **{"at": self._now(), **fields},
+        )
+        self.suspicions.spend[self._directory.named(customer).id] = made
+        return made
+
+    def fraud_event(
+        self,
+        customer: str,
+        type: str = "NetworkConnectionsToCryptoMiningPools",
+        *,
+        subscription_id: str | None = None,
+        at: datetime | None = None,
+        **fields: Any,
+    ) -> FraudEvent:
+        """Find something suspicious in a customer's Azure; `fields` are those of `FraudEvent`."""
+        whose, at = self._directory.named(customer), at or self._now()
+        subscription_id = subscription_id or fixed_id(whose.domain, "azure")
+        given = {
+            "id": f"{subscription_id}_{uuid4()}",
+            "first_at": at,
+            "last_at": at,
+            "name": "Azure resource connecting to a crypto currency mining pool",
+            **fields,
+        }
+        made = FraudEvent(customer=whose, subscription_id=subscription_id, type=type, **given)
+        self.suspicions.events.append(made)
+        return made
+
+    def security_alert(
+        self,
+        customer: str,
+        type: str = "networkConnectionsToCryptoMiningPools",
+        *,
+        subscription_id: str | None = None,
+        at: datetime | None = None,
+        **fields: Any,
+    ) -> SecurityAlert:
+        """The same in Microsoft Graph; `fields` are those of `SecurityAlert`."""
+        whose, at = self._directory.named(customer), at or self._now()
+        given = {
+            "id": str(uuid4()),
+            "first_at": at,
+            "last_at": at,
+            "name": "Action required: virtual machine connecting to a crypto currency mining pool",
+            **fields,
+        }
+        subscription_id = subscription_id or fixed_id(whose.domain, "azure")
+        made = SecurityAlert(customer=whose, subscription_id=subscription_id, type=type, **given)
+        self.suspicions.alerts.append(made)
+        return made
 
     def on_change(self, callback: Callable[[], object]) -> None:
         """Call `callback` after every change of a customer or subscription."""

@@ -15,8 +15,10 @@ from aiohttp import web
 from bot.sandbox.partner_center.api import Api, Handler, answer, refusal
 from bot.sandbox.partner_center.errors import ApiError, TokenMissing
 from bot.sandbox.partner_center.faults import ChangeMeanwhile, Effect, Faults, LoseAnswer, Refuse, Slow
+from bot.sandbox.partner_center.risk_api import RiskApi
 from bot.sandbox.partner_center.signin import SignInError, refusal_body
 from bot.sandbox.partner_center.traffic import Exchange, masked_headers, readable
+from bot.sandbox.partner_center.webhooks import Webhooks
 
 AUTHORITY = "/authority"
 KEPT = 5000
@@ -27,6 +29,8 @@ class Server:
     """Partner Center and its sign-in service behind one port of 127.0.0.1."""
 
     api: Api
+    risk: RiskApi
+    webhooks: Webhooks
     now: Callable[[], datetime]
     page: Callable[[], web.Response]
     latency: float
@@ -58,7 +62,7 @@ class Server:
         for version, grant in (("", signin.v1), ("/v2.0", signin.v2)):
             path = AUTHORITY + "/{tenant}/oauth2" + version + "/token"
             app.router.add_post(path, self._recorded(self._token(grant)))
-        for method, path, handler in self.api.routes():
+        for method, path, handler in (*self.risk.routes(), *self.api.routes(), *self.webhooks.routes()):
             app.router.add_route(method, path, self._recorded(handler))
         app.router.add_route("*", "/{rest:.*}", self._recorded(self.api.unknown))
         return app
