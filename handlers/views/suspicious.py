@@ -20,11 +20,11 @@ from handlers.views.blocks import Block
 from handlers.views.countdown import suspended_words
 from handlers.views.signals import sentence
 
-PAGE: Final = 5
-"""Cases a page, three blocks each. With the most of all that may stand around them a message has 34 of Slack's 50
+PAGE: Final = 4
+"""Cases a page, three blocks each. With the most of all that may stand around them a message has 32 of Slack's 50
 blocks, and stays under the 13,200 characters that all its blocks may have, whatever names and evidence are."""
-CASE, NOTES, BANNERS, SETTLED, MUTE, PRECISION, MISSING = 780, 400, 700, 260, 280, 800, 1800
-"""Characters each may have; what does not fit is left out line by line, and its number is told."""
+CASE, NOTES, BANNERS, SETTLED, MUTE, PRECISION, MISSING = 900, 400, 700, 450, 280, 800, 1800
+"""Characters each may have; what does not fit is left out line by line."""
 SENTENCE, EVIDENCE, NAME = 190, 60, 60
 ESCAPED = 120
 """A name may grow that long by being made harmless."""
@@ -108,7 +108,7 @@ def case_card(line: CaseLine, texts: Texts, *, on: date) -> list[Block]:
     left = len(case.signals) - len(shown)
     body = [blocks.section(_lines(lines, CASE, texts, left=left))]
     if notes := _notes(line, shown, texts, on=on):
-        body.append(blocks.context(_lines(notes, NOTES, texts)))
+        body.append(blocks.context(_fitting(notes, NOTES)))
     return [*body, blocks.actions(*_buttons(line, texts))]
 
 
@@ -363,7 +363,7 @@ def _settled(lines: Sequence[CaseLine], texts: Texts, *, on: date) -> list[Block
             said.append(_within(case.judged.note, 90))
         others = [verdict for verdict in Verdict if verdict is not case.judged.verdict]
         section = blocks.section(
-            _lines(said, SETTLED, texts), accessory=_more((*others, More.RUNBOOK), case, texts)
+            _fitting(said, SETTLED), accessory=_more((*others, More.RUNBOOK), case, texts)
         )
         body.append(section)
     more = len(lines) - MOST_SETTLED
@@ -383,7 +383,7 @@ def _mutes(digest: SuspiciousDigest, texts: Texts) -> list[Block]:
         if mute.note:
             said.append(_within(mute.note, 90))
         button = blocks.button(texts("unmute"), ids.UNMUTE, mute.id)
-        body.append(blocks.section(_lines(said, MUTE, texts), accessory=button))
+        body.append(blocks.section(_fitting(said, MUTE), accessory=button))
     more = len(digest.mutes) - MOST_MUTES
     return [*body, blocks.context(texts.count("requests-more", more))] if more > 0 else body
 
@@ -449,6 +449,15 @@ def _lines(lines: Sequence[str], limit: int, texts: Texts, *, left: int = 0) -> 
             break
         kept.append(line)
     return "\n".join([*kept, *([texts.count("requests-more", left)] if left > 0 else [])])
+
+
+def _fitting(lines: Sequence[str], limit: int) -> str:
+    """The first line, and of the others those that there is room for."""
+    kept: list[str] = []
+    for line in lines:
+        if not kept or sum(map(len, kept)) + len(kept) + len(line) <= limit:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _name(outside: str) -> Mrkdwn:

@@ -156,7 +156,7 @@ def mute_preview(
     body = [
         blocks.section(f"*{wish_words(case, wish, texts)}*"),
         blocks.section(
-            "\n".join(said) if hidden.signals else texts("mute-would-hide-nothing", days=hidden.days)
+            texts.sentences(said) if hidden.signals else texts("mute-would-hide-nothing", days=hidden.days)
         ),
     ]
     newest = sorted((signal for _, signal in hidden.signals), key=lambda s: s.at, reverse=True)
