@@ -108,6 +108,8 @@ def picture(shown: Sequence[Panel], texts: Texts) -> bytes | None:
         below = top + HEAD + 10 + PLOT + 4
         draw.text((MARGIN, below), each.days[0][0].isoformat(), font=text, fill=INK)
         draw.text((WIDTH - MARGIN, below), each.days[-1][0].isoformat(), font=text, fill=INK, anchor="ra")
+        usual = " - ".join(_ascii(texts.amount(edge, each.currency)) for edge in (each.low, each.high))
+        draw.text((WIDTH // 2, below), usual, font=text, fill=INK, anchor="ma")
         top += panel + GAP
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
