@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import zlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
@@ -17,9 +15,10 @@ from bot.domain.case import Case
 from bot.domain.errors import BackstopError, Invalid, NotFound, Upstream
 from bot.domain.people import Person, Right
 from bot.domain.signal import Severity
-from bot.domain.suspicious import CaseLine, SuspiciousDigest
+from bot.domain.suspicious import SuspiciousDigest
 from bot.services.cases import suspicious_key
-from handlers import errors, ids, slack, spend_chart
+from handlers import alerts, errors, ids, slack, spend_chart
+from handlers.alerts import tell_case
 from handlers.command import Shortcut
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import chosen, given
@@ -35,6 +34,8 @@ SHORTCUT = Shortcut(
 STILL_POSTING: Final = timedelta(minutes=1)
 """So long whoever posts the digest may be at telling which cases were in it."""
 LINK_SECONDS: Final = 1.0
+
+__all__ = ["post_suspicious", "redraw_suspicious", "register", "tell_case"]
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,9 @@ async def post_suspicious(desk: Desk, day: str) -> bool:
     key = suspicious_key(channel, on)
     posted = await desk.backstop.posts.once(key, post, channel=channel)
     if posted and is_today:
-        await _told_by_the_digest(desk, key, digest)
+        told = await desk.backstop.posts.find(key)
+        if told is not None and told.ts is not None:
+            await alerts.told_by(desk, told.channel, told.ts, digest.cases)
     if is_today and (posted or not await _is_being_posted(desk, key)):
         for case in urgent:
             await tell_case(desk, case.id, len(case.earlier))
@@ -99,36 +102,7 @@ async def redraw_suspicious(desk: Desk, day: str) -> None:
         )
     if on == desk.backstop.digests.today():
         for line in (*digest.cases, *digest.settled):
-            await _redraw_alert(desk, line, on, digest_ts=post.ts if post else None)
-
-
-async def tell_case(desk: Desk, case_id: str, said: int) -> None:
-    """Tell of one case at once, with a message of its own; once for each time it wakes (`said` counts the verdicts).
-
-    Nothing where the digest told of it, and nothing of one that was settled or is not severe any more.
-    """
-    channel = desk.channels.suspicious
-    if channel is None:
-        log.warning("a severe case has no channel: set BACKSTOP_SUSPICIOUS_CHANNEL")
-        return
-    if await desk.backstop.posts.find(_alert_key(case_id, said)):
-        return
-    try:
-        line = await desk.backstop.cases.get(case_id)
-    except NotFound:
-        return
-    if not line.case.is_open or line.case.severity is not Severity.HIGH or len(line.case.earlier) != said:
-        return
-    text, body = _alert(desk, line, desk.backstop.digests.today())
-
-    async def post() -> tuple[str, str]:
-        answer = await call(
-            desk.client.chat_postMessage, channel=channel, text=text, blocks=body, unfurl_links=False
-        )
-        return str(answer["channel"]), str(answer["ts"])
-
-    if await desk.backstop.posts.once(_alert_key(case_id, said), post, channel=channel):
-        await desk.backstop.posts.drawn(_alert_key(case_id, said), version=_mark(body))
+            await alerts.redraw(desk, line)
 
 
 async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, *, by: int) -> None:
@@ -208,56 +182,10 @@ async def _link(desk: Desk, channel: str, ts: str) -> str:
     return str(answer.get("permalink") or "")
 
 
-async def _told_by_the_digest(desk: Desk, key: str, digest: SuspiciousDigest) -> None:
-    """Take the severe cases that stand in it for told: their key is claimed by the digest's own post."""
-    post = await desk.backstop.posts.find(key)
-    if post is None or post.ts is None:
-        return
-    where = (post.channel, post.ts)
-
-    async def there() -> tuple[str, str]:
-        return where
-
-    for line in digest.cases:
-        if line.case.severity is Severity.HIGH:
-            told = _alert_key(line.case.id, len(line.case.earlier))
-            await desk.backstop.posts.once(told, there, channel=post.channel)
-
-
 async def _is_being_posted(desk: Desk, key: str) -> bool:
     """Whether somebody else posted the digest just now: which cases it told of is theirs to say."""
     post = await desk.backstop.posts.find(key)
     return post is not None and desk.backstop.now() - post.claimed_at < STILL_POSTING
-
-
-async def _redraw_alert(desk: Desk, line: CaseLine, on: date, *, digest_ts: str | None) -> None:
-    """The newest message of this case, where it has one of its own and does not say so yet."""
-    post = await desk.backstop.posts.latest(f"{_alert_key(line.case.id)}:")
-    # One without a mark is not of its own: a digest, of this day or an earlier one, told of the case.
-    if post is None or post.ts is None or post.drawn is None or post.ts == digest_ts:
-        return
-    text, body = _alert(desk, line, on)
-    if post.drawn == _mark(body):
-        return
-    try:
-        await call(desk.client.chat_update, channel=post.channel, ts=post.ts, text=text, blocks=body)
-    except Upstream as error:
-        log.warning("the message of case %s could not be redrawn: %s", line.case.id, error.reason)
-    else:
-        await desk.backstop.posts.drawn(post.key, version=_mark(body))
-
-
-def _alert(desk: Desk, line: CaseLine, on: date) -> tuple[str, list[blocks.Block]]:
-    return views.alert_summary(line, desk.texts), views.alert(line, desk.texts, on=on)
-
-
-def _alert_key(case_id: str, said: int | None = None) -> str:
-    return f"case:{case_id}" if said is None else f"case:{case_id}:{said}"
-
-
-def _mark(body: Sequence[blocks.Block]) -> int:
-    """By which it is known whether a message shows the same."""
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode()) & 0x7FFFFFFF
 
 
 async def _show(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any, Final
@@ -16,7 +17,7 @@ from bot.domain.errors import Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
 from bot.domain.signal import Rule
 from bot.domain.suspicious import CaseLine, Hidden
-from handlers import errors, ids, slack
+from handlers import alerts, errors, ids, slack
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import chosen, given
 from handlers.views import blocks, forms, suspicious
@@ -88,6 +89,7 @@ async def judge(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     value, verdict_word, channel = _kept(body)
     case_id, _, version = value.partition(":")
     verdict = Verdict(verdict_word)
+    line = await desk.backstop.cases.get(case_id)
     case = await desk.backstop.cases.judge(
         case_id,
         verdict,
@@ -98,7 +100,7 @@ async def judge(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     )
     await ack()
     where = {"user": body["user"], "channel": {"id": channel}}
-    desk.after_ack(_answered(desk, where, person, _say_judged(desk, where, person, case)))
+    desk.after_ack(_answered(desk, where, person, _say_judged(desk, where, person, replace(line, case=case))))
 
 
 async def ask_to_mute(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, value: str = "") -> None:
@@ -211,10 +213,11 @@ async def _clicked(desk: Desk, body: dict[str, Any], value: str = "") -> tuple[C
     return await desk.backstop.cases.get(case_id), version
 
 
-async def _say_judged(desk: Desk, where: dict[str, Any], person: Person, case: Case) -> None:
-    line = await desk.backstop.cases.get(case.id)
-    said, shown = views.judged(line, case, desk.texts_for(person), on=desk.backstop.digests.today())
+async def _say_judged(desk: Desk, where: dict[str, Any], person: Person, line: CaseLine) -> None:
+    """The case may be out of the digest by now, as what is planned is: its own message says what was said of it."""
+    said, shown = views.judged(line, desk.texts_for(person), on=desk.backstop.digests.today())
     await errors.tell(desk, where, said, shown=shown)
+    await alerts.redraw(desk, line)
 
 
 async def _opened(desk: Desk, body: dict[str, Any], person: Person, view: blocks.View) -> None:

@@ -233,8 +233,9 @@ def runbook(line: CaseLine, texts: Texts, *, on: date, kept: str) -> View:
     )
 
 
-def judged(line: CaseLine, case: Case, texts: Texts, *, on: date) -> tuple[str, list[Block]]:
+def judged(line: CaseLine, texts: Texts, *, on: date) -> tuple[str, list[Block]]:
     """The answer to whoever settled it; after a fraud also what to do next, and until when."""
+    case = line.case
     if case.judged is None:
         raise ValueError("nothing was said of it")
     verdict = case.judged.verdict

@@ -281,7 +281,7 @@ def _forms() -> dict[str, Drawing]:
 
     def answer(verdict: Verdict) -> Drawing:
         case = a_case(judged=a_judgement(verdict))
-        return lambda texts: message(triage.judged(a_line(case), case, texts, on=TODAY)[1])
+        return lambda texts: message(triage.judged(a_line(case), texts, on=TODAY)[1])
 
     def runbook(*done: Ticked) -> Drawing:
         case = replace(CALLED_FRAUD, ticked=done)
