@@ -16,8 +16,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from handlers.suspicious import post_suspicious
-
 from bot import policy_file, report, settings
 from bot.app import (
     Application,
@@ -45,6 +43,7 @@ from bot.store.readings import Outcome
 from bot.texts import LANGUAGES, in_language
 from handlers.digests import post_overdue
 from handlers.manifest import manifest
+from handlers.suspicious import post_suspicious
 from handlers.views import errors
 from handlers.views.published import markdown, page, published
 

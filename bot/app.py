@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from handlers.suspicious import post_suspicious, redraw_suspicious, tell_case
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -69,6 +68,7 @@ from handlers.intake import fetch_export, show_preview
 from handlers.letters import tell_letter
 from handlers.notices import Notices
 from handlers.people import People
+from handlers.suspicious import post_suspicious, redraw_suspicious, tell_case
 
 SWEEP_SECONDS = 30
 POLICY_SECONDS = 30

@@ -16,6 +16,8 @@ FEATURES = (
     "decisions",
     "limit",
     "digests",
+    "suspicious",
+    "triage",
     "followup",
     "drift",
     "mapping",

@@ -24,3 +24,5 @@ class Shortcut:
     callback_id: str
     name: str
     about: str
+    on_message: bool = False
+    """It stands in the menu of a message, not with the commands."""

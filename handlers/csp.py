@@ -1,21 +1,24 @@
-"""`/csp`: help, find, why, overdue, policy, requests, status, shadow, debtors."""
+"""`/csp`: help, find, why, overdue, suspicious, policy, requests, status, shadow, debtors."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
+from collections.abc import Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
 import handlers
 from bot.domain.people import Person, Right
+from handlers import errors
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.views import blocks, digests, mapping, replies
 from handlers.views import policy as policy_views
+from handlers.views import suspicious as suspicious_views
 from handlers.views import why as why_views
 from handlers.views.shadow import shadow_report
 
@@ -23,7 +26,7 @@ SHADOW_DAYS = 30
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | why TEXT | overdue | policy | requests | status | shadow | debtors [TEXT]",
+    usage="help | find TEXT | why TEXT | overdue | suspicious | policy | requests | status | shadow | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -32,6 +35,7 @@ COMMAND = Command(
         ("why TEXT", "help-why"),
         ("policy", "help-policy"),
         ("overdue", "help-overdue"),
+        ("suspicious", "help-suspicious"),
         ("requests", "help-requests"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
@@ -44,9 +48,12 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.command(COMMAND.name)(partial(answer, desk))
 
 
-async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
+async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
     person = await desk.people.who_looks(body)
     word, _, rest = str(body.get("text") or "").strip().partition(" ")
+    if word.lower() == "suspicious":
+        await suspicious(desk, ack, body, respond, person)
+        return
     match word.lower():
         case "" | "help":
             found = show_help(desk, person)
@@ -119,6 +126,36 @@ async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
     """Today's digest for the person alone; its *Next* turns their pages in place."""
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     return digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person))
+
+
+async def suspicious(
+    desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, person: Person
+) -> None:
+    """Today's digest for the person alone. With many customers it is worked out longer than Slack waits for an ack."""
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    await ack(blocks.reply(desk.texts_for(person)("reading-suspicious")))
+    desk.after_ack(_answered(desk, body, person, respond, _show_suspicious(desk, person, respond)))
+
+
+async def _show_suspicious(desk: Desk, person: Person, respond: AsyncRespond) -> None:
+    digest, texts = await desk.backstop.cases.digest(), desk.texts_for(person)
+    await respond(
+        response_type="ephemeral",
+        replace_original=True,
+        text=suspicious_views.summary(digest, texts),
+        blocks=suspicious_views.suspicious(digest, texts),
+    )
+
+
+async def _answered(
+    desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond, work: Coroutine[Any, Any, None]
+) -> None:
+    """What goes on behind an ack, with an answer for the person even where it fails."""
+    try:
+        await work
+    except Exception as error:
+        words = await errors.words_for(desk, error, person=person, attempted=COMMAND.name)
+        await errors.tell(desk, body, words, respond)
 
 
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:

@@ -34,6 +34,7 @@ class Channels:
     overdue: str | None
     escalation: str | None = None
     """Where a request is told of that nobody decides."""
+    suspicious: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -74,10 +75,20 @@ async def words_for(desk: Desk, error: Exception, *, person: Person, attempted: 
     return errors.words(error, texts)
 
 
-async def tell(desk: Desk, body: dict[str, Any], words: str, respond: AsyncRespond | None = None) -> None:
-    """Say something to the person alone, where they are; failing that, in a direct message."""
+async def tell(
+    desk: Desk,
+    body: dict[str, Any],
+    words: str,
+    respond: AsyncRespond | None = None,
+    *,
+    shown: Sequence[blocks.Block] | None = None,
+) -> None:
+    """Say something to the person alone, where they are; failing that, in a direct message.
+
+    `shown` is what stands there in place of the words, which are then for notifications and screen readers.
+    """
     user_id, channel = slack.actor(body), slack.place(body)
-    message = blocks.reply(words)
+    message = blocks.reply(words, shown)
     if respond is not None and body.get("response_url"):
         try:
             answer = await respond(**message)

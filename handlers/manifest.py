@@ -30,6 +30,7 @@ SCOPE_OF: Final[Mapping[str, str | None]] = MappingProxyType(
     {
         "apps_connections_open": None,  # needs the app-level token, and connections:write of that one
         "auth_test": None,
+        "chat_getPermalink": None,
         "chat_postEphemeral": "chat:write",
         "chat_postMessage": "chat:write",
         "chat_update": "chat:write",
@@ -103,7 +104,7 @@ def _command(command: Command, texts: Texts, address: str | None) -> Json:
 def _shortcut(shortcut: Shortcut) -> Json:
     return {
         "name": shortcut.name,
-        "type": "global",
+        "type": "message" if shortcut.on_message else "global",
         "callback_id": shortcut.callback_id,
         "description": shortcut.about,
     }

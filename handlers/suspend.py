@@ -45,6 +45,9 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(ids.SUSPEND_CUSTOMER)(
         partial(asking.open_prefilled, desk, verb=Verb.SUSPEND, reason=Reason.NON_PAYMENT)
     )
+    app.action(ids.SUSPEND_FOR_FRAUD)(
+        partial(asking.open_prefilled, desk, verb=Verb.SUSPEND, reason=Reason.FRAUD)
+    )
     app.action(ids.SUSPEND_AGAIN)(partial(asking.ask_again, desk, of=review))
     app.view(ids.SUSPEND_FORM)(partial(asking.review, desk, of=review))
     app.view(ids.SUSPEND_CONFIRMATION)(partial(asking.place, desk))

@@ -76,6 +76,8 @@ class SuspiciousDigest:
     quiet: int = 0
     """Cases nobody has settled of which nothing new was heard for long."""
     mutes: tuple[Mute, ...] = ()
+    names: Mapping[CustomerId, str] = field(default_factory=dict)
+    """Of the customers that are muted: most of them have no case here."""
     precision: tuple[Precision, ...] = ()
 
 

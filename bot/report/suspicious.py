@@ -6,8 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from handlers.views.signals import sentence
-
 from bot.domain.case import Case, Precision
 from bot.domain.customer import TENANT_ID
 from bot.domain.signal import Fact, Signal
@@ -15,6 +13,7 @@ from bot.domain.suspicious import Backtest, CaseLine, Missing, Said, SuspiciousD
 from bot.texts import Texts
 from handlers.views import digests as overdue_views
 from handlers.views import suspicious as views
+from handlers.views.signals import sentence
 
 Document = dict[str, Any]
 

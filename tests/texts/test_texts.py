@@ -19,6 +19,7 @@ from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature, SubscriptionKind
+from bot.domain.case import Step, Verdict
 from bot.domain.collection import Gone
 from bot.domain.customer import Cloud, SubscriptionStatus
 from bot.domain.digest import Change
@@ -37,6 +38,7 @@ from bot.domain.errors import (
     CannotBeResumed,
     CannotBeSuspended,
     CannotWait,
+    CaseChanged,
     Conflict,
     DayOver,
     DriftSettled,
@@ -64,12 +66,14 @@ from bot.domain.errors import (
     Upstream,
 )
 from bot.domain.letter import LetterKind, LetterStatus
+from bot.domain.observation import Source
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
+from bot.domain.signal import Severity
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
@@ -213,6 +217,7 @@ class TestEveryLanguage:
 SAME_IN_SOME_LANGUAGE = {
     "add-on",
     "card-ended-at",
+    "case-judge-label",
     "cloud-china",
     "cloud-usgov",
     "column-customer",
@@ -242,6 +247,11 @@ class TestSlacksLimits:
             "link-remove",
             "snooze",
             "promise",
+            *map("verdict-title-{}".format, Verdict),
+            "mute-title",
+            "runbook",
+            "report-title",
+            "report-submit",
             "owner",
             "save",
             "drift-explain-title",
@@ -289,6 +299,12 @@ class TestSlacksLimits:
             "import-apply-anyway",
             "import-discard",
             "import-settings",
+            *map("verdict-{}".format, Verdict),
+            *map("step-{}".format, Step),
+            "mute-rule",
+            "mute-customer",
+            "runbook",
+            "unmute",
             *map("reason-{}".format, Reason),
         ],
     )
@@ -333,6 +349,7 @@ ERRORS: tuple[BackstopError, ...] = (
     NothingToRetry("R-7F3K"),
     AlreadyLifted("U0BEN"),
     DayOver("2026-11-22"),
+    CaseChanged("C-7F3K"),
     *(CannotBeCancelled(why) for why in sorted(usage.arguments("CannotBeCancelled", 0))),
     *(
         CannotBeSuspended(why, "pending")
@@ -359,7 +376,7 @@ ERRORS: tuple[BackstopError, ...] = (
         )
     ),
     *(
-        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026", "most": "150"})
+        Invalid("customer", reason, {"days": "90", "day": "23 Nov 2026", "least": "40", "most": "150"})
         for reason in sorted(usage.arguments("Invalid", 1))
         if not reason.endswith("*")
     ),
@@ -417,6 +434,7 @@ class TestErrors:
             "page",
             "source",
             "letter",
+            "case",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -481,6 +499,8 @@ FAMILIES: dict[str, set[str]] = {
     "drift-title-": {"suspended", "active"},
     "drift-what-": {"suspended", "active"},
     "feature-": {*Feature},
+    "instead-": {*Source},
+    "judged-": {*Verdict},
     "column-": {*digest_files.COLUMNS} - {*AgingBucket},
     "confirm-": {*Verb, "suspend-several", "resume-several"},  # an Azure subscription is cancelled by itself
     "form-all-": {Verb.SUSPEND, Verb.RESUME},
@@ -516,7 +536,11 @@ FAMILIES: dict[str, set[str]] = {
     "reason-": {*Reason},
     "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)} | {*RiskRule},
     "signal-": {*RiskRule},
+    "risk-source-": {*Source},
+    "severity-": {*Severity},
     "source-": {FILE, *NEEDED_BY_SOURCE},
+    "step-": {*Step},
+    "step-how-": {*Step},
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
@@ -525,6 +549,9 @@ FAMILIES: dict[str, set[str]] = {
     "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},
     "unlinked-": {m.replace("_", "-") for m in MappingMethod} - {"table"},
     "verb-": {*Verb},
+    "verdict-": {*Verdict},
+    "verdict-follows-": {*Verdict},
+    "verdict-title-": {*Verdict},
 }
 """The keys that end in a fact, and every fact they can end in."""
 

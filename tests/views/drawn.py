@@ -82,7 +82,7 @@ from tests.builders import (
     settled,
     targets,
 )
-from tests.views import drawn_policy
+from tests.views import drawn_policy, drawn_suspicious
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -1030,6 +1030,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NothingToRetry(DRAFT),
     domain.AlreadyLifted("U0BEN"),
     domain.DayOver("2026-11-22"),
+    domain.CaseChanged("C-TEST000001"),
     domain.CannotBeResumed("active-already"),
     domain.CannotBeResumed("not-suspended", "expired"),
     domain.CannotBeResumed("base-first", "suspended"),
@@ -1057,6 +1058,8 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.Invalid("export_as_of", "older-than-books", {"day": "Nov 23, 2026"}),
     domain.Invalid("export_as_of", "in-the-future"),
     domain.Invalid("export_currency", "no-currency"),
+    domain.NotFound("case", "x"),
+    domain.Invalid("cap", "out-of-range", {"least": "40", "most": "100"}),
     domain.NotFound("debtor", "x"),
     domain.NotFound("link", "x"),
     domain.DriftSettled("D-TEST000001", "adopted", "U0BEN"),
@@ -1133,6 +1136,7 @@ VIEWS: dict[str, Drawing] = {
     **_limits(),
     **_digests(),
     **_follow_ups(),
+    **drawn_suspicious.VIEWS,
     **_drifts(),
     **_previews(),
     **_mappings(),
