@@ -11,7 +11,7 @@ from typing import Any
 from bot.domain.case import Case, CaseId, Judged, Mute, Precision, Step, Ticked, Verdict
 from bot.domain.customer import Countdown, Customer, CustomerId, Known
 from bot.domain.digest import Banner
-from bot.domain.observation import Past, Source, Spent
+from bot.domain.observation import Past, Reported, Source, Spent
 from bot.domain.signal import Rule, RuleBook, Severity, Signal
 from bot.domain.suspicious import CaseLine, Damage, Hidden, Missing, SuspiciousDigest, worst_first
 from bot.texts import Texts
@@ -143,6 +143,12 @@ QUIET_ONE = a_case(
     customer_id=CustomerId("99999999-2222-4333-8444-555555555555"),
     customer_name="",
 )
+REPORTED = (
+    Reported(CONTOSO, noon - HOUR, "V0001", ana.id, "odd\nhttps://acme.slack.com/archives/C1/p1"),
+    Reported(CONTOSO, noon - HOUR, "V0002", ben.id, "no link"),
+    Reported(CONTOSO, noon - 90 * DAY, "V0000", ben.id, "of before\nhttps://acme.slack.com/archives/C1/p0"),
+    Reported(CONTOSO, noon - HOUR, "V0003", ben.id, "bad\nhttps://acme.example/<!channel>"),
+)
 SUSPENDED = Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY)
 
 
@@ -186,6 +192,7 @@ def everything(cases: int = 30, words: str = HUGE) -> SuspiciousDigest:
         case,
         damage=Damage(10**9, money, money),
         suspended=(gone, SUSPENDED) * 20,
+        past=Past(CONTOSO, reports=tuple(replace(REPORTED[0], at=noon, id=str(n)) for n in range(50))),
         running=10**6,
         customer=a_customer(name=words),
     )
@@ -217,7 +224,7 @@ def _digests() -> dict[str, Drawing]:
         "one": (a_digest(a_line(NEW)), 0),
         "several": (
             a_digest(
-                a_line(WOKE, suspended=(SUSPENDED,)),
+                a_line(WOKE, past=Past(CONTOSO, reports=REPORTED), suspended=(SUSPENDED,)),
                 a_line(replace(SOME_NEW, severity=Severity.MEDIUM, score=60)),
                 a_line(QUIET_ONE, customer=None, damage=Damage(), running=None),
             ),
