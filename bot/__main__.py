@@ -354,8 +354,11 @@ def _digest(arguments: argparse.Namespace) -> int:
 def _suspicious(given: Settings, arguments: argparse.Namespace) -> int:
     """Of today, every source is looked at first; one that does not answer is said to be missing."""
     texts = in_language(given.backstop_locale)
+    if arguments.date is None:
+        given.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
 
     async def digest(made: Core) -> int:
+        await made.courier.open()  # a worker tells of what was changed outside
         cases, today = made.backstop.cases, made.backstop.digests.today()
         on: date = arguments.date or today
         if on == today:

@@ -154,7 +154,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         db, post = Store(settings.database_url, now=now), Courier(sync_url(settings.database_url))
     except (ArgumentError, ValueError) as error:
         raise _bad_address(error) from error
-    partner_center, clients = partner_center_of(settings, now=now)
+    partner_center, clients = partner_center_of(settings, now=now, store=db)
     graph, graph_clients = graph_of(settings, now=now)
     events, event_clients = events_of(settings, db, post, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)

@@ -16,6 +16,7 @@ from bot.partner_center.exchange import http_client
 from bot.partner_center.graph import Graph
 from bot.partner_center.webhook import Webhook
 from bot.services.events import AskToRead, Events
+from bot.services.vault import Vault
 from bot.settings import Settings
 from bot.store import Store
 
@@ -32,18 +33,26 @@ def cloud_of(settings: Settings) -> CloudHosts:
 
 
 def partner_center_of(
-    settings: Settings, *, now: Callable[[], datetime], as_user: bool = False
+    settings: Settings,
+    *,
+    now: Callable[[], datetime],
+    as_user: bool = False,
+    store: Store | None = None,
 ) -> tuple[PartnerCenter, Clients]:
     """The client and what has to be closed after it.
 
     It signs in app-only, and with a refresh token as App+User for the calls that demand it; `as_user` makes that for
-    all of them.
+    all of them. The successors of the refresh token are kept in the store, where there is a key to encrypt them with;
+    else each process has its own.
     """
     cloud, authority = cloud_of(settings), http_client()
-    refresh = settings.partner_center_refresh_token
-    token = refresh.get_secret_value() if refresh else None
-    app_only = _signed_in(settings, cloud, authority, now, token=token if as_user else None)
-    user = _signed_in(settings, cloud, authority, now, token=token) if token and not as_user else None
+    has_user = settings.partner_center_refresh_token is not None
+    app_only = _signed_in(settings, cloud, authority, now, user=as_user and has_user, store=store)
+    user = (
+        _signed_in(settings, cloud, authority, now, user=True, store=store)
+        if has_user and not as_user
+        else None
+    )
     client = PartnerCenter(
         cloud=cloud,
         http=app_only,
@@ -68,18 +77,37 @@ def _signed_in(
     authority: httpx.AsyncClient,
     now: Callable[[], datetime],
     *,
-    token: str | None = None,
+    user: bool = False,
+    store: Store | None = None,
     resource: str | None = None,
 ) -> httpx.AsyncClient:
-    secret = settings.partner_center_client_secret
+    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
+    key, token = settings.backstop_secret_key, refresh.get_secret_value() if refresh and user else None
+    shared = None
+    if store and key and token:
+        shared = Vault(
+            store,
+            name="partner-center",
+            first=token,
+            key=key.get_secret_value(),
+            now=now,
+            system="partner_center",
+        )
     app = AppRegistration(
         settings.partner_center_tenant_id or "",
         settings.partner_center_client_id or "",
         secret.get_secret_value() if secret else "",
     )
-    return http_client(
-        auth=SignIn(cloud=cloud, app=app, http=authority, now=now, resource=resource, refresh_token=token)
+    sign_in = SignIn(
+        cloud=cloud,
+        app=app,
+        http=authority,
+        now=now,
+        resource=resource,
+        refresh_token=token,
+        refresh_tokens=shared,
     )
+    return http_client(auth=sign_in)
 
 
 def events_of(

@@ -38,6 +38,7 @@ from bot.domain.policy import (
 )
 from bot.domain.receivables import MINOR_UNITS
 from bot.domain.request import MOST_TARGETS
+from bot.risk_file import RiskTable
 
 
 class BadPolicy(Exception):
@@ -286,6 +287,7 @@ class _Policy(_Strict):
     segments: dict[StageId, _Segment] = {}
     tags: dict[Tag, list[Tenant]] = {}
     deletion_days: _DeletionDays = _DeletionDays()
+    risk: RiskTable = RiskTable()
     contact: Annotated[str, Field(max_length=500)] = ""
 
     @field_validator("timezone")
@@ -443,4 +445,5 @@ def parse(text: str, *, name: str, today: date | None = None) -> BillingPolicy:
             promise_times=data.exit.promise_to_pay.max_times,
         ),
         contact=data.contact.strip(),
+        risk=data.risk.made(),
     )

@@ -357,9 +357,15 @@ class _Preflight:
         self._settings.need(
             "partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret"
         )
+        keeps = as_user and self._settings.backstop_secret_key is not None
+        if keeps and not await self._schema_is_current():
+            raise _Amiss(*_NO_PLACE_FOR_A_TOKEN)
+        store = Store(self._settings.database_url, now=self._now) if keeps else None
         try:
-            client, to_close = partner_center_of(self._settings, now=self._now, as_user=as_user)
+            client, to_close = partner_center_of(self._settings, now=self._now, as_user=as_user, store=store)
         except Invalid as error:
+            if store:
+                await store.close()
             raise _Amiss(
                 f"{error.at} cannot be used ({error.reason})", f"Correct {error.at} or unset it."
             ) from None
@@ -382,15 +388,14 @@ class _Preflight:
         finally:
             for opened in to_close:
                 await opened.aclose()
+            if store:
+                await store.close()
         how = "App+User" if as_user else "app-only"
         return f"signed in to {self._settings.partner_center_cloud.value} ({how})"
 
     async def _source(self, name: str) -> str:
         if name == "xero" and not await self._schema_is_current():
-            raise _Amiss(
-                "not looked at: there is no place yet to keep the token that signing in gives us",
-                "Run `backstop migrate`, then check again.",
-            )
+            raise _Amiss(*_NO_PLACE_FOR_A_TOKEN)
         store = Store(self._settings.database_url, now=self._now)
         try:
             source = source_of(name, self._settings, store, Pace(more_tries=0, now=self._now))
@@ -528,6 +533,10 @@ _REMEDIES: Final = {
 
 # Receivables
 
+_NO_PLACE_FOR_A_TOKEN: Final = (
+    "not looked at: there is no place yet to keep the token that signing in gives us",
+    "Run `backstop migrate`, then check again.",
+)
 _RIGHTS: Final[Mapping[str, str]] = {
     "tryton": "Give the key's user read access to customer invoices, their move lines and parties, in the company that "
     "RECEIVABLES_TRYTON_COMPANY names.",

@@ -50,6 +50,8 @@ def test_show_is_a_table_of_everything_the_file_says(tmp_path: Path):
         "public_sector  tag public-sector; stages suspend enabled no",
         "promise_to_pay max_days 14, max_times 1",
         "china   legacy_seat 60; legacy_azure 60; new_commerce_seat 60",
+        "all rules  case_from 40; high_from 80; live_days 14; quiet_days 30; business_hours 6, 22",
+        "trial_burst           enabled yes; points 40; trials 4; days 7",
     ):
         assert words in said
 
@@ -86,6 +88,8 @@ def test_show_json_has_every_key_of_the_file(tmp_path: Path):
     }
     assert (said["timezone"], said["business_calendar"]) == ("Europe/Berlin", "DE-BE")
     assert said["exit"]["promise_to_pay"] == {"max_days": 14, "max_times": 1}
+    assert (said["risk"]["case_from"], said["risk"]["business_hours"]) == (40, [6, 22])
+    assert said["risk"]["rules"]["large_first_order"] == {"enabled": True, "points": 40, "seats": "100"}
 
 
 def test_check_tells_its_warnings_and_where(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from bot import policy_file
 from bot.domain.capability import DELETION_DAYS, Cloud
 from bot.domain.capability import SubscriptionKind as K
 from bot.domain.policy import Exemption, Stage, StageAction
+from bot.domain.signal import THRESHOLDS, Rule, RuleBook
 from bot.policy_file import BadPolicy, _Strict, load, packaged, parse
 
 SAMPLES = Path(__file__).parent / "samples" / "receivables"
@@ -140,6 +142,46 @@ NOT_SHOWN = {"products"}
 """It has one value only."""
 
 
+def test_the_packaged_file_states_every_rule_of_suspicion_as_it_holds_without_it():
+    said = tomllib.loads(with_every_option())["risk"]
+    usual, book = RuleBook(), parse(with_every_option(), name="test", today=date(2026, 11, 25)).risk
+    assert {name for name in said if isinstance(said[name], dict)} == set(Rule)
+    assert replace(book, rules={}) == usual
+    for rule in Rule:
+        assert said[rule].keys() - {"enabled", "points"} == THRESHOLDS[rule].keys()
+        assert (book.is_enabled(rule), book.points(rule)) == (True, usual.points(rule))
+        for name in THRESHOLDS[rule]:
+            assert book.threshold(rule, name) == usual.threshold(rule, name), (rule, name)
+
+
+def test_a_rule_of_suspicion_is_set():
+    book = parse(
+        """
+        schema = 1
+        [risk]
+        case_from = 30
+        business_hours = [8, 18]
+        [risk.seat_jump]
+        seats = 100
+        share = 12.5
+        [risk.spend_spike]
+        amount = "250.00"
+        points = 60
+        [risk.off_hours]
+        enabled = false
+        """,
+        name="test",
+    ).risk
+    assert (book.case_from, book.high_from, book.business_hours) == (30, 80, (8, 18))
+    assert book.threshold(Rule.SEAT_JUMP, "seats") == 100
+    assert book.threshold(Rule.SEAT_JUMP, "share") == Decimal("12.5")
+    assert book.threshold(Rule.SEAT_JUMP, "times") == THRESHOLDS[Rule.SEAT_JUMP]["times"]
+    assert book.threshold(Rule.SPEND_SPIKE, "amount") == 250
+    assert book.points(Rule.SPEND_SPIKE) == 60
+    assert not book.is_enabled(Rule.OFF_HOURS)
+    assert book.is_enabled(Rule.REPORT)
+
+
 def with_stage(**fields: str) -> str:
     given = {"id": '"one"', "days_overdue": "10", "action": '"warn"'} | fields
     return "schema = 1\n[[stage]]\n" + "\n".join(f"{key} = {value}" for key, value in given.items())
@@ -208,6 +250,30 @@ def with_stage(**fields: str) -> str:
             "schema = 1\n[deletion_days.germany]\nlegacy_seat = 90",
             "deletion_days.germany: this version does not know that key",
             id="days in a cloud that is closed",
+        ),
+        *(
+            pytest.param(f"schema = 1\n[risk]\n{line}", says, id=f"risk: {line}")
+            for line, says in (
+                ("case_form = 30", "risk.case_form: this version does not know that key"),
+                ("case_from = 0", "risk.case_from"),
+                ("case_from = 90", "risk: high_from is no less than case_from"),
+                ("live_days = 40", "risk: quiet_days is no less than live_days"),
+                ("business_hours = [8]", "risk.business_hours"),
+                ("business_hours = [0, 24]", "risk: business_hours begin and end at different hours"),
+                ("business_hours = [8, 25]", "risk.business_hours.1"),
+                ("seat_leap = { seats = 30 }", "risk.seat_leap: this version does not know that key"),
+                ("seat_jump = { seat = 30 }", "risk.seat_jump.seat: this version does not know that key"),
+                ("seat_jump = { seats = 0 }", "risk.seat_jump.seats: a threshold is more than 0"),
+                ("seat_jump = { seats = -1 }", "risk.seat_jump.seats: a threshold is more than 0"),
+                ("seat_jump = { seats = nan }", "risk.seat_jump.seats: a threshold is more than 0"),
+                ("seat_jump = { seats = true }", "risk.seat_jump.seats: a threshold is a number"),
+                ('seat_jump = { seats = "many" }', "risk.seat_jump.seats: 'many' is not a number"),
+                ("seat_jump = { points = 101 }", "risk.seat_jump.points"),
+                ("seat_jump = { points = 1.5 }", "risk.seat_jump.points"),
+                ("seat_jump = { enabled = 7 }", "risk.seat_jump.enabled"),
+                ("trial_burst = { days = 1.5 }", "risk.trial_burst.days: a whole number is needed"),
+                ("report = { seats = 3 }", "risk.report.seats: this version does not know that key"),
+            )
         ),
     ],
 )

@@ -170,6 +170,8 @@ class BillingPolicy:
     exit: Exit = Exit()
     contact: str = ""
     """Whom customers may ask, as the published text has it."""
+    risk: RuleBook = field(default_factory=RuleBook)
+    """The rules of suspicion; collection does not look at them."""
 
     @property
     def suspend_stage(self) -> Stage | None:

@@ -59,7 +59,8 @@ class Scene:
         return self._found[find]  # type: ignore[return-value]
 
     def threshold(self, rule: Rule, name: str) -> float:
-        return float(self.book.threshold(rule, name))
+        # Never 0: strength is how many times the threshold was reached
+        return max(float(self.book.threshold(rule, name)), 1e-9)
 
     @cached_property
     def known_from(self) -> date:
@@ -140,7 +141,7 @@ MOST_EVIDENCE: Final = 12
 def grown(points: int, strength: float) -> int:
     """At its threshold a rule gives its points, at eight times the threshold half as many again."""
     factor = strength if strength < 1 else 1 + math.log2(min(strength, 8.0)) / 6
-    return round(points * min(max(factor, 0.0), STRONGEST))
+    return math.floor(points * min(max(factor, 0.0), STRONGEST))
 
 
 def succeeded(operation: Operation, name: str) -> bool:

@@ -125,12 +125,12 @@ THRESHOLDS: Final[Mapping[Rule, Mapping[str, Decimal]]] = MappingProxyType(
     {
         rule: MappingProxyType({name: Decimal(value) for name, value in by_name.items()})
         for rule, by_name in {
-            Rule.SEAT_JUMP: {"seats": "50", "times": "2", "width": "3", "share": "25"},
+            Rule.SEAT_JUMP: {"seats": "40", "times": "1.5", "width": "3", "share": "25"},
             Rule.ORDER_BURST: {
-                "orders_1": "5",
-                "orders_3": "6",
-                "orders_7": "8",
-                "seats": "50",
+                "orders_a_day": "5",
+                "orders_in_three": "5",
+                "orders_a_week": "7",
+                "seats": "40",
                 "width": "4",
             },
             Rule.NEW_CUSTOMER_ORDERS: {"days": "14", "orders": "5", "seats": "150"},
@@ -138,9 +138,9 @@ THRESHOLDS: Final[Mapping[Rule, Mapping[str, Decimal]]] = MappingProxyType(
             Rule.TRIAL_BURST: {"trials": "4", "days": "7"},
             Rule.SPEND_OVER_BUDGET: {"percent": "100", "early": "80", "projected": "200"},
             Rule.SPEND_SPIKE: {
-                "amount": "100",
+                "amount": "50",
                 "times": "2.5",
-                "width": "6",
+                "width": "5",
                 "history": "14",
                 "start_amount": "300",
             },

@@ -128,7 +128,7 @@ def off_hours(scene: Scene) -> Iterator[Signal]:
         yield scene.signal(
             rule,
             day,
-            found[-1].at,
+            found[0].at,
             strength=max(1.0, seats / least, len(found) / 3),
             facts={"changes": len(found), "seats": seats, "day": day},
             evidence=[c.evidence for c in found],
@@ -174,7 +174,7 @@ def _operations(scene: Scene, rule: Rule, watched: list[Operation]) -> Iterator[
         yield scene.signal(
             rule,
             day,
-            news[-1].at,
+            news[0].at,
             strength=8.0 if is_strong else weight,
             facts={
                 "operations": len(news),

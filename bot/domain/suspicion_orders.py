@@ -7,20 +7,23 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import Final
 
 from bot.domain.observation import OrderPlaced, QuantityChanged
 from bot.domain.scene import Scene
 from bot.domain.signal import Rule, Signal
-from bot.domain.usual import Daily, nth_highest, usual_count, usual_most
+from bot.domain.usual import Daily, nth_highest, stretches, usual_count, usual_most
 
-WINDOWS: Final = (1, 3, 7)
-"""In days: what is spread over a week is found as well as what comes in an hour."""
+WINDOWS: Final = {1: "orders_a_day", 3: "orders_in_three", 7: "orders_a_week"}
+"""In days, with the threshold of each: what is spread over a week is found as well as what comes in an hour."""
 LOOK_BACK: Final = 90
 """Days that tell how often a customer orders."""
 UNSHOWN: Final = 0.35
 OF_A_STRANGER: Final = 3
 """Of whom nothing is known, so many times as many seats."""
+NEVER_USUAL: Final = 2
+"""So many times as many seats as it has altogether are never usual at a time, whatever it took before."""
 LONG_LOOK_BACK: Final = 365
 """Days that tell how many seats it takes at a time."""
 
@@ -68,7 +71,7 @@ def risen(scene: Scene) -> list[Taken]:
         by_day[rise.subscription_id, scene.day(rise.at)].append(rise)
     return [
         Taken(
-            changes[-1].at,
+            changes[0].at,
             day,
             f"{subscription}:{day}",
             f"subscription {subscription}",
@@ -100,8 +103,10 @@ def seat_jumps(scene: Scene) -> Iterator[Signal]:
             continue
         if any(_is_same(taken, before) for before in told):
             continue
-        usual, size = known.usual(taken.day, width=width), known.size(taken.day)
+        usual, size = known.usual(taken, width=width), known.size(taken.day, but=taken)
         doubt = 1 if usual or size else OF_A_STRANGER
+        if size:
+            usual = min(usual, NEVER_USUAL * size)
         usual = max(usual, share * size, least * doubt)
         if taken.seats < usual:
             continue
@@ -158,16 +163,20 @@ class _Known:
         )
         return first == last
 
-    def usual(self, day: date, *, width: float) -> float:
-        """The most that it takes at a time; 0 where it took nothing yet."""
-        most = 0.0
+    def usual(self, taken: Taken, *, width: float) -> float:
+        """The most that it takes at a time; 0 where it took nothing yet.
+
+        An old order of just what a subscription has now is not believed: it may be told with today's quantity.
+        """
+        most, day = 0.0, taken.day
         for told in self._tellings:
             first, last = (bisect_left(told, (d, 0)) for d in (day - timedelta(days=LONG_LOOK_BACK), day))
-            most = max(most, usual_most([seats for _, seats in told[first:last]], width=width))
+            before = [n for _, n in told[first:last] if taken.is_order or n != taken.after]
+            most = max(most, usual_most(before, width=width))
         return most
 
-    def size(self, day: date) -> int:
-        """Seats it has altogether, as far as orders and changes show."""
+    def size(self, day: date, *, but: Taken | None = None) -> int:
+        """Seats it has altogether, as far as orders and changes show. Of `but` an old order is not believed either."""
         levels: dict[str, int] = {}
         for on, subscription, before, after in self._levels:
             if on < day:
@@ -175,26 +184,32 @@ class _Known:
             else:
                 levels.setdefault(subscription, before)
         ordinal = day.toordinal()
-        return max(sum(levels.values()), self._orders.between(ordinal - LONG_LOOK_BACK, ordinal - 1))
+        ordered = self._orders.between(ordinal - LONG_LOOK_BACK, ordinal - 1)
+        if but is not None and not but.is_order and self._has_order_of(but.after, before=day):
+            ordered -= but.seats
+        return max(sum(levels.values()), ordered)
+
+    def _has_order_of(self, seats: int, *, before: date) -> bool:
+        return any(n == seats and day < before for day, n in self._tellings[0])
 
 
 def order_bursts(scene: Scene) -> Iterator[Signal]:
     """More orders, or more seats in many small ones, within a day, three days or a week than the customer's past has.
 
-    Days that follow each other within a week make one finding, by its first. Thresholds: `orders_1`, `orders_3`,
-    `orders_7` and `seats` are least numbers, `width` how far from the usual. Facts: orders, seats, usual_orders,
+    The days of a week make one finding, by its first. Thresholds: `orders_a_day`, `orders_in_three`,
+    `orders_a_week` and `seats` are least numbers, `width` how far from the usual. Facts: orders, seats, usual_orders,
     usual_seats (numbers), first, last (days).
     """
     rule = Rule.ORDER_BURST
     orders, rises = scene.once(ordered), scene.once(risen)
     known = _Known(scene, orders, rises)
     found = _strongest_by_day([burst for taken in (orders, rises) for burst in _bursts(scene, taken, known)])
-    for run in _runs(found):
-        best = max(run, key=lambda b: (b.strength, b.last))
+    for run in stretches(found, lambda b: b.last, gap=max(WINDOWS), longest=max(WINDOWS)):
+        best = max(run, key=lambda b: b.strength)
         yield scene.signal(
             rule,
             run[0].last,
-            run[-1].at,
+            run[0].at,
             strength=best.strength,
             facts={
                 "orders": best.orders,
@@ -229,10 +244,10 @@ def _bursts(scene: Scene, taken: list[Taken], known: _Known) -> Iterator[_Burst]
     days = [t.day.toordinal() for t in taken]
     counts, seats = Daily(orders_by_day(taken)), Daily(seats_by_day(taken))
     for day in counts.days:
-        for window in WINDOWS:
+        for window, name in WINDOWS.items():
             first = day - window + 1
             n, sum_ = counts.between(first, day), seats.between(first, day)
-            least = scene.threshold(rule, f"orders_{window}")
+            least = scene.threshold(rule, name)
             if n < least and (n < FEW or sum_ < least_seats):
                 continue
             usual_orders = max(least, _usual_orders(counts, first, window, scene.known_from, width))
@@ -247,7 +262,7 @@ def _bursts(scene: Scene, taken: list[Taken], known: _Known) -> Iterator[_Burst]
                 yield _Burst(
                     date.fromordinal(first),
                     date.fromordinal(day),
-                    within[-1].at,
+                    next(t.at for t in within if t.day.toordinal() == day),
                     n,
                     sum_,
                     round(usual_orders),
@@ -285,16 +300,6 @@ def _strongest_by_day(found: list[_Burst]) -> list[_Burst]:
     return [by_day[day] for day in sorted(by_day)]
 
 
-def _runs(found: list[_Burst]) -> list[list[_Burst]]:
-    runs: list[list[_Burst]] = []
-    for burst in found:
-        if runs and burst.last - runs[-1][-1].last <= timedelta(days=max(WINDOWS)):
-            runs[-1].append(burst)
-        else:
-            runs.append([burst])
-    return runs
-
-
 def new_customer_orders(scene: Scene) -> Iterator[Signal]:
     """A new customer that comes back for more at once.
 
@@ -310,15 +315,17 @@ def new_customer_orders(scene: Scene) -> Iterator[Signal]:
     orders = [t for t in scene.once(ordered) if begun - timedelta(days=1) <= t.day <= last_day]
     if len(orders) < 2:
         return
-    seats = sum(t.seats for t in orders)
-    strength = max(len(orders) / scene.threshold(rule, "orders"), seats / scene.threshold(rule, "seats"))
-    if strength >= 1:
+    least, least_seats = scene.threshold(rule, "orders"), scene.threshold(rule, "seats")
+    sums = list(accumulate(t.seats for t in orders))
+    strengths = [max(n / least, seats / least_seats) for n, seats in enumerate(sums, 1) if n > 1]
+    enough = next((n for n, strength in enumerate(strengths, 1) if strength >= 1), None)
+    if enough is not None:
         yield scene.signal(
             rule,
             begun,
-            orders[-1].at,
-            strength=strength,
-            facts={"since": begun, "last": orders[-1].day, "orders": len(orders), "seats": seats},
+            orders[enough].at,
+            strength=strengths[-1],
+            facts={"since": begun, "last": orders[-1].day, "orders": len(orders), "seats": sums[-1]},
             evidence=[t.evidence for t in orders],
         )
 
@@ -338,7 +345,7 @@ def large_first_order(scene: Scene) -> Iterator[Signal]:
         yield scene.signal(
             rule,
             orders[0].day,
-            first[-1].at,
+            first[0].at,
             strength=seats / least,
             facts={
                 "name": ", ".join(dict.fromkeys(t.name for t in first if t.name)) or "–",
@@ -351,30 +358,17 @@ def large_first_order(scene: Scene) -> Iterator[Signal]:
 
 
 def trial_bursts(scene: Scene) -> Iterator[Signal]:
-    """`trials` trials within `days`, and more than the customer's habit. Facts: trials, usual, first, last."""
+    """`trials` trials within `days`, and more than the customer's habit.
+
+    One finding a week, by its first day. Facts: trials, usual (numbers), first, last (days).
+    """
     rule = Rule.TRIAL_BURST
     least, width = scene.threshold(rule, "trials"), int(scene.threshold(rule, "days"))
-    by_order: dict[int, int] = defaultdict(int)
-    evidence: dict[int, list[str]] = defaultdict(list)
-    moments: dict[int, datetime] = {}
-    for order in scene.past.orders:
-        if order.trials:
-            day = scene.day(order.at).toordinal()
-            by_order[day] += order.trials
-            evidence[day].append(f"order {order.order_id}")
-            moments[day] = order.at
-    by_reading: dict[int, int] = defaultdict(int)
-    begun = scene.past.watched_since
-    for change in scene.past.quantities:
-        if change.is_trial and change.before == 0 < change.after and (begun is None or change.at > begun):
-            day = scene.day(change.at).toordinal()
-            by_reading[day] += 1
-            evidence[day].append(f"subscription {change.subscription_id}")
-            moments[day] = max(change.at, moments.get(day, change.at))
-    tellings = [Daily(by_order), Daily(by_reading)]
-    run: int | None = None
-    found: dict[int, list[tuple[int, int, float]]] = {}
-    for day in sorted(moments):
+    seen = sorted([*_ordered_trials(scene), *_read_trials(scene)], key=lambda t: (t.at, t.evidence))
+    tellings = [Daily(seats_by_day([t for t in seen if t.is_order is said])) for said in (True, False)]
+    found: list[tuple[Taken, int, float]] = []
+    for first in {t.day: t for t in reversed(seen)}.values():
+        day = first.day.toordinal()
         trials, most = max(
             (
                 (t.between(day - width + 1, day), max(least, _trial_habit(t, day - width + 1, width)))
@@ -382,32 +376,36 @@ def trial_bursts(scene: Scene) -> Iterator[Signal]:
             ),
             key=lambda told: told[0] / told[1],
         )
-        if trials < most:
-            continue
-        if run is None or day - max(d for d, _, _ in found[run]) > width:
-            run = day
-        found.setdefault(run, []).append((day, trials, most))
-    for begin, days in found.items():
-        last, trials, most = max(days, key=lambda d: (d[1] / d[2], d[0]))
-        first = last - width + 1
+        if trials >= most:
+            found.append((first, trials, most))
+    found.sort(key=lambda f: f[0].day)
+    for run in stretches(found, lambda f: f[0].day, gap=width, longest=width):
+        best, trials, most = max(run, key=lambda f: f[1] / f[2])
+        begin = best.day - timedelta(days=width - 1)
         yield scene.signal(
             rule,
-            date.fromordinal(begin),
-            moments[days[-1][0]],
+            run[0][0].day,
+            run[0][0].at,
             strength=trials / most,
-            facts={
-                "trials": trials,
-                "usual": round(most),
-                "first": date.fromordinal(first),
-                "last": date.fromordinal(last),
-            },
-            evidence=[
-                each
-                for day in sorted(evidence, reverse=True)
-                if first <= day <= last
-                for each in evidence[day]
-            ],
+            facts={"trials": trials, "usual": round(most), "first": begin, "last": best.day},
+            evidence=[t.evidence for t in reversed(seen) if begin <= t.day <= best.day],
         )
+
+
+def _ordered_trials(scene: Scene) -> Iterator[Taken]:
+    for order in scene.past.orders:
+        if order.trials:
+            day, said = scene.day(order.at), f"order {order.order_id}"
+            yield Taken(order.at, day, order.order_id, said, "", 0, order.trials, is_order=True)
+
+
+def _read_trials(scene: Scene) -> Iterator[Taken]:
+    """Subscriptions that appeared as trials."""
+    begun = scene.past.watched_since
+    for change in scene.past.quantities:
+        if change.is_trial and change.before == 0 < change.after and (begun is None or change.at > begun):
+            said = f"subscription {change.subscription_id}"
+            yield Taken(change.at, scene.day(change.at), change.subscription_id, said, change.name, 0, 1)
 
 
 def _trial_habit(trials: Daily, first: int, width: int) -> float:

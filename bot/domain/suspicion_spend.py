@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from calendar import monthrange
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,7 +16,7 @@ from bot.domain.receivables import MINOR_UNITS
 from bot.domain.scene import Scene, is_money
 from bot.domain.signal import Rule, Signal
 from bot.domain.suspicion_orders import ordered, risen, seats_by_day
-from bot.domain.usual import Daily, median, nth_highest, spread, usual_most
+from bot.domain.usual import Daily, median, nth_highest, spread, stretches, usual_most
 
 BASELINE: Final = 56
 """Days that tell what a customer spends: longer than the quiet weeks around a year's end twice over."""
@@ -23,6 +24,9 @@ RUN_GAP: Final = 3
 """Days between two of the same finding."""
 LATE: Final = 0.4
 """A budget that is used up by the end of a period is one that was set too low."""
+LONGEST: Final = 7
+"""Days in one finding: what goes on after a week is told again."""
+LONG_DEBT: Final = 30
 CENT: Final = Decimal("0.01")
 
 
@@ -98,39 +102,50 @@ def spend_over_budget(scene: Scene) -> Iterator[Signal]:
     amount, budget (money), currency, percent, projected (numbers), day.
     """
     rule = Rule.SPEND_OVER_BUDGET
-    percent, projected = scene.threshold(rule, "percent"), scene.threshold(rule, "projected")
-    early = scene.threshold(rule, "early")
     for period in scene.once(periods):
-        best: tuple[float, Spent, float, float] | None = None
-        for reading in period.readings:
-            if not reading.budget or reading.budget <= 0:
-                continue
-            used = float(min(reading.amount / reading.budget, Decimal(10**6))) * 100
-            ahead = min(used / _elapsed(period, scene.day(reading.at)), 1e8)
-            if used >= early and ahead >= projected:
-                strength = ahead / projected
-            elif used >= percent:
-                strength = LATE
-            else:
-                continue
-            if best is None or strength > best[0]:
-                best = (strength, reading, used, ahead)
-        if best is not None:
-            strength, reading, used, ahead = best
-            yield scene.signal(
-                rule,
-                period.begins,
-                reading.at,
-                strength=strength,
-                facts={
-                    "amount": reading.amount.quantize(CENT),
-                    "budget": (reading.budget or Decimal(0)).quantize(CENT),
-                    "currency": reading.currency,
-                    "percent": round(used),
-                    "projected": round(ahead),
-                    "day": scene.day(reading.at),
-                },
-            )
+        found = [use for reading in period.readings if (use := _use(scene, period, reading)).strength > 0]
+        if not found:
+            continue
+        best = max(found, key=lambda use: use.strength)
+        since = next((use for use in found if use.strength >= 1), found[0])
+        yield scene.signal(
+            rule,
+            period.begins,
+            since.reading.at,
+            strength=best.strength,
+            facts={
+                "amount": best.reading.amount.quantize(CENT),
+                "budget": (best.reading.budget or Decimal(0)).quantize(CENT),
+                "currency": best.reading.currency,
+                "percent": round(best.percent),
+                "projected": round(best.projected),
+                "day": scene.day(best.reading.at),
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """How much of a budget is used up, and would be by the end of the period."""
+
+    reading: Spent
+    strength: float
+    percent: float = 0.0
+    projected: float = 0.0
+
+
+def _use(scene: Scene, period: Period, reading: Spent) -> _Use:
+    rule = Rule.SPEND_OVER_BUDGET
+    if reading.budget is None or reading.budget < CENT:
+        return _Use(reading, 0.0)
+    percent = float(reading.amount) / float(reading.budget) * 100
+    projected = percent / _elapsed(period, scene.day(reading.at))
+    most = scene.threshold(rule, "projected")
+    if percent >= scene.threshold(rule, "early") and projected >= most:
+        strength = projected / most
+    else:
+        strength = LATE if percent >= scene.threshold(rule, "percent") else 0.0
+    return _Use(reading, strength, percent, projected)
 
 
 def _elapsed(period: Period, day: date) -> float:
@@ -144,94 +159,110 @@ def spend_spikes(scene: Scene) -> Iterator[Signal]:
 
     All of this must hold: `amount` more than the median day, `times` that day, more than `width` robust deviations
     above it, more than the heavy days of the last weeks and those a month ago. Until `history` days are known, from
-    `start_amount` a day on, provided that there was no spend before. Days near each other make one finding, by its
+    `start_amount` a day on, provided that there was no spend before. The days of a week make one finding, by its
     first. Facts: spent, usual (money a day), currency, first, day.
     """
     rule = Rule.SPEND_SPIKE
-    for spike in _spike_runs(scene, rule, scene.once(daily_spend)):
-        best = max(spike.days, key=lambda d: (d[2], d[0].at))
-        day, usual, strength = best
+    for run in stretches(_spikes(scene), lambda s: s.on.day, gap=RUN_GAP, longest=LONGEST):
+        best = max(run, key=lambda s: s.strength)
         yield scene.signal(
             rule,
-            spike.days[0][0].day,
-            spike.days[-1][0].at,
-            strength=strength,
+            run[0].on.day,
+            run[0].on.at,
+            strength=best.strength,
             facts={
-                "spent": Decimal(day.amount).quantize(CENT),
-                "usual": Decimal(usual).quantize(CENT),
-                "currency": day.currency,
-                "first": spike.days[0][0].day,
-                "day": day.day,
+                "spent": Decimal(best.on.amount).quantize(CENT),
+                "usual": Decimal(best.usual).quantize(CENT),
+                "currency": best.on.currency,
+                "first": run[0].on.day,
+                "day": best.on.day,
             },
         )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Spike:
-    days: list[tuple[SpentOnDay, float, float]]
+    """A day with more than was usual at the most."""
+
+    on: SpentOnDay
+    usual: float
+
+    @property
+    def strength(self) -> float:
+        return self.on.amount / self.usual
 
 
-def _spike_runs(scene: Scene, rule: Rule, days: list[SpentOnDay]) -> list[_Spike]:
-    runs: list[_Spike] = []
-    window: list[SpentOnDay] = []
-    ordered_amounts: list[float] = []
-    begun = scene.known_from
-    was_watched = bool(days) and (days[0].day - begun).days > BASELINE // 2
+def _spikes(scene: Scene) -> list[_Spike]:
+    days = scene.once(daily_spend)
+    found: list[_Spike] = []
+    weeks = _Weeks(was_watched=_began_from_nothing(scene))
     for today in days:
-        while window and (today.day - window[0].day).days > BASELINE:
-            ordered_amounts.remove(window.pop(0).amount)
-        usual = _usual_spend(scene, rule, today, window, ordered_amounts, runs, was_watched=was_watched)
+        weeks.move_to(today.day)
+        usual = _usual_spend(scene, today, weeks)
         if usual is not None and today.amount >= usual:
-            found = (today, usual, today.amount / usual)
-            if runs and (today.day - runs[-1].days[-1][0].day).days <= RUN_GAP:
-                runs[-1].days.append(found)
-            else:
-                runs.append(_Spike([found]))
-        window.append(today)
-        insort(ordered_amounts, today.amount)
-    return runs
+            found.append(_Spike(today, usual))
+            weeks.running.append(today.day)
+        weeks.add(today)
+    return found
 
 
-def _usual_spend(
-    scene: Scene,
-    rule: Rule,
-    today: SpentOnDay,
-    window: list[SpentOnDay],
-    ordered_amounts: list[float],
-    runs: list[_Spike],
-    *,
-    was_watched: bool,
-) -> float | None:
-    """The most that would be usual that day; None where nobody can say, or it is far below."""
+def _began_from_nothing(scene: Scene) -> bool:
+    """Whether the customer was known for weeks before its first reading, and that one was small."""
+    if not scene.past.spent:
+        return False
+    first = scene.past.spent[0]
+    least = least_money(scene, Rule.SPEND_SPIKE, "start_amount", first.currency)
+    return (scene.day(first.at) - scene.known_from).days > BASELINE // 2 and first.amount < least
+
+
+class _Weeks:
+    """The days before one, in order of time and of amount; `running` are those of a spike that goes on."""
+
+    def __init__(self, *, was_watched: bool) -> None:
+        self.was_watched = was_watched
+        self.days: deque[SpentOnDay] = deque()
+        self.running: list[date] = []
+        self._amounts: list[float] = []
+
+    @property
+    def middle(self) -> float:
+        return self._amounts[len(self._amounts) // 2]
+
+    def move_to(self, day: date) -> None:
+        while self.days and (day - self.days[0].day).days > BASELINE:
+            self._amounts.remove(self.days.popleft().amount)
+        if self.running and (day - self.running[-1]).days > RUN_GAP:
+            self.running.clear()
+
+    def add(self, day: SpentOnDay) -> None:
+        self.days.append(day)
+        insort(self._amounts, day.amount)
+
+
+def _usual_spend(scene: Scene, today: SpentOnDay, weeks: _Weeks) -> float | None:
+    """The most that would be usual that day; None where nobody can say, or it is clearly more than that day's."""
+    rule = Rule.SPEND_SPIKE
     least = least_money(scene, rule, "amount", today.currency)
     if today.amount < least:
         return None
-    if len(window) < scene.threshold(rule, "history"):
+    if len(weeks.days) < scene.threshold(rule, "history"):
         start = least_money(scene, rule, "start_amount", today.currency)
-        most = max((d.amount for d in window[: max(len(window) - RUN_GAP, 0)]), default=0.0)
-        return max(start, 5 * most) if was_watched else None
-    middle = ordered_amounts[len(ordered_amounts) // 2]
-    if today.amount < max(scene.threshold(rule, "times") * middle, middle + least):
+        earlier = (d.amount for d in weeks.days if (today.day - d.day).days > RUN_GAP)
+        return max(start, 5 * max(earlier, default=0.0)) if weeks.was_watched else None
+    middle, times = weeks.middle, scene.threshold(rule, "times")
+    if today.amount < max(times * middle, middle + least):
         return None
-    running = {d.day for d, _, _ in runs[-1].days} if runs else set()
-    running = running if runs and (today.day - max(running)).days <= RUN_GAP else set()
-    amounts = [d.amount for d in window]
+    amounts = [d.amount for d in weeks.days]
     wide = middle + scene.threshold(rule, "width") * max(spread(amounts, middle), 0.15 * middle)
-    heavy = nth_highest((d.amount for d in window if d.day not in running), 3) * 1.3
-    return max(
-        wide,
-        heavy,
-        _usual_end_of_month(today, window, scene.threshold(rule, "times") * middle),
-        middle + least,
-    )
-
-
-def _usual_end_of_month(today: SpentOnDay, window: list[SpentOnDay], unusual: float) -> float:
-    """By the same days a month ago; where they are not known, an end of a month may bring twice what is unusual."""
-    month_ago = [d.amount for d in window if 26 <= (today.day - d.day).days <= 33]
-    if month_ago:
-        return max(month_ago) * 1.5
-    return 2 * unusual if _is_end_of_month(today.day) else 0.0
+    calm = [d for d in weeks.days if d.day not in weeks.running]
+    heavy = nth_highest((d.amount for d in calm), 3)
+    weekly = nth_highest((d.amount for d in calm if d.day.weekday() == today.day.weekday()), 2)
+    monthly = max((d.amount for d in weeks.days if 26 <= (today.day - d.day).days <= 33), default=None)
+    if monthly is None:
+        if _is_end_of_month(today.day):
+            return None  # nobody knows yet what the end of a month brings
+        monthly = 0.0
+    return max(wide, 1.3 * heavy, 1.3 * weekly, 1.5 * monthly, middle + least)
 
 
 def _is_end_of_month(day: date) -> bool:
@@ -265,7 +296,7 @@ def overdue_and_growing(scene: Scene) -> Iterator[Signal]:
     """Somebody who does not pay takes more, and more than is usual for them.
 
     From `oldest_days` days overdue on: within `days` days, `seats` more seats and `share` percent of what they have,
-    or `spend` percent more spend than in as many days before. One finding as long as the debt lasts, by its first
+    or `spend` percent more spend than in as many days before. One finding a month, by its first
     day. Facts: overdue (money), currency, oldest_days, seats, percent (of more spend; numbers), day.
     """
     rule = Rule.OVERDUE_AND_GROWING
@@ -273,33 +304,27 @@ def overdue_and_growing(scene: Scene) -> Iterator[Signal]:
     if not any(o.oldest_days >= least_days for o in scene.past.owed):
         return
     growth = _Growth(scene, rule, window)
-    for debt in _debts(scene, gap=window):
-        best: tuple[float, Owed, int, float] | None = None
-        newest: Owed | None = None
-        for owed in debt:
-            if owed.oldest_days < least_days or _largest(owed) is None:
-                continue
-            strength, seats, percent = growth.on(scene.day(owed.at))
-            if strength < 1:
-                continue
-            newest = owed
-            if best is None or strength > best[0]:
-                best = (strength, owed, seats, percent)
-        if best is None or newest is None:
-            continue
-        strength, owed, seats, percent = best
+    found = [
+        (owed, grown)
+        for owed in scene.past.owed
+        if owed.oldest_days >= least_days
+        and _largest(owed) is not None
+        and (grown := growth.on(scene.day(owed.at))).strength >= 1
+    ]
+    for debt in stretches(found, lambda f: scene.day(f[0].at), gap=window, longest=LONG_DEBT):
+        owed, grown = max(debt, key=lambda f: f[1].strength)
         amount, currency = _largest(owed) or (Decimal(0), "")
         yield scene.signal(
             rule,
-            scene.day(debt[0].at),
-            newest.at,
-            strength=strength,
+            scene.day(debt[0][0].at),
+            debt[0][0].at,
+            strength=grown.strength,
             facts={
                 "overdue": amount.quantize(CENT),
                 "currency": currency,
                 "oldest_days": owed.oldest_days,
-                "seats": seats,
-                "percent": round(percent),
+                "seats": grown.seats,
+                "percent": round(grown.percent),
                 "day": scene.day(owed.at),
             },
         )
@@ -309,15 +334,12 @@ def _largest(owed: Owed) -> tuple[Decimal, str] | None:
     return max(((a, c) for c, a in owed.overdue.items() if is_money(a) and a > 0), default=None)
 
 
-def _debts(scene: Scene, *, gap: int) -> list[list[Owed]]:
-    """Days on which something was overdue, in one go."""
-    found: list[list[Owed]] = []
-    for owed in scene.past.owed:
-        if found and owed.at - found[-1][-1].at <= timedelta(days=gap):
-            found[-1].append(owed)
-        else:
-            found.append([owed])
-    return found
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    strength: float
+    seats: int
+    percent: float
+    """Of more spend."""
 
 
 class _Growth:
@@ -327,14 +349,13 @@ class _Growth:
         self._window, self._scene, self._rule = window, scene, rule
         self._seats = [Daily(seats_by_day(taken)) for taken in (scene.once(ordered), scene.once(risen))]
         self._spend = scene.once(daily_spend)
-        self._known: dict[date, tuple[float, int, float]] = {}
+        self._known: dict[date, _Grown] = {}
 
-    def on(self, day: date) -> tuple[float, int, float]:
-        """How strong, seats more, percent of spend more."""
+    def on(self, day: date) -> _Grown:
         if day not in self._known:
             by_seats, seats = max(self._in_seats(taken, day) for taken in self._seats)
             by_spend, percent = self._in_spend(day)
-            self._known[day] = max(by_seats, by_spend), seats, percent
+            self._known[day] = _Grown(max(by_seats, by_spend), seats, percent)
         return self._known[day]
 
     def _in_seats(self, taken: Daily, day: date) -> tuple[float, int]:

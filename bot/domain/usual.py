@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from itertools import accumulate
+from typing import TypeVar
+
+T = TypeVar("T")
 
 NORMAL: float = 1.4826
 """The standard deviation of normal noise whose median absolute deviation is 1."""
@@ -28,7 +32,10 @@ def spread(values: Sequence[float], middle: float) -> float:
 
 
 def usual_most(amounts: Sequence[float], *, width: float) -> float:
-    """The most that would not surprise after these, as amounts vary: by factors. 0 of nothing."""
+    """The most that would not surprise after these, as amounts vary: by factors. 0 of nothing.
+
+    However wildly they vary, about twice the largest is a surprise.
+    """
     if not amounts:
         return 0.0
     logs = [math.log1p(max(0.0, amount)) for amount in amounts]
@@ -36,7 +43,7 @@ def usual_most(amounts: Sequence[float], *, width: float) -> float:
     # Of one or two amounts nobody knows how much they vary
     doubt = 1 + 1 / len(logs)
     most = middle + width * doubt * max(spread(logs, middle), LEAST_SPREAD)
-    return math.expm1(min(most, 50.0))
+    return min(math.expm1(min(most, 50.0)), 2 * doubt * max(amounts))
 
 
 def usual_count(rate: float, *, width: float) -> float:
@@ -48,6 +55,21 @@ def nth_highest(values: Iterable[float], n: int) -> float:
     """0 where there are fewer: what happened only once or twice is not yet a habit."""
     ordered = sorted(values, reverse=True)
     return ordered[n - 1] if len(ordered) >= n else 0.0
+
+
+def stretches(found: Iterable[T], day: Callable[[T], date], *, gap: int, longest: int) -> list[list[T]]:
+    """Put together what is no more than `gap` days apart, at most `longest` days in one. `found` is in order."""
+    made: list[list[T]] = []
+    for each in found:
+        if (
+            made
+            and (day(each) - day(made[-1][-1])).days <= gap
+            and (day(each) - day(made[-1][0])).days < longest
+        ):
+            made[-1].append(each)
+        else:
+            made.append([each])
+    return made
 
 
 class Daily:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -39,6 +40,25 @@ class _Token:
     ends_at: datetime
 
 
+class Turn(Protocol):
+    """The refresh token, for as long as nobody else may use it."""
+
+    @property
+    def token(self) -> str: ...
+
+    async def keep(self, new: str) -> None:
+        """Put a new one in its place, so that it is there whatever becomes of us."""
+        ...
+
+
+class RefreshTokens(Protocol):
+    """Where the refresh token is for all processes that use it: each use may replace it."""
+
+    def turn(self) -> AbstractAsyncContextManager[Turn]:
+        """Have it for ourselves. Raises Unavailable while another process has it."""
+        ...
+
+
 async def in_memory(_refresh_token: str) -> None:
     """Keep a new refresh token nowhere else: it lives as long as the process."""
 
@@ -63,9 +83,12 @@ class SignIn(httpx.Auth):
         resource: str | None = None,
         refresh_token: str | None = None,
         keep: Callable[[str], Awaitable[None]] = in_memory,
+        refresh_tokens: RefreshTokens | None = None,
     ) -> None:
         """`http` is for the authority alone, and signs in nowhere.
 
+        With `refresh_tokens` the newest one is taken from there and kept there; `refresh_token` and `keep` are for
+        one process by itself.
         `resource` is the address the token is for, and the only place it goes: Partner Center's API unless told.
         """
         self._cloud = cloud
@@ -75,6 +98,7 @@ class SignIn(httpx.Auth):
         self._now = now
         self._refresh_token = refresh_token
         self._keep = keep
+        self._shared = refresh_tokens
         self._token: _Token | None = None
         self._renewal: asyncio.Task[_Token] | None = None
         self._refused: str | None = None
@@ -118,12 +142,19 @@ class SignIn(httpx.Auth):
     async def _renew(self) -> _Token:
         if self._refused is not None:
             raise SignInFailed(reason=self._refused)
+        if self._shared is None:
+            return await self._fetched(self._keep)
+        async with self._shared.turn() as turn:
+            self._refresh_token = turn.token
+            return await self._fetched(turn.keep)
+
+    async def _fetched(self, keep: Callable[[str], Awaitable[None]]) -> _Token:
         asked_at = self._now()
         answer = await self._ask()
         new_refresh_token = answer.text("refresh_token")
         if self._refresh_token is not None and new_refresh_token not in (None, self._refresh_token):
             self._refresh_token = new_refresh_token
-            await self._keep(str(new_refresh_token))
+            await keep(str(new_refresh_token))
         value = answer.text("access_token")
         if value is None:
             raise SignInFailed(reason="no-token")

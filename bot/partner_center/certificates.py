@@ -7,9 +7,11 @@ Whether a certificate was revoked is not asked.
 from __future__ import annotations
 
 import asyncio
-import logging
+import re
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,13 +24,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 
 from bot.domain.errors import Unavailable
-
-log = logging.getLogger(__name__)
 
 MICROSOFTS_HOSTS: Final = frozenset({"3psostorageacct.blob.core.windows.net"})
 """Where the published example has its certificate. Never all of `blob.core.windows.net`, where names are for rent."""
@@ -49,6 +50,7 @@ _FETCHES_WITHIN: Final = timedelta(minutes=5)
 _LARGEST: Final = 64 * 1024
 _SMALLEST_KEY: Final = 2048
 _LONGEST_WAY: Final = 4
+_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Untrusted(Exception):
@@ -124,7 +126,7 @@ class Certificates:
             raise Untrusted("key")
         if _organisation(leaf.issuer) != ORGANISATION:
             raise Untrusted("organisation")
-        roots = await asyncio.to_thread(self._trusted)
+        roots = self._trusted()
         now = self._now()
         _verify(leaf, [*given, *await self._issuers(leaf, given, roots)], roots, now)
         return _Kept(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc, now)
@@ -182,9 +184,7 @@ class Certificates:
     def _trusted(self) -> tuple[x509.Certificate, ...]:
         if self._roots is None:
             files = [Path(certifi.where()), *([self._more_roots] if self._more_roots else [])]
-            self._roots = tuple(
-                root for file in files for root in x509.load_pem_x509_certificates(file.read_bytes())
-            )
+            self._roots = tuple(root for file in files for root in _roots(file.read_bytes()))
         return self._roots
 
 
@@ -206,6 +206,17 @@ def _certificates(body: bytes) -> list[x509.Certificate]:
         return [x509.load_der_x509_certificate(body)]
     except ValueError:
         raise Untrusted("not-a-certificate") from None
+
+
+def _roots(pem: bytes) -> list[x509.Certificate]:
+    """All that can be read: of the public authorities some are older than today's rules for certificates."""
+    read = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for block in _PEM.findall(pem):
+            with suppress(ValueError):
+                read.append(x509.load_pem_x509_certificate(block))
+    return read
 
 
 def _organisation(name: x509.Name) -> str | None:
@@ -233,7 +244,7 @@ def _verify(
     """What it may be used for is not looked at: it signs, which no usage of the public web is about."""
     authority = (
         ExtensionPolicy.permit_all()
-        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
+        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
     )
     verifier = (
@@ -248,11 +259,6 @@ def _verify(
         verifier.verify(leaf, between)
     except (verification.VerificationError, ValueError):
         raise Untrusted("certificate-chain") from None
-
-
-def _is_authority(_policy: object, _certificate: x509.Certificate, what: x509.BasicConstraints) -> None:
-    if not what.ca:
-        raise ValueError("not an authority")
 
 
 def _signs_certificates(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:

@@ -19,6 +19,7 @@ from bot.domain.policy import Changes as StageChanges
 from bot.domain.receivables import Balance, Changes, OpenItem, bucket, days_overdue
 from bot.domain.request import MOST_TARGETS
 from bot.domain.shadow import ShadowReport
+from bot.domain.signal import THRESHOLDS, Rule, RuleBook
 from bot.domain.simulation import paid_anyway
 from bot.policy_check import Remark
 from bot.receivables import RowNote
@@ -298,6 +299,7 @@ def policy(in_force: BillingPolicy) -> Document:
         ],
         "segments": {s.name: {"tag": s.tag, "stages": _stage_changes(s.stages)} for s in holds.segments},
         "tags": {tag: sorted(tenants) for tag, tenants in holds.tags.items()},
+        "risk": _risk(holds.risk),
         "deletion_days": {
             cloud.value: {kind.value: days for kind, days in by_kind.items()}
             for cloud, by_kind in holds.deletion_days.items()
@@ -328,6 +330,25 @@ def _stage(stage: Stage) -> Document:
     }
 
 
+def _risk(book: RuleBook) -> Document:
+    """With what holds where the file is silent; thresholds as text."""
+    return {
+        "case_from": book.case_from,
+        "high_from": book.high_from,
+        "live_days": book.live_days,
+        "quiet_days": book.quiet_days,
+        "business_hours": list(book.business_hours),
+        "rules": {
+            rule.value: {
+                "enabled": book.is_enabled(rule),
+                "points": book.points(rule),
+                **{name: str(book.threshold(rule, name)) for name in THRESHOLDS[rule]},
+            }
+            for rule in Rule
+        },
+    }
+
+
 def _condition(condition: Condition) -> Document:
     given = {
         "items_overdue": condition.items_overdue,
@@ -348,7 +369,17 @@ def _stage_changes(stages: StageChanges) -> Document:
     }
 
 
-POLICY_TABLES = ("stages", "freeze", "exempt", "override", "segments", "tags", "exit", "deletion_days")
+POLICY_TABLES = (
+    "stages",
+    "freeze",
+    "exempt",
+    "override",
+    "segments",
+    "tags",
+    "exit",
+    "risk",
+    "deletion_days",
+)
 
 
 def policy_words(in_force: BillingPolicy, *, name: str) -> str:
@@ -368,6 +399,9 @@ def policy_words(in_force: BillingPolicy, *, name: str) -> str:
         parts.append(_titled(title, [_headed(entry, by) for entry in said[key]]))
     parts.append(_titled("Segments", list(said["segments"].items())))
     parts.append(_titled("Tags", [(tag, {"tenants": tenants}) for tag, tenants in said["tags"].items()]))
+    risk = said["risk"]
+    parts.append(_titled("Suspicion", [("all rules", {k: v for k, v in risk.items() if k != "rules"})]))
+    parts.append(_titled("Rules of suspicion", list(risk["rules"].items())))
     parts.append(_titled("Days until data is deleted", list(said["deletion_days"].items())))
     return "\n\n".join(part for part in parts if part)
 

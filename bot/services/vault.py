@@ -32,9 +32,19 @@ log = logging.getLogger(__name__)
 class Vault:
     """The place of one such token. `first` is what a person signed in with; a new one there begins anew."""
 
-    def __init__(self, store: Store, *, name: str, first: str, key: str, now: Callable[[], datetime]) -> None:
-        """Raises `Invalid` without the package that encrypts."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        name: str,
+        first: str,
+        key: str,
+        now: Callable[[], datetime],
+        system: str = SYSTEM,
+    ) -> None:
+        """Raises `Invalid` without the package that encrypts. `system` is whose token it is, for errors."""
         self._store = store
+        self._system = system
         self._name = name
         self._fernet = _fernet(key, name)
         self._first = first
@@ -50,7 +60,7 @@ class Vault:
                 self._name, holder=holder, now=now, until=now + LEASE, first=self._seal(self._first)
             )
         if sealed is None:
-            raise Unavailable(SYSTEM, "sign-in-elsewhere")
+            raise Unavailable(self._system, "sign-in-elsewhere")
         try:
             yield _Turn(self, self._opened(sealed), holder)
         finally:
@@ -70,7 +80,7 @@ class Vault:
         await self._store.keep(work)
         if not kept:
             log.error("the turn with the refresh token of %s was over before it was kept", self._name)
-            raise Unavailable(SYSTEM, "sign-in-elsewhere")
+            raise Unavailable(self._system, "sign-in-elsewhere")
 
     def _seal(self, token: str) -> Sealed:
         return Sealed(self._origin, self._fernet.encrypt(token.encode()).decode("ascii"))
@@ -83,7 +93,7 @@ class Vault:
         try:
             return self._fernet.decrypt(sealed.text.encode()).decode()
         except InvalidToken:
-            raise SignInFailed(SYSTEM, "other-secret-key") from None
+            raise SignInFailed(self._system, "other-secret-key") from None
 
 
 class _Turn:

@@ -25,6 +25,8 @@ OVERLAP: Final = timedelta(days=2)
 """The activity log is read again from so long before its newest known record: some come late."""
 LOG_REACHES: Final = timedelta(days=89)
 A_BATCH: Final = 200
+GIVES_UP_AFTER: Final = 8
+"""Where so many customers could not be read and none could, the others are not tried: each takes its time to fail."""
 
 log = logging.getLogger(__name__)
 
@@ -149,12 +151,15 @@ class Watch:
             known = [c for c in await tx.mirror.all_customers() if c.may_be_acted_on]
         queue = iter(known)
         batch: list[Observation] = []
-        kept = failed = 0
+        kept = read = failed = 0
 
         async def worker() -> None:
-            nonlocal batch, kept, failed
+            nonlocal batch, kept, read, failed
             for customer in queue:
+                if failed >= GIVES_UP_AFTER and not read:
+                    return
                 seen, is_whole = await self._orders_of(customer)
+                read += is_whole
                 failed += not is_whole
                 batch += seen
                 if len(batch) >= A_BATCH:
@@ -163,7 +168,7 @@ class Watch:
 
         await asyncio.gather(*(worker() for _ in range(self._at_once)))
         kept += await self._keep(batch)
-        await self._mark(Source.ORDERS, kept, failed=failed)
+        await self._mark(Source.ORDERS, kept, failed=len(known) - read)
 
     async def _orders_of(self, customer: Customer) -> tuple[list[Observation], bool]:
         """What came, and whether that is all."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -117,10 +117,18 @@ class Observations:
         for row in await self._connection.execute(query):
             seen: Observation = _ADAPTERS[row.kind].validate_python(row.facts)
             by_customer.setdefault(row.customer_id, []).append(seen)
+        begun = await self._first_order(until)
         return {
-            CustomerId(customer): past_of(CustomerId(customer), seen)
+            CustomerId(customer): past_of(CustomerId(customer), seen, watched_since=begun)
             for customer, seen in by_customer.items()
         }
+
+    async def _first_order(self, until: datetime) -> datetime | None:
+        """Since when it is known who ordered what: Microsoft tells of each customer's orders from its first."""
+        first = select(func.min(observations.c.at)).where(
+            observations.c.kind == "order", observations.c.at <= until
+        )
+        return (await self._connection.execute(first)).scalar_one_or_none()
 
     async def last_at(self, kind: str) -> datetime | None:
         """When the newest of a kind happened (`operation`)."""

@@ -60,7 +60,15 @@ async def past(store: Store) -> Past:
 async def test_everything_comes_back_as_it_was(store: Store):
     assert await keep(store, *ALL) == len(ALL)
     assert await past(store) == Past(
-        CONTOSO, (ORDER,), (QUANTITY,), (OPERATION,), (SPENT,), (ALERT,), (REPORT,), (OWED,)
+        CONTOSO,
+        (ORDER,),
+        (QUANTITY,),
+        (OPERATION,),
+        (SPENT,),
+        (ALERT,),
+        (REPORT,),
+        (OWED,),
+        watched_since=noon,
     )
 
 

@@ -113,3 +113,22 @@ async def test_a_mark_is_the_last_that_was_set(store: Store):
         await tx.marks.set("mirror", at=noon, failed=3)
         await tx.marks.set("mirror", at=noon + HOUR, failed=0)
         assert await tx.marks.get("mirror") == (noon + HOUR, {"failed": 0})
+
+
+async def test_of_those_who_claim_a_mark_one_is_told_so(replicas: tuple[Store, Store]):
+    async def claim(store: Store) -> bool:
+        async with store.begin() as tx:
+            return await tx.marks.claim("event:1", at=noon, about="x")
+
+    assert sorted(await asyncio.gather(*map(claim, replicas))) == [False, True]
+    async with replicas[0].begin() as tx:
+        assert await tx.marks.get("event:1") == (noon, {"about": "x"})
+        assert await tx.marks.claim("event:2", at=noon)
+
+
+async def test_marks_are_forgotten_by_their_beginning_and_age(store: Store):
+    async with store.begin() as tx:
+        for name, at in (("event:1", noon), ("event:2", noon + HOUR), ("other", noon)):
+            await tx.marks.set(name, at=at)
+        await tx.marks.forget("event:", before=noon + HOUR)
+        assert set(await tx.marks.beginning("")) == {"event:2", "other"}

@@ -72,6 +72,7 @@ from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
@@ -533,7 +534,8 @@ FAMILIES: dict[str, set[str]] = {
     "public-kind-": {*SubscriptionKind},
     "public-step-": {*StageAction},
     "reason-": {*Reason},
-    "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)},
+    "rule-": {rule.rstrip(":*").replace("_", "-") for rule in usage.arguments("Rule", 0)} | {*RiskRule},
+    "signal-": {*RiskRule},
     "risk-source-": {*Source},
     "severity-": {*Severity},
     "source-": {FILE, *NEEDED_BY_SOURCE},

@@ -47,8 +47,9 @@ class Deed:
     customer: Customer | None = None
     by: str = "admin@partner.example"
     status: str = "succeeded"
-    id: str | None = field(default_factory=lambda: str(uuid4()))
-    """None: Microsoft left it out, as happens."""
+    id: str = field(default_factory=lambda: str(uuid4()))
+    has_id: bool = True
+    """Microsoft leaves it out at times."""
 
 
 class ActivityLog:
@@ -136,7 +137,7 @@ def body(record: Record | Deed, *, partner_id: str, app_id: str) -> bodies.Json:
     What an application does by itself has no `userPrincipalName`.
     """
     return {
-        **({"id": f"{partner_id}_{record.id}"} if record.id else {}),
+        **({"id": f"{partner_id}_{record.id}"} if isinstance(record, Record) or record.has_id else {}),
         "partnerId": partner_id,
         **(
             {"customerId": record.customer.id, "customerName": record.customer.name}
@@ -144,7 +145,7 @@ def body(record: Record | Deed, *, partner_id: str, app_id: str) -> bodies.Json:
             else {}
         ),
         **(_of_subscription(record, app_id) if isinstance(record, Record) else _of_deed(record)),
-        "originalCorrelationId": record.id or str(uuid4()),
+        "originalCorrelationId": record.id,
         "operationDate": record.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{record.at.microsecond:06d}0Z",
         "attributes": {"objectType": "AuditRecord"},
     }

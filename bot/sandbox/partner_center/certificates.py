@@ -42,15 +42,19 @@ def authority(
     by: Issued | None = None,
     organisation: str = ORGANISATION,
     is_authority: bool = True,
+    may_issue: bool = True,
 ) -> Issued:
-    """One that may issue, for ten years from the day before; without `by` it vouches for itself."""
+    """One that may issue, for ten years from the day before; without `by` it vouches for itself.
+
+    Unless told otherwise: `is_authority` is what it says of itself, `may_issue` what its key may be used for.
+    """
     usage = x509.KeyUsage(
         digital_signature=False,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=True,
+        key_cert_sign=may_issue,
         crl_sign=True,
         encipher_only=False,
         decipher_only=False,

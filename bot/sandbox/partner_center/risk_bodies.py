@@ -90,6 +90,7 @@ def security_alert(alert: SecurityAlert) -> Json:
         "lastObservedDateTime": _zulu(alert.last_at),
         "resolvedReason": alert.reason,
         "resolvedOnDateTime": _zulu(alert.resolved_at) if alert.resolved_at else None,
+        "resolvedBy": "admin@partner.example" if alert.resolved_at else None,
         "isTest": alert.is_test,
         "affectedResources": [
             {"resourceId": name, "resourceType": "AzureResource"} for name in alert.resources
