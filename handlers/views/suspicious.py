@@ -19,14 +19,14 @@ from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.countdown import suspended_words
-from handlers.views.signals import sentence
+from handlers.views.signals import rule_name, sentence
 
 PAGE: Final = 4
 """Cases a page, three blocks each. With the most of all that may stand around them a message has 32 of Slack's 50
 blocks, and stays under the 13,200 characters that all its blocks may have, whatever names and evidence are."""
 CASE, NOTES, BANNERS, SETTLED, MUTE, PRECISION, MISSING = 900, 560, 700, 450, 280, 800, 1800
 """Characters each may have; what does not fit is left out line by line."""
-SENTENCE, EVIDENCE, NAME = 190, 60, 60
+SENTENCE, EVIDENCE, NAME = 240, 60, 60
 ESCAPED = 120
 """A name may grow that long by being made harmless."""
 MOST_REPORTS = 2
@@ -134,20 +134,13 @@ def severity_words(case: Case, texts: Texts) -> str:
     return f"{SIGNS[case.severity]} {said} · {texts('case-score', score=texts.number(case.score))}"
 
 
-def rule_name(rule: Rule, texts: Texts) -> str:
-    """A short name; of a rule without one, the word of the policy file."""
-    key = f"rule-{rule}"
-    return texts(key) if texts.has(key) else rule.value
-
-
 def signal_words(signal: Signal, texts: Texts) -> Mrkdwn:
-    """What was found, in one harmless line."""
-    said = sentence(signal, texts)
-    if isinstance(said, Mrkdwn) and len(said) <= SENTENCE:
-        return said
-    if isinstance(said, Mrkdwn):  # cut in the middle it would break what is marked in it
-        return blocks.name(rule_name(signal.rule, texts), SENTENCE)
-    return _within(said, SENTENCE)
+    """What was found, in one harmless line; whoever reported it by their name."""
+    said = _within(sentence(signal, texts), SENTENCE)
+    by = str(signal.facts.get("by", ""))
+    if signal.rule is Rule.REPORT and by.isalnum():
+        return Mrkdwn(said.replace(by, blocks.person(by), 1))
+    return said
 
 
 def refund_words(case: Case, texts: Texts, *, on: date) -> str:
