@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -18,20 +19,22 @@ from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.countdown import suspended_words
-from handlers.views.signals import sentence
+from handlers.views.signals import rule_name, sentence
 
 PAGE: Final = 4
 """Cases a page, three blocks each. With the most of all that may stand around them a message has 32 of Slack's 50
 blocks, and stays under the 13,200 characters that all its blocks may have, whatever names and evidence are."""
-CASE, NOTES, BANNERS, SETTLED, MUTE, PRECISION, MISSING = 900, 400, 700, 450, 280, 800, 1800
+CASE, NOTES, BANNERS, SETTLED, MUTE, PRECISION, MISSING = 900, 560, 700, 450, 280, 800, 1800
 """Characters each may have; what does not fit is left out line by line."""
-SENTENCE, EVIDENCE, NAME = 190, 60, 60
+SENTENCE, EVIDENCE, NAME = 240, 60, 60
 ESCAPED = 120
 """A name may grow that long by being made harmless."""
+MOST_REPORTS = 2
 MOST_SIGNALS, MOST_EVIDENCE, MOST_SETTLED, MOST_MUTES, MOST_AMOUNTS = 4, 3, 4, 4, 3
 
 SIGNS: Final[Mapping[Severity, str]] = {Severity.HIGH: "▲▲▲", Severity.MEDIUM: "▲▲", Severity.LOW: "▲"}
 """Told apart by their number: nothing depends on a colour."""
+_ADDRESS: Final = re.compile(r"https?://[^\s<>|]{1,140}")
 _VERDICTS: Final = (
     (Verdict.LEGITIMATE, ids.CALL_LEGITIMATE),
     (Verdict.FRAUD, ids.CALL_FRAUD),
@@ -70,7 +73,7 @@ def suspicious(digest: SuspiciousDigest, texts: Texts, *, page: int = 0) -> list
 def summary(digest: SuspiciousDigest, texts: Texts) -> str:
     """One line for notifications and screen readers; what keeps from seeing comes first."""
     warnings = [f"⚠ {_plain_banner(b, texts)}" for b in digest.banners if b.key != "dry_run"]
-    if digest.as_of is None:
+    if digest.as_of is None and not digest.cases:
         return " ".join(warnings) or texts("suspicious-summary-never")
     said = _counted(digest, texts) if digest.cases else texts("suspicious-summary-nothing")
     whole = sum(missing.is_whole for missing in digest.missing)
@@ -86,12 +89,12 @@ def alert(line: CaseLine, texts: Texts, *, on: date) -> list[Block]:
     return [head, *case_card(line, texts, on=on)]
 
 
-def alert_summary(line: CaseLine, texts: Texts) -> str:
-    """The same in one line. Plain text, harmless."""
-    name = blocks.shortened(blocks.harmless(line.case.customer_name), NAME)
-    first = next(iter(strongest(line.case)), None)
-    what = blocks.shortened(sentence(first, texts), SENTENCE) if first else ""
-    return escaped(texts("case-alert", customer=name, score=texts.number(line.case.score), what=what))
+def alert_summary(line: CaseLine, texts: Texts) -> Mrkdwn:
+    """The same in one line."""
+    case = line.case
+    what = signal_words(strongest(case)[0], texts)
+    score = texts.number(case.score)
+    return texts.mrkdwn("case-alert", customer=customer_name(case), score=score, what=what)
 
 
 def case_card(line: CaseLine, texts: Texts, *, on: date) -> list[Block]:
@@ -131,20 +134,13 @@ def severity_words(case: Case, texts: Texts) -> str:
     return f"{SIGNS[case.severity]} {said} · {texts('case-score', score=texts.number(case.score))}"
 
 
-def rule_name(rule: Rule, texts: Texts) -> str:
-    """A short name; of a rule without one, the word of the policy file."""
-    key = f"rule-{rule}"
-    return texts(key) if texts.has(key) else rule.value
-
-
 def signal_words(signal: Signal, texts: Texts) -> Mrkdwn:
-    """What was found, in one harmless line."""
-    said = sentence(signal, texts)
-    if isinstance(said, Mrkdwn) and len(said) <= SENTENCE:
-        return said
-    if isinstance(said, Mrkdwn):  # cut in the middle it would break what is marked in it
-        return blocks.name(rule_name(signal.rule, texts), SENTENCE)
-    return _within(said, SENTENCE)
+    """What was found, in one harmless line; whoever reported it by their name."""
+    said = _within(sentence(signal, texts), SENTENCE)
+    by = str(signal.facts.get("by", ""))
+    if signal.rule is Rule.REPORT and by.isalnum():
+        return Mrkdwn(said.replace(by, blocks.person(by), 1))
+    return said
 
 
 def refund_words(case: Case, texts: Texts, *, on: date) -> str:
@@ -274,6 +270,8 @@ def _notes(line: CaseLine, shown: Sequence[Signal], texts: Texts, *, on: date) -
         notes.append(f"⏳ {refund}")
     if line.case.ticked or line.case.refund_until:
         notes.append(_progress(line.case, texts))
+    if links := _links(line, texts):
+        notes.append(links)
     if line.case.hidden:
         notes.append(texts.count("case-hidden", len(line.case.hidden)))
     if line.customer is None:
@@ -285,6 +283,17 @@ def _notes(line: CaseLine, shown: Sequence[Signal], texts: Texts, *, on: date) -
         named += f", {texts.count('requests-more', more)}" if more > 0 else ""
         notes.append(texts.mrkdwn("case-evidence", evidence=Mrkdwn(named)))
     return notes
+
+
+def _links(line: CaseLine, texts: Texts) -> str:
+    """The way to the messages that were reported since the case began; the newest first."""
+    said = []
+    for report in reversed(line.past.reports):
+        address = report.words.rpartition("\n")[2]
+        if report.at >= line.case.first_seen and _ADDRESS.fullmatch(address):
+            link = Mrkdwn(f"<{escaped(address)}|{texts.mrkdwn('case-reported-message')}>")
+            said.append(texts.mrkdwn("case-reported", by=blocks.person(report.by), message=link))
+    return " · ".join(said[:MOST_REPORTS])
 
 
 def damage_words(line: CaseLine, texts: Texts, *, on: date) -> str:

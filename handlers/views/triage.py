@@ -16,6 +16,7 @@ from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks, suspicious
 from handlers.views.blocks import Block, Option, View
+from handlers.views.signals import rule_name
 
 REASON: Final = 200
 """Characters of a note: it stands in one line of the digest."""
@@ -130,7 +131,7 @@ def mute_options(case: Case, texts: Texts) -> list[Option]:
     made = [blocks.option(texts("mute-customer"), _value(None, everybody=False))]
     for everybody, key in ((False, "mute-rule-here"), (True, "mute-rule-everywhere")):
         for rule in rules:
-            words = texts(key, rule=blocks.harmless(suspicious.rule_name(rule, texts)))
+            words = texts(key, rule=blocks.harmless(rule_name(rule, texts)))
             made.append(blocks.option(words, _value(rule, everybody=everybody)))
     return made
 

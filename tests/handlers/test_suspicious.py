@@ -453,7 +453,8 @@ class TestReport:
         assert reported.by == "U0ANA"
         assert "900 seats" in reported.words
         assert message["ts"] in reported.words
-        assert "Contoso" in story.lines(await post(stage))
+        posted = await post(stage)
+        assert f"{message['ts']}|the message>" in story.lines(posted)
 
     async def test_is_for_those_who_may_settle_cases(self, set_stage: SetStage):
         stage = await staged(set_stage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,12 +11,13 @@ from typing import Any
 from bot.domain.case import Case, CaseId, Judged, Mute, Precision, Step, Ticked, Verdict
 from bot.domain.customer import Countdown, Customer, CustomerId, Known
 from bot.domain.digest import Banner
-from bot.domain.observation import Past, Source, Spent
-from bot.domain.signal import Rule, RuleBook, Severity, Signal
+from bot.domain.observation import Past, Reported, Source, Spent
+from bot.domain.signal import Fact, Rule, RuleBook, Severity, Signal
 from bot.domain.suspicious import CaseLine, Damage, Hidden, Missing, SuspiciousDigest, worst_first
 from bot.texts import Texts
 from handlers.views import suspicious, triage
 from tests.builders import CONTOSO, DAY, HOUR, a_customer, a_subscription, ana, ben, mei, noon
+from tests.domain.suspicious import finding
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -26,11 +27,16 @@ HUGE = "&<*Größe*>" * 60
 KEPT = "C-TEST000001:3 fraud C0SUSPICIOUS"
 
 
+FACTS: Mapping[Rule, Mapping[str, Fact]] = {rule: finding(rule).facts for rule in Rule}
+"""Those that the rules really give."""
+
+
 def a_signal(rule: Rule = Rule.SEAT_JUMP, **fields: Any) -> Signal:
     given: dict[str, Any] = {
         "key": f"{rule}:{fields.get('at', noon).isoformat()}",
         "at": noon - 3 * HOUR,
         "points": 45,
+        "facts": FACTS[rule],
         "evidence": ("subscription aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",),
     }
     return Signal(rule, **(given | fields))
@@ -143,6 +149,12 @@ QUIET_ONE = a_case(
     customer_id=CustomerId("99999999-2222-4333-8444-555555555555"),
     customer_name="",
 )
+REPORTED = (
+    Reported(CONTOSO, noon - HOUR, "V0001", ana.id, "odd\nhttps://acme.slack.com/archives/C1/p1"),
+    Reported(CONTOSO, noon - HOUR, "V0002", ben.id, "no link"),
+    Reported(CONTOSO, noon - 90 * DAY, "V0000", ben.id, "of before\nhttps://acme.slack.com/archives/C1/p0"),
+    Reported(CONTOSO, noon - HOUR, "V0003", ben.id, "bad\nhttps://acme.example/<!channel>"),
+)
 SUSPENDED = Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY)
 
 
@@ -163,10 +175,20 @@ def many(cases: int) -> SuspiciousDigest:
     return a_digest(*lines)
 
 
+def _wordy(rule: Rule, words: str) -> dict[str, Fact]:
+    """What the rule gives, with such words wherever others wrote some."""
+    return {
+        name: words if isinstance(fact, str) and name != "currency" else fact
+        for name, fact in FACTS[rule].items()
+    }
+
+
 def everything(cases: int = 30, words: str = HUGE) -> SuspiciousDigest:
     """The most that can stand on a first page, at its longest."""
     signals = tuple(
-        a_signal(rule, key=f"{rule}:{n}:{words}", points=60, evidence=(words,) * 20, facts={"words": words})
+        a_signal(
+            rule, key=f"{rule}:{n}:{words}", points=60, evidence=(words,) * 20, facts=_wordy(rule, words)
+        )
         for rule in Rule
         for n in range(20)
     )
@@ -186,6 +208,7 @@ def everything(cases: int = 30, words: str = HUGE) -> SuspiciousDigest:
         case,
         damage=Damage(10**9, money, money),
         suspended=(gone, SUSPENDED) * 20,
+        past=Past(CONTOSO, reports=tuple(replace(REPORTED[0], at=noon, id=str(n)) for n in range(50))),
         running=10**6,
         customer=a_customer(name=words),
     )
@@ -217,7 +240,7 @@ def _digests() -> dict[str, Drawing]:
         "one": (a_digest(a_line(NEW)), 0),
         "several": (
             a_digest(
-                a_line(WOKE, suspended=(SUSPENDED,)),
+                a_line(WOKE, past=Past(CONTOSO, reports=REPORTED), suspended=(SUSPENDED,)),
                 a_line(replace(SOME_NEW, severity=Severity.MEDIUM, score=60)),
                 a_line(QUIET_ONE, customer=None, damage=Damage(), running=None),
             ),
