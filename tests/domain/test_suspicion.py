@@ -130,6 +130,11 @@ def test_a_threshold_that_is_out_of_reach_silences(rule: Rule, name: str):
             [change(ago(200), 0, 500), *weekly()],
             id="what was there when watching began",
         ),
+        pytest.param(
+            Rule.SEAT_JUMP,
+            [*weekly(), change(ago(3), 500, 0, name="T"), change(ago(2), 0, 500, name="T")],
+            id="a subscription that one reading missed",
+        ),
         pytest.param(Rule.ORDER_BURST, weekly(), id="an order a week"),
         pytest.param(
             Rule.ORDER_BURST,
