@@ -146,12 +146,11 @@ class _Known:
         self._new_since = scene.day(scene.new_since) if scene.new_since else None
 
     def is_beginning(self, taken: Taken) -> bool:
-        """Whether it belongs to a new customer's first days, for which there are rules of their own."""
-        if self._new_since is None:
-            return False
+        """Whether it belongs to a new customer's first order, for which there are rules of their own."""
         first = self._first_order
-        begun = self._new_since if first is None or first.at > taken.at else max(self._new_since, first.day)
-        return self._new_since <= taken.day <= begun + timedelta(days=2)
+        if self._new_since is None or first is None or first.at > taken.at:
+            return False
+        return self._new_since <= taken.day <= max(self._new_since, first.day) + timedelta(days=2)
 
     def shows(self, taken: Taken) -> bool:
         """Whether it is in the subscriptions, or nothing ever was, so that there is only the order to go by."""

@@ -272,6 +272,10 @@ class TestStrength:
         ]
         assert points == sorted(set(points))
 
+    def test_a_new_customer_of_whom_only_a_subscription_is_seen(self):
+        seen = [operation(ago(3), "add_customer"), change(ago(2), 0, 300)]
+        assert score(found(Rule.SEAT_JUMP, *seen), at=NOON, book=BOOK) >= BOOK.case_from
+
     def test_a_slow_burst_is_found_before_the_week_is_over(self):
         seen = [*weekly(), *(order(ago(6 - n, hours=h), 3, id=f"{n}-{h}") for n in range(5) for h in (0, 3))]
         assert found(Rule.ORDER_BURST, *seen, at=ago(1)) != []
