@@ -416,6 +416,7 @@ class TestErrors:
             "page",
             "source",
             "letter",
+            "security-alert",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
