@@ -112,13 +112,15 @@ async def test_two_replicas_may_be_refused_at_once(workshop: OpenWorkshop, datab
 
 
 async def test_what_was_read_before_a_refusal_is_not_lost(workshop: OpenWorkshop):
-    w, read = await workshop(), list[str]()
+    w = await workshop()
+    read: list[str] = []
 
-    async def orders() -> None:
+    async def orders() -> bool:
         async for order in w.partner_center.orders(CustomerId(w.far_side.customer("Contoso").id)):
             read.append(order.order_id)
             w.far_side.faults.add(status=403, path_contains="/customers/")
         await w.partner_center.customer(CustomerId(w.far_side.customer("Contoso").id))
+        return True
 
     assert await w.features.ask(LOG, orders) is None
     assert len(read) == 3
