@@ -42,6 +42,8 @@ class Taken:
     before: int
     after: int
     is_order: bool = False
+    levels: frozenset[int] = frozenset()
+    """What the subscription had that day, for an order may be told with the quantity of today."""
 
     @property
     def seats(self) -> int:
@@ -83,7 +85,9 @@ def risen(scene: Scene) -> list[Taken]:
         before, after = max(changes[0].before, *late, 0), max(change.after for change in changes)
         if after > before:
             id, said = f"{subscription}:{day}", f"subscription {subscription}"
-            found.append(Taken(changes[0].at, day, id, said, changes[-1].name, before, after))
+            held = frozenset(change.after for change in changes)
+            name = changes[-1].name
+            found.append(Taken(changes[0].at, day, id, said, name, before, after, levels=held))
     return found
 
 
@@ -173,26 +177,27 @@ class _Known:
         most, day = 0.0, taken.day
         for told in self._tellings:
             first, last = (bisect_left(told, (d, 0)) for d in (day - timedelta(days=LONG_LOOK_BACK), day))
-            before = [n for _, n in told[first:last] if taken.is_order or n != taken.after]
+            before = [n for _, n in told[first:last] if n not in taken.levels]
             most = max(most, usual_most(before, width=width))
         return most
 
     def size(self, day: date, *, but: Taken | None = None) -> int:
-        """Seats it has altogether, as far as orders and changes show. Of `but` an old order is not believed either."""
+        """Seats it had altogether before that day, as far as orders and changes showed by then.
+
+        Of `but` an old order of what it has now is not believed either.
+        """
         levels: dict[str, int] = {}
-        for on, subscription, before, after in self._levels:
+        for on, subscription, _, after in self._levels:
             if on < day:
                 levels[subscription] = after
-            else:
-                levels.setdefault(subscription, before)
         ordinal = day.toordinal()
         ordered = self._orders.between(ordinal - LONG_LOOK_BACK, ordinal - 1)
-        if but is not None and not but.is_order and self._has_order_of(but.after, before=day):
-            ordered -= but.seats
+        if but is not None:
+            if not but.is_order:
+                levels.setdefault(but.id.rpartition(":")[0], but.before)
+            told = (n for on, n in self._tellings[0] if on < day and n in but.levels)
+            ordered -= max(0, max(told, default=0) - but.before)
         return max(sum(levels.values()), ordered)
-
-    def _has_order_of(self, seats: int, *, before: date) -> bool:
-        return any(n == seats and day < before for day, n in self._tellings[0])
 
 
 def order_bursts(scene: Scene) -> Iterator[Signal]:
