@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,21 +63,31 @@ async def _show(desk: Desk, key: str, draw: Draw, *, channel: str, thread_ts: st
         await posts.drawn(key, version=drawing.version)
 
 
-def redraw_clicked(desk: Desk, body: dict[str, Any], key: str, draw: Draw) -> None:
-    """The message that was clicked may be a second copy of the card, or one that missed a redraw."""
-    channel, ts = (body.get("channel") or {}).get("id"), (body.get("message") or {}).get("ts")
-    if channel and ts:
-        desk.after_ack(_redraw(desk, key, draw, channel=str(channel), ts=str(ts)))
+@contextmanager
+def brought_up_to_date(desk: Desk, body: dict[str, Any], key: str, draw: Draw) -> Iterator[None]:
+    """Whatever comes of the click, its message is redrawn: it may be a second copy, or one that missed a redraw.
+
+    Of a refused click the message showed what is not any more, whatever we noted: of two processes that draw at once
+    the older drawing may reach Slack last.
+    """
+    refused = True
+    try:
+        yield
+        refused = False
+    finally:
+        channel, ts = (body.get("channel") or {}).get("id"), (body.get("message") or {}).get("ts")
+        if channel and ts:
+            desk.after_ack(_redraw(desk, key, draw, channel=str(channel), ts=str(ts), is_behind=refused))
 
 
-async def _redraw(desk: Desk, key: str, draw: Draw, *, channel: str, ts: str) -> None:
+async def _redraw(desk: Desk, key: str, draw: Draw, *, channel: str, ts: str, is_behind: bool) -> None:
     """Bring a message up to date, unless it is the card and shows what is."""
     try:
         drawing = await draw()
     except NotFound:
         return
     posted = await desk.backstop.posts.find(key)
-    if posted and posted.ts == ts and posted.drawn == drawing.version:
+    if not is_behind and posted and posted.ts == ts and posted.drawn == drawing.version:
         return
     await _update(desk, drawing, channel=channel, ts=ts)
 

@@ -33,13 +33,10 @@ async def clicked(
     desk: Desk, use_case: Callable[..., Awaitable[object]], ack: AsyncAck, body: dict[str, Any]
 ) -> None:
     """One click, one use case; the right is read at this moment and the rule is the domain's."""
-    try:
-        await use_case(_request_id(body), by=await desk.people.who_clicked(body))
-    finally:
-        request_id = _request_id(body)
-        cards.redraw_clicked(
-            desk, body, notices.card_key(request_id), partial(notices.drawn, desk, request_id)
-        )
+    request_id = _request_id(body)
+    draw = partial(notices.drawn, desk, request_id)
+    with cards.brought_up_to_date(desk, body, notices.card_key(request_id), draw):
+        await use_case(request_id, by=await desk.people.who_clicked(body))
     await ack()  # what was acknowledged is already in the database
 
 

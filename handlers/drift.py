@@ -29,10 +29,8 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, form: views.Fo
     """Show the form, if a word would count now; the right is read again when the form is sent."""
     clicked = str(body["actions"][0].get("value") or "")
     person = await desk.people.who_clicked(body)
-    try:
+    with cards.brought_up_to_date(desk, body, _key(clicked), partial(_drawn, desk, clicked)):
         drift = await desk.backstop.drifts.may_decide(clicked, by=person)
-    finally:
-        cards.redraw_clicked(desk, body, _key(clicked), partial(_drawn, desk, clicked))
     await ack()
     view = form(drift, desk.texts_for(person))
     desk.after_ack(open_modal(desk, body["trigger_id"], view))

@@ -172,20 +172,16 @@ async def apply(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """The right is read at this click, and it counts for nothing but what the card shows."""
     clicked = _clicked(body)
     person = await desk.people.who_clicked(body)
-    try:
+    with cards.brought_up_to_date(desk, body, _key(clicked.id), partial(_drawn, desk, clicked.id)):
         await desk.backstop.previews.apply(clicked.id, by=person, sha256=clicked.sha256, seal=clicked.seal)
-    finally:
-        cards.redraw_clicked(desk, body, _key(clicked.id), partial(_drawn, desk, clicked.id))
     await ack()  # what was acknowledged is already in the database
 
 
 async def discard(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     clicked = _clicked(body)
     person = await desk.people.who_clicked(body)
-    try:
+    with cards.brought_up_to_date(desk, body, _key(clicked.id), partial(_drawn, desk, clicked.id)):
         await desk.backstop.previews.discard(clicked.id, by=person)
-    finally:
-        cards.redraw_clicked(desk, body, _key(clicked.id), partial(_drawn, desk, clicked.id))
     await ack()
 
 
@@ -193,10 +189,8 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """Show how it was read, to be changed; the right is read again when the form is sent."""
     clicked = _clicked(body)
     person = await desk.people.who_clicked(body)
-    try:
+    with cards.brought_up_to_date(desk, body, _key(clicked.id), partial(_drawn, desk, clicked.id)):
         preview = await desk.backstop.previews.may_decide(clicked.id, by=person, seal=clicked.seal)
-    finally:
-        cards.redraw_clicked(desk, body, _key(clicked.id), partial(_drawn, desk, clicked.id))
     await ack()
     view = views.settings_form(preview, desk.texts_for(person))
     desk.after_ack(open_modal(desk, body["trigger_id"], view))

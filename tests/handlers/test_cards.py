@@ -131,6 +131,22 @@ async def test_a_card_that_missed_a_redraw_decides_nothing_and_catches_up_at_the
     assert asked.writes == 1
 
 
+async def test_a_card_on_which_an_older_drawing_came_last_is_put_right_by_a_click(set_stage: SetStage):
+    stage = await set_stage()
+    asked = await story.asks(stage)
+    assert (await stage.ben.click(asked.card, "Approve")).ok
+    done = await asked.shows("Done")
+    await asked.is_messaged("The subscription is suspended.")
+    channels = stage.slack.workspace.channels.values()
+    overtaken = next(channel.posts[done["ts"]] for channel in channels if channel.name == story.APPROVALS)
+    stage.slack.workspace.edit(overtaken, {"text": asked.card["text"], "blocks": asked.card["blocks"]})
+
+    assert (await stage.mei.click(asked.card, "Approve")).ok
+
+    assert story.buttons(await asked.shows("Done")) == []
+    assert asked.writes == 1
+
+
 async def test_the_sweep_draws_what_is_behind_and_tells_who_was_not_told(set_stage: SetStage):
     clock = Clock()
     stage = await set_stage(now=clock)
