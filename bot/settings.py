@@ -188,7 +188,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not a host, for example certificates.example.com")
         return value
 
-    @field_validator("receivables_sql_query_file", "partner_center_webhook_ca_file")
+    @field_validator("partner_center_webhook_ca_file")
+    @classmethod
+    def _has_certificates(cls, value: Path | None) -> Path | None:
+        if value is not None and not (value.is_file() and b"-----BEGIN CERT" in value.read_bytes()):
+            raise ValueError(f"{value} is not a PEM file of certificates")
+        return value
+
+    @field_validator("receivables_sql_query_file")
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

@@ -39,6 +39,7 @@ def settings_of(
         "PARTNER_CENTER_CLIENT_SECRET": partner_center.client_secret,
         "PARTNER_CENTER_BASE_URL": partner_center.base_url,
         "PARTNER_CENTER_AUTHORITY_URL": partner_center.authority_url,
+        "GRAPH_BASE_URL": partner_center.graph_url,
         "BACKSTOP_APPROVALS_CHANNEL": "C0APPROVALS",
         "BACKSTOP_OPERATORS": "S0BILLING",
         "BACKSTOP_APPROVERS": "S0APPROVERS",

@@ -69,7 +69,7 @@ def settings_for(
         "partner_center_client_secret": SecretStr(partner_center.client_secret),
         "partner_center_base_url": partner_center.base_url,
         "partner_center_authority_url": partner_center.authority_url,
-        "graph_base_url": partner_center.base_url,
+        "graph_base_url": partner_center.graph_url,
         "backstop_approvals_channel": "C0APPROVALS",
         "backstop_overdue_channel": "C0OVERDUE",
         "backstop_overdue_cron": "0 0 29 2 *",  # at no time of day a test may run at

@@ -58,6 +58,12 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
         pytest.param("RECEIVABLES_SOURCES", "tryton, xero", ("tryton", "xero"), id="two sources"),
+        pytest.param(
+            "PARTNER_CENTER_WEBHOOK_CERTIFICATE_HOSTS",
+            "gate.example, 127.0.0.1:99",
+            ("gate.example", "127.0.0.1:99"),
+            id="two hosts",
+        ),
         pytest.param("RECEIVABLES_INTERVAL", "900", timedelta(minutes=15), id="an interval in seconds"),
         pytest.param("RECEIVABLES_TRYTON_COMPANY", "2", 2, id="a company"),
     ],
@@ -71,6 +77,10 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
     ("name", "text"),
     [
         pytest.param("PARTNER_CENTER_CLOUD", "germany", id="a cloud that is no more"),
+        pytest.param("PARTNER_CENTER_WEBHOOK_CERTIFICATE_HOSTS", "https://gate.example/", id="an address"),
+        pytest.param("PARTNER_CENTER_WEBHOOK_CERTIFICATE_HOSTS", "*.example.com", id="any host"),
+        pytest.param("PARTNER_CENTER_WEBHOOK_CA_FILE", "roots.pem", id="no authorities there"),
+        pytest.param("PARTNER_CENTER_WEBHOOK_CA_FILE", __file__, id="no authorities in it"),
         pytest.param("BACKSTOP_OPERATORS", "@ana", id="a name instead of an id"),
         pytest.param("RECEIVABLES_SOURCES", "tryton,sage", id="a source nobody has written"),
         pytest.param("RECEIVABLES_SOURCES", "xero,xero", id="a source twice"),

@@ -36,7 +36,7 @@ class Office:
             "PARTNER_CENTER_REFRESH_TOKEN": partner_center.refresh_token,
             "PARTNER_CENTER_BASE_URL": partner_center.base_url,
             "PARTNER_CENTER_AUTHORITY_URL": partner_center.authority_url,
-            "GRAPH_BASE_URL": partner_center.base_url,
+            "GRAPH_BASE_URL": partner_center.graph_url,
         }
 
     async def runs(self, *arguments: str) -> str:

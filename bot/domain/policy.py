@@ -153,7 +153,6 @@ class BillingPolicy:
     calendar: BusinessCalendar = MONDAY_TO_FRIDAY
     exemptions: tuple[Exemption, ...] = ()
     deletion_days: DeletionDays = field(default_factory=lambda: DELETION_DAYS)
-    risk: RuleBook = field(default_factory=RuleBook)
     timezone: str | None = None
     currency_unlisted: Literal["manual", "ignore"] = "manual"
     grace_days: int = 0

@@ -19,7 +19,9 @@ WINDOWS: Final = {1: "orders_a_day", 3: "orders_in_three", 7: "orders_a_week"}
 """In days, with the threshold of each: what is spread over a week is found as well as what comes in an hour."""
 LOOK_BACK: Final = 90
 """Days that tell how often a customer orders."""
+OF_LATE: Final = timedelta(days=-31)
 UNSHOWN: Final = 0.35
+"""The strength of a large order that no subscription shows yet."""
 OF_A_STRANGER: Final = 3
 """Of whom nothing is known, so many times as many seats."""
 NEVER_USUAL: Final = 2
@@ -65,23 +67,24 @@ def ordered(scene: Scene) -> list[Taken]:
 
 
 def risen(scene: Scene) -> list[Taken]:
-    """Of each subscription and day, from its lowest to its highest."""
+    """Of each subscription and day, from the most it had of late to the most it had that day.
+
+    What only comes back, after a reduction or a reading that missed it, was not taken anew.
+    """
     by_day: dict[tuple[str, date], list[QuantityChanged]] = defaultdict(list)
     for rise in scene.rises:
         by_day[rise.subscription_id, scene.day(rise.at)].append(rise)
-    return [
-        Taken(
-            changes[0].at,
-            day,
-            f"{subscription}:{day}",
-            f"subscription {subscription}",
-            changes[-1].name,
-            changes[0].before,
-            max(change.after for change in changes),
-        )
-        for (subscription, day), changes in by_day.items()
-        if max(change.after for change in changes) > changes[0].before
-    ]
+    levels: dict[str, list[tuple[date, int]]] = defaultdict(list)
+    for change in scene.past.quantities:
+        levels[change.subscription_id].append((scene.day(change.at), max(change.before, change.after)))
+    found: list[Taken] = []
+    for (subscription, day), changes in by_day.items():
+        late = [n for on, n in levels[subscription] if OF_LATE < on - day < timedelta()]
+        before, after = max(changes[0].before, *late, 0), max(change.after for change in changes)
+        if after > before:
+            id, said = f"{subscription}:{day}", f"subscription {subscription}"
+            found.append(Taken(changes[0].at, day, id, said, changes[-1].name, before, after))
+    return found
 
 
 def seat_jumps(scene: Scene) -> Iterator[Signal]:
@@ -147,12 +150,11 @@ class _Known:
         self._new_since = scene.day(scene.new_since) if scene.new_since else None
 
     def is_beginning(self, taken: Taken) -> bool:
-        """Whether it belongs to a new customer's first days, for which there are rules of their own."""
-        if self._new_since is None:
-            return False
+        """Whether it belongs to a new customer's first order, for which there are rules of their own."""
         first = self._first_order
-        begun = self._new_since if first is None or first.at > taken.at else max(self._new_since, first.day)
-        return self._new_since <= taken.day <= begun + timedelta(days=2)
+        if self._new_since is None or first is None or first.at > taken.at:
+            return False
+        return self._new_since <= taken.day <= max(self._new_since, first.day) + timedelta(days=2)
 
     def shows(self, taken: Taken) -> bool:
         """Whether it is in the subscriptions, or nothing ever was, so that there is only the order to go by."""

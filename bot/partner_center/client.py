@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, Literal, TypeVar
@@ -16,7 +15,6 @@ from uuid import UUID, uuid4
 import httpx
 
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId, SubscriptionStatus
-from bot.domain.errors import FeatureMissing, NotFound
 from bot.domain.letter import BillingContact
 from bot.domain.observation import Operation, OrderPlaced, Spent, VendorAlert
 from bot.domain.vendor import FraudUpdate
@@ -26,7 +24,7 @@ from bot.partner_center.cancellation import Cancellation, Cancelled
 from bot.partner_center.change import NOT_SENT
 from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
-from bot.partner_center.reading import Reads
+from bot.partner_center.reading import Reads, of_a_part
 from bot.partner_center.status_change import StatusChange, Written
 from bot.partner_center.wire import AzureEntitlement, StatusRecord
 
@@ -41,7 +39,8 @@ class PartnerCenter:
     """The partner's own view of its customers at Microsoft.
 
     Reads raise `NotFound` or an `Upstream` error. What is read piece by piece (an `AsyncIterator`) may raise half-way:
-    whatever it gave until then was read and stands, only the rest is missing.
+    whatever it gave until then was read and stands, only the rest is missing. `FeatureMissing` where the cloud has no
+    such thing at all.
 
     `suspend`, `resume` and `cancel_azure` add one promise: every error means that the write was not taken, except a
     plain `Unavailable` (no subclass) whose reason is not `NOT_SENT`: then nobody knows yet, and only reading the
@@ -153,7 +152,7 @@ class PartnerCenter:
         order, within them as Microsoft lists. Raises `FeatureMissing` where the cloud has no such log.
         """
         known, read = set[str](), partial(risk_wire.operation, now=self._now())
-        async for record in self._log(since, until, read, "", Sought("activity-log", "")):
+        async for record in self._log(since, until, read, "", Sought("customer", "")):
             if since <= record.at.date() <= until and record.id not in known:
                 known.add(record.id)
                 yield record
@@ -168,8 +167,9 @@ class PartnerCenter:
 
     async def spent(self) -> AsyncIterator[Spent]:
         """What each customer's Azure usage comes to until now: one call for all of them. Needs App+User."""
-        call = self._call("/customers/usagerecords", Sought("usage", ""), as_user=True)
-        async for record in self._reads.all(call, partial(risk_wire.spent, now=self._now())):
+        call = self._call("/customers/usagerecords", Sought("customer", ""), as_user=True)
+        records = self._reads.all(call, partial(risk_wire.spent, now=self._now()))
+        async for record in of_a_part(records, call, named="usage"):
             yield record
 
     async def fraud_events(self) -> AsyncIterator[VendorAlert]:
@@ -177,10 +177,11 @@ class PartnerCenter:
 
         In the newer model where Microsoft answers in it, else in the first, which tells neither type nor severity.
         """
-        call = self._call("/fraudEvents", Sought("fraud-events", ""), as_user=True)
-        async with aclosing(fraud.events(self._reads, call, now=self._now())) as events:
-            async for event in events:
-                yield event
+        call = self._call("/fraudEvents", Sought("customer", ""), as_user=True)
+        async for event in of_a_part(
+            fraud.events(self._reads, call, now=self._now()), call, named="fraud-events"
+        ):
+            yield event
 
     async def resolve_fraud_events(self, update: FraudUpdate) -> None:
         """Tell Microsoft what came of them: it only marks the events. Needs App+User. May be sent again.
@@ -237,13 +238,9 @@ class PartnerCenter:
         for first, last in activity.windows(since, until, today=self._now().astimezone(UTC).date()):
             span = f"startDate={first}&endDate={last}&size={RECORDS_A_PAGE}"
             call = self._call(f"/auditrecords?{span}{rest}", sought)
-            try:
-                async for record in self._reads.all(call, read):
-                    yield record
-            except NotFound:  # of the log itself: a customer without records has an empty list
-                raise FeatureMissing(
-                    reason="no-activity-log", status=404, correlation_id=call.correlation_id
-                ) from None
+            # A customer without records has an empty list.
+            async for record in of_a_part(self._reads.all(call, read), call, named="activity-log"):
+                yield record
 
     def _call(self, path: str, sought: Sought, *, as_user: bool = False) -> Call:
         url = f"{self._cloud.api}/v1{path}"

@@ -25,7 +25,7 @@ from bot.domain.vendor import AlertUpdate, Outcome
 from bot.partner_center.answers import Sought
 from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
-from bot.partner_center.reading import MOST_PAGES, Reads
+from bot.partner_center.reading import MOST_PAGES, Reads, of_a_part
 from bot.partner_center.risk_wire import CONTENT, security_alert
 from bot.partner_center.wire import graph_page
 
@@ -64,7 +64,12 @@ class Graph:
 
     async def security_alerts(self) -> AsyncIterator[VendorAlert]:
         """All partner security alerts, resolved ones and tests too."""
-        call, asked = self._call(_ALERTS, Sought("security-alerts", "")), set[str]()
+        call = self._call(_ALERTS, Sought("security-alert", ""))
+        async for alert in of_a_part(self._alerts(call), call, named="security-alerts"):
+            yield alert
+
+    async def _alerts(self, call: Call) -> AsyncIterator[VendorAlert]:
+        asked = set[str]()
         read = partial(graph_page, read=partial(security_alert, now=self._now()))
         for _ in range(MOST_PAGES):
             asked.add(call.url)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import Final, TypeVar
 from uuid import uuid4
 
-from bot.domain.errors import Rejected, Unavailable
+from bot.domain.errors import FeatureMissing, NotFound, Rejected, Unavailable
 from bot.partner_center import wire
 from bot.partner_center.exchange import Call, Exchange
 from bot.partner_center.fields import Unreadable
@@ -96,6 +97,17 @@ class Reads:
             return self._resolve(uri)
         except ValueError:
             raise Rejected(reason="foreign-link", correlation_id=call.correlation_id) from None
+
+
+async def of_a_part(items: AsyncIterator[T], call: Call, *, named: str) -> AsyncGenerator[T, None]:
+    """What a part of the API lists that not every cloud has: a 404 says that it is missing, not a thing in it."""
+    try:
+        async for item in items:
+            yield item
+    except NotFound:
+        raise FeatureMissing(
+            reason=f"no-{named}", status=HTTPStatus.NOT_FOUND, correlation_id=call.correlation_id
+        ) from None
 
 
 def _seek(first: Call, token: str) -> Call:

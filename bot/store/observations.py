@@ -128,7 +128,8 @@ class Observations:
         first = select(func.min(observations.c.at)).where(
             observations.c.kind == "order", observations.c.at <= until
         )
-        return (await self._connection.execute(first)).scalar_one_or_none()
+        moment: datetime | None = (await self._connection.execute(first)).scalar_one_or_none()
+        return moment
 
     async def last_at(self, kind: str) -> datetime | None:
         """When the newest of a kind happened (`operation`)."""

@@ -400,17 +400,23 @@ def _honest_events(life: Life) -> None:
     if chance.random() < 0.04:
         day = on("hiring")
         for later in range(0, 15, 3):
-            life.order(life.moment(min(day + later, life.days - 1)), max(2, round(life.size * 0.05)))
+            if day + later < life.days:
+                life.order(life.moment(day + later), max(2, round(life.size * 0.05)))
 
 
 # How fraud looks
 
 
-def _begin(life: Life, shape: str, *, odd: bool = False, least: int = 21) -> int:
+def _begin(life: Life, shape: str, *, least: int = 21) -> int:
     """The day of the first act; it is recorded as planted."""
     day = life.chance.randrange(max(least, life.joins), life.days - 8)
-    life.frauds.append(Planted(shape, life.moment(day, odd=odd) - timedelta(hours=14)))
+    _plant(life, shape, day)
     return day
+
+
+def _plant(life: Life, shape: str, day: int) -> None:
+    midnight = datetime.combine(FIRST + timedelta(days=day), time(), ZONE)
+    life.frauds.append(Planted(shape, midnight.astimezone(UTC)))
 
 
 def _seat_jump(life: Life) -> None:
@@ -432,7 +438,7 @@ def _order_burst(life: Life) -> None:
 
 def _new_large(life: Life) -> None:
     at = life.moment(life.joins)
-    life.frauds.append(Planted("new_customer_large_order", at - timedelta(hours=14)))
+    _plant(life, "new_customer_large_order", life.joins)
     life.order(at, life.chance.randint(130, 900), life.chance.choice(PRODUCTS))
 
 
@@ -452,7 +458,7 @@ def _mining(life: Life) -> None:
 
 def _takeover(life: Life) -> None:
     life.is_nightly = False
-    day = _begin(life, "account_takeover", odd=True)
+    day = _begin(life, "account_takeover")
     at = life.moment(day, odd=True)
     of_partner = life.chance.random() < 0.5
     life.operate(at, "add_application_credential", of_partner=of_partner, by="svc-7@partner.example")
@@ -515,7 +521,7 @@ def _ramp_mining(life: Life) -> None:
 
 def _new_many_small(life: Life) -> None:
     at = life.moment(life.joins)
-    life.frauds.append(Planted("new_many_small_orders", at - timedelta(hours=14)))
+    _plant(life, "new_many_small_orders", life.joins)
     for n in range(life.chance.randint(7, 14)):
         life.order(
             at + timedelta(hours=life.chance.randint(1, 9) + 9 * n),
@@ -526,12 +532,9 @@ def _new_many_small(life: Life) -> None:
 
 def _weekend_spree(life: Life) -> None:
     life.is_nightly = False
-    day = _begin(life, "weekend_spree")
-    while (FIRST + timedelta(days=day)).weekday() != 5:
-        day = min(day + 1, life.days - 1)
-        if day == life.days - 1:
-            break
-    life.frauds[-1] = replace(life.frauds[-1], begins=life.moment(day) - timedelta(hours=14))
+    day = life.chance.randrange(21, life.days - 14)
+    day += (5 - (FIRST + timedelta(days=day)).weekday()) % 7
+    _plant(life, "weekend_spree", day)
     for n in range(life.chance.randint(5, 9)):
         life.order(
             life.moment(day) + timedelta(minutes=n), life.chance.randint(10, 50), life.chance.choice(PRODUCTS)

@@ -69,7 +69,7 @@ def _play(history: History, days: int, book: RuleBook, result: Measure) -> None:
     opened: list[datetime] = []
     for at, known in _mornings_with_news(history.past, days, book):
         for fraud in history.frauds:
-            if fraud.begins <= at <= fraud.begins + FOUND_WITHIN + timedelta(days=1) and fraud not in found:
+            if fraud.begins <= at <= fraud.begins + FOUND_WITHIN and fraud not in found:
                 since = [s for s in known if s.at >= fraud.begins]
                 if score(since, at=at, book=book) >= book.case_from:
                     found[fraud] = at

@@ -130,6 +130,11 @@ def test_a_threshold_that_is_out_of_reach_silences(rule: Rule, name: str):
             [change(ago(200), 0, 500), *weekly()],
             id="what was there when watching began",
         ),
+        pytest.param(
+            Rule.SEAT_JUMP,
+            [*weekly(), change(ago(3), 500, 0, name="T"), change(ago(2), 0, 500, name="T")],
+            id="a subscription that one reading missed",
+        ),
         pytest.param(Rule.ORDER_BURST, weekly(), id="an order a week"),
         pytest.param(
             Rule.ORDER_BURST,
@@ -266,6 +271,10 @@ class TestStrength:
             for n in (140, 300, 900)
         ]
         assert points == sorted(set(points))
+
+    def test_a_new_customer_of_whom_only_a_subscription_is_seen(self):
+        seen = [operation(ago(3), "add_customer"), change(ago(2), 0, 300)]
+        assert score(found(Rule.SEAT_JUMP, *seen), at=NOON, book=BOOK) >= BOOK.case_from
 
     def test_a_slow_burst_is_found_before_the_week_is_over(self):
         seen = [*weekly(), *(order(ago(6 - n, hours=h), 3, id=f"{n}-{h}") for n in range(5) for h in (0, 3))]

@@ -212,17 +212,17 @@ async def test_the_tokens_of_the_two_are_not_mixed(sandbox, desk):
 async def test_21vianet_has_orders_and_nothing_else(ends, with_user):
     sandbox = await started(ends, "china")
     desk = Desk(sandbox, ends, with_user=with_user)
-    assert await refused(desk.center.fraud_events()) is NotFound
-    assert await refused(desk.center.spent()) is NotFound
+    assert await refused(desk.center.fraud_events()) is FeatureMissing
+    assert await refused(desk.center.spent()) is FeatureMissing
     assert await refused(desk.center.operations(TODAY, TODAY)) is FeatureMissing
-    assert await refused(desk.graph.security_alerts()) is NotFound
+    assert await refused(desk.graph.security_alerts()) is FeatureMissing
     assert await gathered(desk.center.orders(CustomerId(sandbox.customer("Contoso").id)))
 
 
 async def test_the_government_cloud_has_neither_fraud_events_nor_alerts(ends):
     desk = Desk(await started(ends, "usgov"), ends, with_user=True)
-    assert await refused(desk.center.fraud_events()) is NotFound
-    assert await refused(desk.graph.security_alerts()) is NotFound
+    assert await refused(desk.center.fraud_events()) is FeatureMissing
+    assert await refused(desk.graph.security_alerts()) is FeatureMissing
     assert await gathered(desk.center.spent())
     assert await gathered(desk.center.operations(TODAY, TODAY)) == []
 

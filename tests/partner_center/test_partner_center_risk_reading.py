@@ -16,7 +16,6 @@ from bot.domain.errors import (
     AccessDenied,
     BackstopError,
     FeatureMissing,
-    NotFound,
     Rejected,
     SignInFailed,
     Unavailable,
@@ -184,7 +183,7 @@ async def test_a_second_page_that_is_refused_does_not_begin_anew(center, far_sid
 @pytest.mark.parametrize(
     ("said", "error"),
     [
-        pytest.param(refusal(404, 1000), NotFound, id="not there"),
+        pytest.param(refusal(404, 1000), FeatureMissing, id="not there"),
         pytest.param(refusal(403, 900150), AccessDenied, id="no rights"),
         pytest.param(reply(401), SignInFailed, id="not without a user"),
         pytest.param(reply(body={"odd": True}), Unavailable, id="something else"),

@@ -70,6 +70,7 @@ async def test_what_is_refused_is_left_alone_for_a_day(
         pytest.param(500, 800003, id="Microsoft does not answer"),
         pytest.param(429, 0, id="not now"),
         pytest.param(400, 3000, id="asked wrongly"),
+        pytest.param(401, 900420, id="not for whoever signed in"),
     ],
 )
 async def test_other_trouble_costs_this_answer_alone(workshop: OpenWorkshop, status: int, code: int):
@@ -108,3 +109,18 @@ async def test_two_replicas_may_be_refused_at_once(workshop: OpenWorkshop, datab
     assert await asyncio.gather(*(ask(w) for w in (*replicas, *replicas))) == [None] * 4
     for w in replicas:
         assert [o.feature for o in await w.features.unavailable()] == [LOG]
+
+
+async def test_what_was_read_before_a_refusal_is_not_lost(workshop: OpenWorkshop):
+    w = await workshop()
+    read: list[str] = []
+
+    async def orders() -> bool:
+        async for order in w.partner_center.orders(CustomerId(w.far_side.customer("Contoso").id)):
+            read.append(order.order_id)
+            w.far_side.faults.add(status=403, path_contains="/customers/")
+        await w.partner_center.customer(CustomerId(w.far_side.customer("Contoso").id))
+        return True
+
+    assert await w.features.ask(LOG, orders) is None
+    assert len(read) == 3

@@ -198,7 +198,7 @@ async def open_workshop(
         Cloud.GLOBAL,
         base_url=far_side.base_url,
         authority_url=far_side.authority_url,
-        graph_url=far_side.base_url,
+        graph_url=far_side.graph_url,
     )
     authority = http_client()
     app = AppRegistration(far_side.tenant_id, far_side.client_id, far_side.client_secret)

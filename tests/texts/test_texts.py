@@ -435,6 +435,7 @@ class TestErrors:
             "source",
             "letter",
             "case",
+            "security-alert",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
