@@ -214,6 +214,8 @@ def _why(missing: Missing, texts: Texts, *, until: str) -> str:
         return texts("missing-refused", why=why, until=until)
     if missing.why == "cloud":
         return texts("missing-cloud")
+    if missing.why == "never":
+        return texts("missing-never")
     if missing.why == "nothing-imported":
         return texts("missing-not-imported")
     if missing.failed:

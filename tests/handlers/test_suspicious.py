@@ -134,10 +134,6 @@ class TestDigest:
         said = story.lines(await post(stage))
         assert "Nothing waits for anybody's word. Looked at: Orders" in said
 
-    async def test_says_that_nothing_was_looked_at(self, set_stage: SetStage):
-        stage = await staged(set_stage)
-        assert "Nothing has been looked at yet" in story.words(await post(stage))
-
     async def test_without_a_channel_nothing_is_posted(self, set_stage: SetStage):
         stage = await set_stage()
         await see(stage, an_alert(stage))

@@ -126,6 +126,7 @@ MISSING = (
     Missing(Source.ORDERS, "some", kept=40, failed=2),
     Missing(Source.SUBSCRIPTIONS, "unavailable"),
     Missing(Source.BOOKS, "nothing-imported"),
+    Missing(Source.PEOPLE, "never"),
 )
 PRECISION = (Precision(Rule.SEAT_JUMP, 3, 1), Precision(Rule.FRAUD_EVENT, 12, 0))
 NEW = a_case(new_keys=frozenset({"jump", "fraud", "report"}))
