@@ -273,7 +273,7 @@ class TestStrength:
         assert points == sorted(set(points))
 
     def test_a_new_customer_of_whom_only_a_subscription_is_seen(self):
-        seen = [operation(ago(3), "add_customer"), change(ago(2), 0, 300)]
+        seen: list[Observation] = [operation(ago(3), "add_customer"), change(ago(2), 0, 300)]
         assert score(found(Rule.SEAT_JUMP, *seen), at=NOON, book=BOOK) >= BOOK.case_from
 
     def test_a_slow_burst_is_found_before_the_week_is_over(self):
