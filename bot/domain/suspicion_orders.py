@@ -81,7 +81,7 @@ def risen(scene: Scene) -> list[Taken]:
         before, after = max(changes[0].before, *late, 0), max(change.after for change in changes)
         if after > before:
             id, said = f"{subscription}:{day}", f"subscription {subscription}"
-            found.append(Taken(changes[0].at, day, id, said, changes[-1].name, before, after))
+            found.append(Taken(changes[0].at, day, id, said, changes[-1].name or "–", before, after))
     return found
 
 
