@@ -22,7 +22,7 @@ YEARS: Final = range(2000, 9999)
 """Moments outside are no moments: Microsoft writes 9999-12-31 for never, and others 0001-01-01."""
 
 T = TypeVar("T")
-O = TypeVar("O", bound=Observation)  # noqa: E741
+Kind = TypeVar("Kind", bound=Observation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +197,8 @@ def is_money(amount: Decimal) -> bool:
     return amount.is_finite() and 0 <= amount < MOST_MONEY
 
 
-def _keeper(at: datetime) -> Callable[[tuple[O, ...]], tuple[O, ...]]:
-    def kept(seen: tuple[O, ...]) -> tuple[O, ...]:
+def _keeper(at: datetime) -> Callable[[tuple[Kind, ...]], tuple[Kind, ...]]:
+    def kept(seen: tuple[Kind, ...]) -> tuple[Kind, ...]:
         return _once(
             o if o.at.tzinfo is not None else replace(o, at=believed(o.at))
             for o in seen
@@ -208,9 +208,9 @@ def _keeper(at: datetime) -> Callable[[tuple[O, ...]], tuple[O, ...]]:
     return kept
 
 
-def _once(seen: Iterable[O]) -> tuple[O, ...]:
+def _once(seen: Iterable[Kind]) -> tuple[Kind, ...]:
     """In the order of time. Of two that say they are the same, always the same one."""
-    found: dict[str, O] = {}
+    found: dict[str, Kind] = {}
     for observation in seen:
         other = found.get(observation.key)
         if other is None or _rank(observation) < _rank(other):

@@ -86,7 +86,7 @@ def risen(scene: Scene) -> list[Taken]:
         if after > before:
             id, said = f"{subscription}:{day}", f"subscription {subscription}"
             held = frozenset(change.after for change in changes)
-            name = changes[-1].name
+            name = changes[-1].name or "–"
             found.append(Taken(changes[0].at, day, id, said, name, before, after, levels=held))
     return found
 

@@ -16,7 +16,7 @@ from bot.domain.receivables import MINOR_UNITS
 from bot.domain.scene import Scene, is_money
 from bot.domain.signal import Rule, Signal
 from bot.domain.suspicion_orders import ordered, risen, seats_by_day
-from bot.domain.usual import Daily, median, nth_highest, spread, stretches, usual_most
+from bot.domain.usual import Daily, median, nth_highest, spread, stretches
 
 BASELINE: Final = 56
 """Days that tell what a customer spends: longer than the quiet weeks around a year's end twice over."""
@@ -26,7 +26,7 @@ LATE: Final = 0.4
 """A budget that is used up by the end of a period is one that was set too low."""
 LONGEST: Final = 7
 """Days in one finding: what goes on after a week is told again."""
-LONG_DEBT: Final = 30
+LONG_DEBT: Final = 14
 CENT: Final = Decimal("0.01")
 
 
@@ -296,8 +296,8 @@ def overdue_and_growing(scene: Scene) -> Iterator[Signal]:
     """Somebody who does not pay takes more, and more than is usual for them.
 
     From `oldest_days` days overdue on: within `days` days, `seats` more seats and `share` percent of what they have,
-    or `spend` percent more spend than in as many days before. One finding a month, by its first
-    day. Facts: overdue (money), currency, oldest_days, seats, percent (of more spend; numbers), day.
+    or `spend` percent more spend than in as many days before. One finding in two weeks, by its
+    first day. Facts: overdue (money), currency, oldest_days, seats, percent (of more spend; numbers), day.
     """
     rule = Rule.OVERDUE_AND_GROWING
     least_days, window = scene.threshold(rule, "oldest_days"), int(scene.threshold(rule, "days"))
@@ -365,9 +365,9 @@ class _Growth:
         if seats < least:
             return 0.0, seats
         size = taken.between(first - 365, first - 1)
-        before = [n for n in taken.windows(first, width=self._window, days=180) if n > 0]
+        habit = nth_highest(taken.windows(first, width=self._window, days=180), 2)
         share = self._scene.threshold(self._rule, "share") / 100
-        return seats / max(least, share * size, usual_most(before, width=2.0)), seats
+        return seats / max(least, share * size, 1.5 * habit), seats
 
     def _in_spend(self, day: date) -> tuple[float, float]:
         days = timedelta(days=self._window)
