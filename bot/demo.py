@@ -17,7 +17,7 @@ from bot.app import Application, StartFailed, core, migrate, utc_now
 from bot.domain import people
 from bot.domain.customer import Cloud, CustomerId
 from bot.domain.letter import LetterKind
-from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.sandbox.partner_center import PartnerCenterSandbox, plant, plant_past
 from bot.sandbox.post_office import PostOffice, as_message
 from bot.sandbox.receivables import WARNED, sample_receivables
 from bot.sandbox.slack import SlackSandbox
@@ -105,6 +105,7 @@ class Demo:
             graph_base_url=self.partner_center.graph_url,
             backstop_approvals_channel=channels["csp-approvals"],
             backstop_overdue_channel=channels["csp-overdue"],
+            backstop_suspicious_channel=channels["csp-suspicious"],
             backstop_operators=("S0BILLING",),
             backstop_approvers=("S0APPROVERS",),
             backstop_undo_window=self._undo_window,
@@ -157,13 +158,17 @@ class Demo:
         if self.app is None:
             return
         backstop = self.app.core.backstop
-        await backstop.customers.refresh_if_old()
+        plant_past(self.partner_center, at=self._now())
+        await backstop.watch.read()
         today: date = backstop.digests.today()
         for day, earlier in ((today - timedelta(days=1), True), (today, False)):
             books = sample_receivables(today, earlier=earlier).encode()
             await backstop.receivables.take_in(books, file_name="open-invoices.csv", as_of=day)
         await self.app.core.courier.post(jobs.post_overdue(today))
-        await self.slack.message_appears("csp-overdue", timeout=30)
+        plant(self.partner_center, at=self._now())
+        await self.app.core.courier.post(jobs.post_suspicious(today))
+        await self.slack.message_appears("csp-overdue")
+        await self.slack.message_appears("csp-suspicious")
 
     def _claim_data_dir(self) -> None:
         try:

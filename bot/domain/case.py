@@ -191,10 +191,11 @@ def unsettled(signals: Iterable[Signal], said: Iterable[Judged]) -> tuple[Signal
 
 
 def is_planned(signal: Signal, said: Iterable[Judged], rules: Mapping[str, Rule]) -> bool:
-    """Whether somebody had said that this would come. `rules` are those of the keys of the verdicts."""
+    """Whether it came after somebody had said that it would. `rules` are those of the keys of the verdicts."""
     return any(
         judged.verdict is Verdict.PLANNED
         and judged.until is not None
+        and signal.key not in judged.keys
         and signal.at.date() <= judged.until
         and signal.rule in {rules[key] for key in judged.keys if key in rules}
         for judged in said

@@ -32,7 +32,7 @@ from bot.domain.case import (
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.digest import Banner
 from bot.domain.errors import CaseChanged, NotFound
-from bot.domain.observation import Past, Reported
+from bot.domain.observation import Past, Reported, Source
 from bot.domain.people import Person, Right
 from bot.domain.policy import InForce
 from bot.domain.signal import Rule, RuleBook, Severity, Signal
@@ -158,6 +158,9 @@ class Cases:
             settled=worst_first(line for line in lines if not line.case.is_open),
             quiet=quiet,
             mutes=mutes,
+            names={
+                m.customer_id: known.names[m.customer_id].name for m in mutes if m.customer_id in known.names
+            },
             precision=precision(
                 (each.judged.verdict, frozenset(each.rules.values()))
                 for theirs in said.values()
@@ -431,12 +434,14 @@ class Cases:
         outages = {outage.feature: outage for outage in await self._features.unavailable()}
         looks = await self._watch.looks()
         found = []
-        for source in (*FEATURES, *(s for s in looks if s not in FEATURES)):
+        for source in (s for s in Source if s is not Source.PEOPLE):
             outage = outages.get(FEATURES[source]) if source in FEATURES else None
             look = looks.get(source)
             if outage:
                 found.append(Missing(source, outage.why or "cloud", until=outage.until))
-            elif look and (look.why or look.failed):
+            elif look is None:
+                found.append(Missing(source, "never"))
+            elif look.why or look.failed:
                 found.append(Missing(source, look.why or "some", look.kept, look.failed))
         return tuple(found)
 
