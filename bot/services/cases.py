@@ -158,9 +158,7 @@ class Cases:
             settled=worst_first(line for line in lines if not line.case.is_open),
             quiet=quiet,
             mutes=mutes,
-            names={
-                m.customer_id: known.names[m.customer_id].name for m in mutes if m.customer_id in known.names
-            },
+            names=_names_of(mutes, known),
             precision=precision(
                 (each.judged.verdict, frozenset(each.rules.values()))
                 for theirs in said.values()
@@ -453,6 +451,11 @@ class Cases:
         if self._dry_run:
             banners.append(Banner("dry_run", {}))
         return tuple(banners)
+
+
+def _names_of(mutes: Iterable[Mute], known: _Known) -> dict[CustomerId, str]:
+    ids = (mute.customer_id for mute in mutes)
+    return {id: known.names[id].name for id in ids if id and id in known.names}
 
 
 def _may_triage(by: Person) -> None:
