@@ -74,6 +74,7 @@ SWEEP_SECONDS = 30
 POLICY_SECONDS = 30
 """A changed policy file is in force within this time, in every process."""
 NAME_SECONDS = 5
+LOOK_SECONDS = 3600
 CATCH_UP = timedelta(minutes=5)
 FRESH_ENOUGH = timedelta(minutes=10)
 """What was read so short a time before the digest is not read again for it."""
@@ -472,7 +473,7 @@ class Application:
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_overdue)
         if self.settings.backstop_suspicious_channel:
             self._scheduler.daily(self.settings.backstop_suspicious_cron, self._post_suspicious)
-            self._scheduler.daily("40 * * * *", self._look_hourly)
+            self._scheduler.every(LOOK_SECONDS, self._look_hourly)
             self._scheduler.every(SWEEP_SECONDS, self._catch_up_suspicious)
         if backstop.sources.names:
             self._scheduler.every(SWEEP_SECONDS, self._read_sources)
@@ -558,8 +559,10 @@ class Application:
         for case in await backstop.cases.record():
             await self.core.courier.post(jobs.tell_case(case.id, len(case.earlier)))
 
-    async def _look_hourly(self, slot: datetime) -> None:
-        await self.core.courier.post(jobs.read_risk(None, slot=slot.isoformat()))
+    async def _look_hourly(self) -> None:
+        """Of all replicas one does it: the hour makes their jobs one."""
+        hour = self._now().replace(minute=0, second=0, microsecond=0)
+        await self.core.courier.post(jobs.read_risk(None, slot=hour.isoformat()))
 
     async def _post_suspicious(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.post_suspicious(slot.date(), slot=slot))

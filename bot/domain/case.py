@@ -237,7 +237,7 @@ def case_of(
 ) -> Case | None:
     """The customer's case at that moment; None where nothing is going on.
 
-    `on` is that day in the partner's zone, `since` is when people last looked.
+    `on` is that day in the partner's zone, `since` is when people last looked; before, nothing is new to them.
 
     The same findings give the same case, however often and by however many they are looked at.
     """
@@ -266,7 +266,7 @@ def case_of(
         last_seen=episode[-1].at,
         judged=said[-1] if is_settled else None,
         earlier=said[:-1] if is_settled else said,
-        new_keys=frozenset(s.key for s in fresh if since is None or s.at > since),
+        new_keys=frozenset(s.key for s in fresh if since is not None and s.at > since),
         hidden=tuple(hidden),
         ticked=known.ticked if known else (),
         version=known.version if known else 0,

@@ -158,7 +158,11 @@ class TestVerdict:
     def test_worse_wakes_it_and_says_what_was_said_before(self):
         memory = said_of(found(a_signal()))
         worse = found(
-            a_signal(), a_signal(Rule.ORDER_BURST, 50, at=noon + HOUR), memory=memory, at=noon + DAY
+            a_signal(),
+            a_signal(Rule.ORDER_BURST, 50, at=noon + HOUR),
+            memory=memory,
+            at=noon + DAY,
+            since=noon,
         )
         assert (worse.is_open, worse.woke, worse.score) == (True, True, 50)
         assert worse.new_keys == {f"{Rule.ORDER_BURST}:{(noon + HOUR).isoformat()}"}
