@@ -162,7 +162,7 @@ async def _reported(desk: Desk, where: dict[str, Any], person: Person, case: Cas
         await errors.tell(desk, where, texts("reported-no-case"))
         return
     said = texts.mrkdwn(
-        "reported", customer=views.customer_name(case), severity=views.severity_words(case, texts)
+        "reported", customer=views.customer_name(case, texts), severity=views.severity_words(case, texts)
     )
     await errors.tell(desk, where, said)
     if case.is_open and case.severity is Severity.HIGH:

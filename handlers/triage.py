@@ -196,7 +196,7 @@ async def tick(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await ack()
     texts = desk.texts_for(person)
     facts = {"done": texts.number(len(line.case.ticked)), "all": texts.number(len(Step))}
-    said = f"*{suspicious.customer_name(line.case)}*: {texts('runbook-progress', **facts)}"
+    said = f"*{suspicious.customer_name(line.case, texts)}*: {texts('runbook-progress', **facts)}"
     desk.after_ack(errors.tell(desk, {"user": body["user"], "channel": {"id": channel}}, said))
 
 

@@ -52,7 +52,7 @@ def suspicious_words(digest: SuspiciousDigest, texts: Texts) -> str:
     for line in digest.cases:
         case = line.case
         lines.append(
-            f"  {case.score:>4}  {case.customer_name}  ({texts(f'severity-{case.severity}')}, {case.id})"
+            f"  {case.score:>4}  {views.plain_name(case, texts)}  ({texts(f'severity-{case.severity}')}, {case.id})"
         )
         lines += [f"        {sentence(signal, texts)}" for signal in case.signals]
     lines += [f"? {views.missing_words(missing, texts)}" for missing in digest.missing]
@@ -93,7 +93,7 @@ def _line(line: CaseLine, texts: Texts) -> Document:
     case = line.case
     return {
         "id": case.id,
-        "customer": case.customer_name,
+        "customer": views.plain_name(case, texts),
         "tenant": _tenant(case),
         "score": case.score,
         "severity": case.severity.value,

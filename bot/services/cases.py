@@ -58,6 +58,8 @@ LOOK_BACK: Final = timedelta(days=400)
 """So much of the past the rules are shown."""
 PRECISION_REACHES: Final = timedelta(days=365)
 PREVIEW_DAYS: Final = 90
+NOBODY: Final = ""
+"""Under this id stands what names no customer, or is about the partner itself."""
 POSTED: Final = "digest:suspicious:"
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -334,6 +336,8 @@ class Cases:
         by: Person,
     ) -> Mute:
         """Leave it out of the digest until that day, or until it comes to `cap` points."""
+        if customer_id == NOBODY:  # not everybody
+            raise NotFound("customer", customer_id)
         check_mute(until, cap, by=by, on=self._digests.today(), book=self._book)
         mute = Mute(
             id="M-" + "".join(secrets.choice(_ALPHABET) for _ in range(10)),
@@ -468,7 +472,7 @@ def _cases(known: _Known, book: RuleBook, zone: ZoneInfo) -> list[Case]:
 
 def _case(known: _Known, id: CustomerId, book: RuleBook, zone: ZoneInfo) -> Case | None:
     past = known.pasts.get(id)
-    if past is None or not id:
+    if past is None:
         return None
     customer = known.names.get(id)
     return case_of(

@@ -94,14 +94,14 @@ def alert_summary(line: CaseLine, texts: Texts) -> Mrkdwn:
     case = line.case
     what = signal_words(strongest(case)[0], texts)
     score = texts.number(case.score)
-    return texts.mrkdwn("case-alert", customer=customer_name(case), score=score, what=what)
+    return texts.mrkdwn("case-alert", customer=customer_name(case, texts), score=score, what=what)
 
 
 def case_card(line: CaseLine, texts: Texts, *, on: date) -> list[Block]:
     """Who, how bad, since when and what was found; below it what it may cost, and what can be done."""
     case = line.case
     lines = [
-        f"*{customer_name(case)}* · {severity_words(case, texts)}",
+        f"*{customer_name(case, texts)}* · {severity_words(case, texts)}",
         texts.mrkdwn("case-seen", first=blocks.moment(case.first_seen), last=blocks.moment(case.last_seen)),
     ]
     if news := _news(case, texts):
@@ -123,9 +123,14 @@ def strongest(case: Case) -> list[Signal]:
     return [*first, *(s for s in ordered if s not in first)]
 
 
-def customer_name(case: Case) -> Mrkdwn:
+def customer_name(case: Case, texts: Texts) -> Mrkdwn:
     """The name; of a customer nobody knows the name of, the tenant's id."""
-    return _name(case.customer_name or case.customer_id)
+    return _name(plain_name(case, texts))
+
+
+def plain_name(case: Case, texts: Texts) -> str:
+    """The same, as it is: outside text. Some findings name no customer; others are about the partner itself."""
+    return case.customer_name or case.customer_id or texts("case-nobody")
 
 
 def severity_words(case: Case, texts: Texts) -> str:
@@ -326,13 +331,14 @@ def _progress(case: Case, texts: Texts) -> str:
 def _buttons(line: CaseLine, texts: Texts) -> list[Block]:
     """They open forms and decide nothing."""
     case = line.case
-    name, value = blocks.harmless(case.customer_name), case_value(case)
+    name, value = blocks.harmless(plain_name(case, texts)), case_value(case)
     made = [suspend_button(case.customer_id, name, texts)] if line.customer else []
     for verdict, action in _VERDICTS:
         label = texts("case-judge-label", verdict=texts(f"verdict-{verdict}"), customer=name)
         made.append(blocks.button(texts(f"verdict-{verdict}"), action, value, label=label))
-    label = texts("snooze-label", customer=name)
-    made.append(blocks.button(texts("snooze"), ids.MUTE_CUSTOMER, value, label=label))
+    if case.customer_id:
+        label = texts("snooze-label", customer=name)
+        made.append(blocks.button(texts("snooze"), ids.MUTE_CUSTOMER, value, label=label))
     return [*made, _more((Verdict.PLANNED, More.MUTE_RULE, More.RUNBOOK), case, texts)]
 
 
@@ -367,7 +373,7 @@ def _settled(lines: Sequence[CaseLine], texts: Texts, *, on: date) -> list[Block
         case = line.case
         if case.judged is None:
             raise ValueError("only what somebody has settled is shown so")
-        said = [f"*{customer_name(case)}* · {judged_words(case.judged, texts)}"]
+        said = [f"*{customer_name(case, texts)}* · {judged_words(case.judged, texts)}"]
         if refund := refund_words(case, texts, on=on):
             said.append(f"⏳ {refund} · {_progress(case, texts)}")
         if case.judged.note:

@@ -199,7 +199,7 @@ def runbook(line: CaseLine, texts: Texts, *, on: date, kept: str) -> View:
     done = {ticked.step: ticked for ticked in case.ticked}
     left = [step for step in Step if step not in done]
     body = [
-        blocks.section(f"*{suspicious.customer_name(case)}*\n<{LIST}|{texts('runbook-list')}>"),
+        blocks.section(f"*{suspicious.customer_name(case, texts)}*\n<{LIST}|{texts('runbook-list')}>"),
     ]
     if refund := suspicious.refund_words(case, texts, on=on):
         body.append(blocks.section(f"⏳ {refund}"))
@@ -240,7 +240,7 @@ def judged(line: CaseLine, texts: Texts, *, on: date) -> tuple[str, list[Block]]
     if case.judged is None:
         raise ValueError("nothing was said of it")
     verdict = case.judged.verdict
-    said = texts.mrkdwn(f"judged-{verdict}", customer=suspicious.customer_name(case))
+    said = texts.mrkdwn(f"judged-{verdict}", customer=suspicious.customer_name(case, texts))
     if verdict is not Verdict.FRAUD:
         return said, [blocks.section(said)]
     body = [blocks.section(said)]
@@ -280,7 +280,7 @@ def report_form(words: str, texts: Texts, *, kept: str) -> View:
 
 def _case(line: CaseLine, texts: Texts) -> Block:
     case = line.case
-    said = f"*{suspicious.customer_name(case)}* · {suspicious.severity_words(case, texts)}"
+    said = f"*{suspicious.customer_name(case, texts)}* · {suspicious.severity_words(case, texts)}"
     if line.customer and line.customer.domain:
         said += f"\n{blocks.name(line.customer.domain)}"
     return blocks.section(said)

@@ -149,6 +149,21 @@ class TestDigest:
         assert (line.customer, line.case.customer_name) == (None, gone)
 
 
+class TestNobody:
+    """What Microsoft finds and names nobody for is not lost; and whoever mutes it does not mute everybody."""
+
+    async def test_has_a_case_of_its_own(self, w: Workshop):
+        await see(w, replace(EVENT, customer_id=CustomerId("")))
+        line = await recorded(w)
+        assert (line.case.customer_id, line.customer) == ("", None)
+        await settle(w)
+        assert (await w.cases.digest()).cases == ()
+
+    async def test_is_not_everybody(self, w: Workshop):
+        with pytest.raises(NotFound):
+            await w.cases.mute("", None, until=TODAY + DAY, cap=100, note="", by=ben)
+
+
 class TestVerdict:
     async def test_settles_and_is_told(self, w: Workshop):
         await see(w, EVENT)
