@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -134,7 +133,8 @@ async def suspicious(
     """Today's digest for the person alone. With many customers it is worked out longer than Slack waits for an ack."""
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
     await ack(blocks.reply(desk.texts_for(person)("reading-suspicious")))
-    desk.after_ack(_answered(desk, body, person, respond, _show_suspicious(desk, person, respond)))
+    work = _show_suspicious(desk, person, respond)
+    desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=COMMAND.name))
 
 
 async def _show_suspicious(desk: Desk, person: Person, respond: AsyncRespond) -> None:
@@ -145,17 +145,6 @@ async def _show_suspicious(desk: Desk, person: Person, respond: AsyncRespond) ->
         text=suspicious_views.summary(digest, texts),
         blocks=suspicious_views.suspicious(digest, texts),
     )
-
-
-async def _answered(
-    desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond, work: Coroutine[Any, Any, None]
-) -> None:
-    """What goes on behind an ack, with an answer for the person even where it fails."""
-    try:
-        await work
-    except Exception as error:
-        words = await errors.words_for(desk, error, person=person, attempted=COMMAND.name)
-        await errors.tell(desk, body, words, respond)
 
 
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:

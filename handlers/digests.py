@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -107,7 +106,8 @@ async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRe
     except ValueError:
         raise NotFound("page", value) from None
     await ack()
-    desk.after_ack(_answered(desk, body, person, respond, _show(desk, body, person, respond, on, number)))
+    work = _show(desk, body, person, respond, on, number)
+    desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=ids.NEXT_PAGE))
 
 
 async def _show(
@@ -122,17 +122,6 @@ async def _show(
         text=views.summary(digest, texts),
         blocks=views.overdue(digest, texts, page=page),
     )
-
-
-async def _answered(
-    desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond, work: Coroutine[Any, Any, None]
-) -> None:
-    """What goes on behind an ack, with an answer for the person even where it fails."""
-    try:
-        await work
-    except Exception as error:
-        words = await errors.words_for(desk, error, person=person, attempted=ids.NEXT_PAGE)
-        await errors.tell(desk, body, words, respond)
 
 
 async def _told_if_late(

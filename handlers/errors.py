@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -130,3 +130,19 @@ def _what(body: dict[str, Any]) -> str:
 
 def _json(body: dict[str, Any]) -> BoltResponse:
     return BoltResponse(status=200, body=body)
+
+
+async def behind_ack(
+    desk: Desk,
+    body: dict[str, Any],
+    person: Person,
+    work: Coroutine[Any, Any, None],
+    respond: AsyncRespond | None = None,
+    *,
+    attempted: str,
+) -> None:
+    """What goes on behind an ack, with an answer for the person even where it fails."""
+    try:
+        await work
+    except Exception as error:
+        await tell(desk, body, await words_for(desk, error, person=person, attempted=attempted), respond)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
@@ -116,7 +115,7 @@ async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRe
         raise NotFound("page", value) from None
     await ack()
     work = _show(desk, body, person, respond, on, number)
-    desk.after_ack(_answered(desk, body, person, work, respond))
+    desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=ids.SUSPICIOUS_NEXT))
 
 
 async def ask_what_is_wrong(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -153,7 +152,11 @@ async def report(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     )
     await ack()
     where = {"user": body["user"], "channel": {"id": channel}}
-    desk.after_ack(_answered(desk, where, person, _reported(desk, where, person, case)))
+    desk.after_ack(
+        errors.behind_ack(
+            desk, where, person, _reported(desk, where, person, case), attempted=ids.SUSPICIOUS_NEXT
+        )
+    )
 
 
 async def _reported(desk: Desk, where: dict[str, Any], person: Person, case: Case | None) -> None:
@@ -200,21 +203,6 @@ async def _show(
         text=views.summary(digest, texts),
         blocks=views.suspicious(digest, texts, page=page),
     )
-
-
-async def _answered(
-    desk: Desk,
-    body: dict[str, Any],
-    person: Person,
-    work: Coroutine[Any, Any, None],
-    respond: AsyncRespond | None = None,
-) -> None:
-    """What goes on behind an ack, with an answer for the person even where it fails."""
-    try:
-        await work
-    except Exception as error:
-        words = await errors.words_for(desk, error, person=person, attempted=ids.SUSPICIOUS_NEXT)
-        await errors.tell(desk, body, words, respond)
 
 
 async def _attach_chart(desk: Desk, key: str, digest: SuspiciousDigest) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -100,7 +99,8 @@ async def judge(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     )
     await ack()
     where = {"user": body["user"], "channel": {"id": channel}}
-    desk.after_ack(_answered(desk, where, person, _say_judged(desk, where, person, replace(line, case=case))))
+    work = _say_judged(desk, where, person, replace(line, case=case))
+    desk.after_ack(errors.behind_ack(desk, where, person, work, attempted=ids.VERDICT_FORM))
 
 
 async def ask_to_mute(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, value: str = "") -> None:
@@ -221,18 +221,8 @@ async def _say_judged(desk: Desk, where: dict[str, Any], person: Person, line: C
 
 
 async def _opened(desk: Desk, body: dict[str, Any], person: Person, view: blocks.View) -> None:
-    await _answered(desk, body, person, open_modal(desk, body["trigger_id"], view))
-
-
-async def _answered(
-    desk: Desk, where: dict[str, Any], person: Person, work: Coroutine[Any, Any, None]
-) -> None:
-    """What goes on behind an ack, with an answer for the person even where it fails."""
-    try:
-        await work
-    except Exception as error:
-        words = await errors.words_for(desk, error, person=person, attempted=ids.VERDICT_FORM)
-        await errors.tell(desk, where, words)
+    work = open_modal(desk, body["trigger_id"], view)
+    await errors.behind_ack(desk, body, person, work, attempted=ids.VERDICT_FORM)
 
 
 async def _fill(
