@@ -282,9 +282,7 @@ class TestVerdict:
             await opens(stage.ana, posted, button, ids.VERDICT_FORM)
         assert (await stage.ana.submit()).ok
         await story.is_told(stage.ana, said, channel=CHANNEL)
-        # What was planned is out of sight: nobody has to be told of it again.
-        after = "Nothing waits" if button == "Planned" else f"{button}, by <@U0ANA>"
-        await redrawn(stage, posted, after)
+        await redrawn(stage, posted, f"{button}, by <@U0ANA>")
         assert "case:judged" in await audited(stage, "case:")
 
     async def test_of_a_case_that_changed_meanwhile_is_not_taken(self, set_stage: SetStage):
