@@ -207,7 +207,12 @@ async def open_workshop(
     ends.push_async_callback(http.aclose)
     graph_http = http_client(auth=SignIn(cloud=cloud, app=app, http=authority, now=now, resource=cloud.graph))
     ends.push_async_callback(graph_http.aclose)
-    partner_center = PartnerCenter(cloud=cloud, http=http, now=now, sleep=at_once, jitter=lambda: 1.0)
+    signed_in = SignIn(cloud=cloud, app=app, http=authority, now=now, refresh_token=far_side.refresh_token)
+    as_user = http_client(auth=signed_in)
+    ends.push_async_callback(as_user.aclose)
+    partner_center = PartnerCenter(
+        cloud=cloud, http=http, as_user=as_user, now=now, sleep=at_once, jitter=lambda: 1.0
+    )
     place = ZoneInfo(zone)
     limits = Limits(store, courier, most=daily_limit, zone=place, now=now)
     billing = in_force or (lambda: InForce(policy or AFTER_A_WARNING))

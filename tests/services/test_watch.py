@@ -1,0 +1,137 @@
+"""What Microsoft tells of risk is read and kept, and Microsoft hears what people made of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from bot.domain.case import Verdict
+from bot.domain.customer import CustomerId
+from bot.domain.observation import Past, Source
+from bot.domain.signal import Rule
+from tests.builders import DAY, HOUR, ana
+from tests.services.conftest import OpenWorkshop
+from tests.services.workshop import Clock, Workshop
+
+
+@pytest.fixture
+async def w(workshop: OpenWorkshop) -> Workshop:
+    return await workshop()
+
+
+async def past(w: Workshop, customer: str) -> Past:
+    id = CustomerId(w.far_side.customer(customer).id)
+    async with w.store.read() as tx:
+        return await tx.observations.of(id, until=w.clock())
+
+
+class TestRead:
+    async def test_takes_in_what_every_source_tells(self, w: Workshop, clock: Clock):
+        await w.watch.read()
+        clock.passes(DAY)
+        held = w.far_side.customer("Contoso").subscription("Microsoft 365 E3")
+        w.far_side.set_quantity(held.id, held.quantity + 500)
+        w.far_side.place_order("Contoso", "Microsoft 365 E5", 40)
+        w.far_side.spend("Contoso", "120.50", budget=100)
+        w.far_side.fraud_event("Contoso")
+        w.far_side.security_alert("Contoso")
+        clock.passes(HOUR)
+        await w.watch.read()
+
+        found = await past(w, "Contoso")
+        assert 40 in {order.quantity for order in found.orders}
+        assert (held.quantity, held.quantity + 500) in {(q.before, q.after) for q in found.quantities}
+        assert found.spent[-1].amount == Decimal("120.50")
+        assert {alert.source for alert in found.alerts} == {Source.FRAUD_EVENTS, Source.SECURITY_ALERTS}
+        assert "create_order" in {operation.operation for operation in found.operations}
+        rules = {s.rule for line in (await w.cases.digest()).cases for s in line.case.signals}
+        assert {Rule.FRAUD_EVENT, Rule.SECURITY_ALERT, Rule.SEAT_JUMP} <= rules
+        assert [m.source for m in (await w.cases.digest()).missing] == [Source.BOOKS]
+
+    async def test_again_adds_nothing(self, w: Workshop, clock: Clock):
+        w.far_side.fraud_event("Contoso")
+        await w.watch.read()
+        before = await past(w, "Contoso")
+        clock.passes(HOUR)
+        await w.watch.read()
+        assert await past(w, "Contoso") == before
+
+    async def test_of_all_but_one_customer_keeps_the_others_and_says_so(self, w: Workshop):
+        broken = w.far_side.customer("Contoso").id
+        w.far_side.faults.add(status=500, path_contains=f"{broken}/orders", times=None)
+        await w.watch.read()
+        assert (await past(w, "Contoso")).orders == ()
+        assert (await past(w, "Coho")).orders != ()
+        missing = {m.source: m for m in (await w.cases.digest()).missing}
+        assert (missing[Source.ORDERS].failed, missing[Source.ORDERS].is_whole) == (1, False)
+
+    async def test_goes_on_where_partner_center_is_down(self, w: Workshop):
+        w.far_side.faults.add(status=503, path_contains="/v1/", times=None)
+        await w.watch.read()
+        digest = await w.cases.digest()
+        assert Source.SUBSCRIPTIONS in {m.source for m in digest.missing}
+
+    async def test_of_one_customer_leaves_the_others(self, w: Workshop, clock: Clock):
+        await w.watch.read()
+        clock.passes(HOUR)
+        w.far_side.place_order("Contoso", "Microsoft 365 E5", 7)
+        w.far_side.place_order("Coho", "Microsoft 365 E5", 7)
+        await w.watch.read_customer(w.far_side.customer("Contoso").id)
+        assert 7 in {order.quantity for order in (await past(w, "Contoso")).orders}
+        assert 7 not in {order.quantity for order in (await past(w, "Coho")).orders}
+        await w.watch.read_customer("nobody")
+
+
+class TestWriteBack:
+    async def judged(self, w: Workshop, verdict: Verdict) -> str:
+        await w.watch.read()
+        await w.cases.record()
+        (line,) = (await w.cases.digest()).cases
+        await w.cases.judge(line.case.id, verdict, by=ana, version=line.case.version)
+        return line.case.id
+
+    @pytest.mark.parametrize(
+        ("verdict", "reason", "in_graph"),
+        [
+            (Verdict.FRAUD, "Fraud", "fraud"),
+            (Verdict.LEGITIMATE, "Ignore", "legitimate"),
+            (Verdict.IGNORE, "Ignore", "ignore"),
+        ],
+    )
+    async def test_marks_what_microsoft_had_told_of(
+        self, w: Workshop, clock: Clock, verdict: Verdict, reason: str, in_graph: str
+    ):
+        event = w.far_side.fraud_event("Contoso")
+        alert = w.far_side.security_alert("Contoso")
+        case_id = await self.judged(w, verdict)
+        clock.passes(HOUR)
+        later = w.far_side.fraud_event("Contoso", subscription_id=event.subscription_id)
+        await w.watch.alerts()
+        for _ in range(2):
+            await w.write_back.tell(case_id)
+
+        events = {each.id: each for each in w.far_side.suspicions.events}
+        assert (events[event.id].status, events[event.id].reason) == ("Resolved", reason)
+        assert events[later.id].status == "Active"
+        (marked,) = [each for each in w.far_side.suspicions.alerts if each.id == alert.id]
+        assert (marked.status, marked.reason) == ("resolved", in_graph)
+        told = [e for e in await w.story(case_id) if str(e.tag) == "alert:resolved"]
+        assert {(e.facts["source"], e.facts["done"]) for e in told} == {
+            ("fraud_events", True),
+            ("security_alerts", True),
+        }
+
+    async def test_that_microsoft_refuses_is_written_down_as_not_done(self, w: Workshop):
+        w.far_side.fraud_event("Contoso")
+        case_id = await self.judged(w, Verdict.FRAUD)
+        w.far_side.faults.add(status=403, method="POST", path_contains="fraudEvents", times=None)
+        await w.write_back.tell(case_id)
+        (told,) = [e for e in await w.story(case_id) if str(e.tag) == "alert:resolved"]
+        assert told.facts["done"] is False
+
+    async def test_in_a_dry_run_microsoft_hears_nothing(self, workshop: OpenWorkshop):
+        w = await workshop(dry_run=True)
+        event = w.far_side.fraud_event("Contoso")
+        await w.write_back.tell(await self.judged(w, Verdict.FRAUD))
+        assert [e.status for e in w.far_side.suspicions.events if e.id == event.id] == ["Active"]
