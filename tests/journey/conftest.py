@@ -134,6 +134,10 @@ class Visitor:
             await self.page.keyboard.press(key)
         raise AssertionError(f"{key} never comes to {name!r}; the last was {focused!r}")
 
+    async def fits(self) -> bool:
+        """Whether nothing makes the page scroll sideways."""
+        return bool(await self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
     async def picture(self, name: str) -> None:
         ARTIFACTS.mkdir(exist_ok=True)
         await self.page.screenshot(path=ARTIFACTS / f"{name}.png")

@@ -66,7 +66,7 @@ async def test_a_file_is_dropped_previewed_and_applied(
         page.get_by_role("link", name=re.compile("^Download Rows of open items.csv"))
     ).to_be_visible()
     await ana.picture(f"{device}-8-export")
-    assert await fits(page)
+    assert await ana.fits()
 
     await card.get_by_role("button", name="Apply open items.csv").click()
     await expect(card).to_contain_text("The books say now what the file says.")
@@ -126,8 +126,3 @@ async def test_a_file_for_the_thread_and_one_beside_every_place(arrive: Arrive):
     )
     await expect(page.get_by_text("beside.csv")).to_have_count(0)
     assert ana.complaints == []
-
-
-async def fits(page: Page) -> bool:
-    """Whether nothing makes the page scroll sideways."""
-    return bool(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
