@@ -55,4 +55,4 @@ async def test_its_first_digest_proposes_suspensions_of_those_who_were_warned_an
     assert 5 <= len(proposed) <= len(WARNED)
     assert proposed <= WARNED
     late = [d for d in debtors if d.customer and d.customer.domain == "mueller-soehne.onmicrosoft.com"]
-    assert [rule.rule for rule in late[0].standing.reasons] == ["stage:suspend", "requires:warn"]
+    assert [rule.rule for rule in late[0].standing.reasons][:2] == ["stage:suspend", "requires:warn"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from bot.app import utc_now
+from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.services import jobs
 from handlers.notices import MOST_WARNINGS, Notices
 from tests.conftest import SetStage
@@ -107,7 +109,10 @@ async def test_what_was_over_before_anybody_heard_of_it_is_left_in_peace(set_sta
 
 
 async def test_a_deadline_nobody_knows_is_told_of_once(set_stage: SetStage):
-    stage = await set_stage()  # where Trey Research has something suspended, and nobody knows since when
+    silent = PartnerCenterSandbox(now=utc_now)
+    silent.faults.add(status=404, path_contains="/auditrecords", times=None)
+    # Trey Research has something suspended, and nobody knows since when
+    stage = await set_stage(partner_center=silent)
     notices, today = Notices(stage.app.desk), stage.app.core.backstop.digests.today()
     for day in (0, 1, 60):
         await notices.warn_of_deletion((today + timedelta(days=day)).isoformat())
