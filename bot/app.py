@@ -30,7 +30,7 @@ from bot.accounting import source_of
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
 from bot.mail import Mail, sender_of, server_of
-from bot.microsoft import events_of, graph_of, partner_center_of
+from bot.microsoft import azure_of, events_of, graph_of, partner_center_of
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.graph import Graph
 from bot.receivables.json_reads import Pace
@@ -54,6 +54,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.services.sources import Sources
+from bot.services.tickets import Desks, TicketRules, Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 from bot.settings import BadSettings, Mode, Settings
@@ -69,6 +70,7 @@ from handlers.letters import tell_letter
 from handlers.notices import Notices
 from handlers.people import People
 from handlers.suspicious import post_suspicious, redraw_suspicious, tell_case
+from handlers.ticket_card import nudge_ticket, show_ticket
 
 SWEEP_SECONDS = 30
 POLICY_SECONDS = 30
@@ -157,6 +159,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         raise _bad_address(error) from error
     partner_center, clients = partner_center_of(settings, now=now, store=db)
     graph, graph_clients = graph_of(settings, now=now)
+    azure, azure_clients = azure_of(settings, now=now, store=db)
+    mail = mail_of(settings, now=now)
     events, event_clients = events_of(settings, db, post, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
@@ -235,7 +239,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             db,
             post,
             partner_center,
-            mail=mail_of(settings, now=now),
+            mail=mail,
             in_force=policies.in_force,
             signature=settings.backstop_mail_signature or "",
             zone=settings.zone,
@@ -253,12 +257,30 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
             dry_run=settings.backstop_dry_run,
         ),
+        tickets=Tickets(
+            db,
+            post,
+            features,
+            Desks(partner_center, partner_center, azure, mail),
+            rules=TicketRules(
+                approvals=settings.backstop_approvals_ticket,
+                time_to_live=settings.backstop_approval_ttl,
+                dry_run=settings.backstop_dry_run,
+                ways=settings.backstop_ticket_handover,
+                mail_to=settings.backstop_ticket_email or "",
+                contact=settings.backstop_ticket_contact or "",
+            ),
+            in_force=policies.in_force,
+            cloud=settings.partner_center_cloud,
+            zone=settings.zone,
+            now=now,
+        ),
         write_back=WriteBack(db, features, partner_center, graph, now=now, dry_run=settings.backstop_dry_run),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
         now=now,
     )
-    http = (*clients, *graph_clients, *event_clients)
+    http = (*clients, *graph_clients, *azure_clients, *event_clients)
     return Core(settings, db, post, http, partner_center, graph, events, backstop)
 
 
@@ -333,6 +355,7 @@ def desk_of(made: Core, client: AsyncWebClient) -> Desk:
             settings.backstop_overdue_channel,
             settings.backstop_escalation_channel,
             settings.backstop_suspicious_channel,
+            settings.tickets_channel,
         ),
         language=settings.backstop_locale,
         overdue_due=partial(_overdue_due, settings, made.backstop.now),
@@ -456,6 +479,10 @@ class Application:
             jobs.READ_EXPORT: backstop.previews.read,
             jobs.APPLY_EXPORT: backstop.previews.carry_out,
             jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
+            jobs.HAND_OVER_TICKET: backstop.tickets.hand_over,
+            jobs.SHOW_TICKET: partial(show_ticket, self.desk),
+            jobs.NUDGE_TICKET: partial(nudge_ticket, self.desk),
+            jobs.READ_TICKETS: backstop.tickets.read,
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -484,6 +511,8 @@ class Application:
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.tickets.sweep)
+        self._scheduler.daily("*/15 * * * *", self._read_tickets)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
 
     async def _begin(self, worker: str) -> None:
@@ -491,6 +520,7 @@ class Application:
         await self.core.backstop.execution.begin(worker)
         await self.core.backstop.posts.begin(worker)
         await self.core.backstop.letters.begin(worker)
+        await self.core.backstop.tickets.begin_work(worker)
         self._worker = worker
 
     async def _keep_name(self) -> None:
@@ -581,6 +611,9 @@ class Application:
 
     async def _warn_of_deletion(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.warn_of_deletion(slot))
+
+    async def _read_tickets(self, slot: datetime) -> None:
+        await self.core.courier.post(jobs.read_tickets(slot=slot.isoformat()))
 
     async def _refresh(self, slot: datetime) -> None:
         await self.core.courier.post(jobs.refresh_mirror(slot=slot.isoformat()))

@@ -8,6 +8,7 @@ from datetime import datetime
 import httpx
 
 from bot.courier import Courier
+from bot.domain.ticket import Way
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.certificates import MICROSOFTS_HOSTS, Certificates
 from bot.partner_center.client import PartnerCenter
@@ -123,3 +124,12 @@ def events_of(
     )
     webhook = Webhook(cloud=cloud_of(settings), certificates=certificates, now=now)
     return Events(store, webhook, on_event=AskToRead(courier, now=now), now=now), (http,)
+
+
+def azure_of(
+    settings: Settings, *, now: Callable[[], datetime], store: Store | None = None
+) -> tuple[None, Clients]:
+    """Azure Resource Manager, where the settings have tickets opened there, and what has to be closed after it."""
+    if Way.AZURE not in settings.ticket_ways:
+        return None, ()
+    raise NotImplementedError

@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.customer import Cloud
+from bot.domain.letter import is_address
+from bot.domain.ticket import MOST_CONTACT, TicketKind, Way
 
 _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,}")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?")
@@ -42,6 +44,7 @@ NEEDED_BY_SOURCE: Mapping[str, tuple[str, ...]] = {
 _SHORTEST_KEY = 32
 
 Names = Annotated[tuple[str, ...], NoDecode]
+Ways = Annotated[tuple[tuple[str, Way], ...], NoDecode]
 
 
 class Mode(StrEnum):
@@ -76,6 +79,8 @@ class Settings(BaseSettings):
     partner_center_base_url: str | None = None
     partner_center_authority_url: str | None = None
     graph_base_url: str | None = None
+    azure_base_url: str | None = None
+    partner_center_portal_url: str | None = None
     partner_center_max_concurrency: int = Field(default=4, ge=1, le=64)
     partner_center_webhook_certificate_hosts: Names = ()
     partner_center_webhook_ca_file: Path | None = None
@@ -116,15 +121,21 @@ class Settings(BaseSettings):
     backstop_overdue_channel: str | None = None
     backstop_suspicious_channel: str | None = None
     backstop_escalation_channel: str | None = None
+    backstop_tickets_channel: str | None = None
     backstop_operators: Names = ()
     backstop_approvers: Names = ()
     backstop_approvals_suspend: int = Field(default=1, ge=0, le=10)
     backstop_approvals_resume: int = Field(default=0, ge=0, le=10)
+    backstop_approvals_ticket: int = Field(default=0, ge=0, le=10)
     backstop_approval_ttl: timedelta = timedelta(hours=24)
     backstop_undo_window: timedelta = timedelta(minutes=2)
     backstop_max_suspensions_per_day: int = Field(default=25, ge=0)
     backstop_dry_run: bool = False
     backstop_azure_cancel: bool | None = None
+    backstop_ticket_handover: Ways = (("*", Way.PORTAL),)
+    backstop_ticket_email: str | None = None
+    backstop_ticket_contact: str | None = Field(default=None, max_length=MOST_CONTACT)
+    backstop_ticket_country: str | None = None
     backstop_overdue_cron: str = "0 9 * * mon-fri"
     backstop_suspicious_cron: str = "0 8 * * *"
     backstop_policy_file: Path | None = None
@@ -154,6 +165,39 @@ class Settings(BaseSettings):
             if isinstance(value, str)
             else value
         )
+
+    @field_validator("backstop_ticket_handover", mode="before")
+    @classmethod
+    def _ways(cls, value: Any) -> Any:
+        """One way for all kinds, `email`; or some of their own behind it: `portal, fraud=email, service=azure`."""
+        if not isinstance(value, str):
+            return value
+        chosen = []
+        for part in (each.strip() for each in value.split(",") if each.strip()):
+            kind, _, way = part.rpartition("=")
+            kind, way = kind.strip() or "*", way.strip()
+            if kind != "*" and kind not in {k.value for k in TicketKind}:
+                raise ValueError(
+                    f"{kind!r} is no kind of ticket: use {', '.join(k.value for k in TicketKind)}"
+                )
+            if way not in {w.value for w in Way}:
+                raise ValueError(f"{way!r} is none of {', '.join(w.value for w in Way)}")
+            chosen.append((kind, Way(way)))
+        return tuple(sorted(chosen, key=lambda pair: pair[0] != "*"))
+
+    @field_validator("backstop_ticket_email")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise ValueError(f"{value!r} is not a mail address")
+        return value
+
+    @field_validator("backstop_ticket_country")
+    @classmethod
+    def _is_country(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z]{3}", value):
+            raise ValueError("must be the three letters of a country (ISO 3166-1), for example DEU")
+        return value.upper() if value else value
 
     @field_validator("backstop_operators", "backstop_approvers")
     @classmethod
@@ -204,7 +248,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("backstop_approvals_channel", "backstop_overdue_channel", "backstop_suspicious_channel"),
-        "backstop_escalation_channel",
+        *("backstop_escalation_channel", "backstop_tickets_channel"),
     )
     @classmethod
     def _is_channel(cls, value: str | None) -> str | None:
@@ -259,7 +303,7 @@ class Settings(BaseSettings):
         *("slack_api_url", "partner_center_base_url", "partner_center_authority_url", "graph_base_url"),
         *("receivables_tryton_url", "receivables_business_central_base_url", "receivables_stripe_base_url"),
         *("receivables_business_central_authority_url", "receivables_xero_base_url"),
-        "receivables_xero_identity_url",
+        *("receivables_xero_identity_url", "azure_base_url", "partner_center_portal_url"),
     )
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
@@ -308,6 +352,15 @@ class Settings(BaseSettings):
     def http_port(self) -> int | None:
         """Where to listen; in Socket Mode only when a port is set."""
         return self.port if self.port is not None or self.mode is Mode.SOCKET else 3000
+
+    @property
+    def tickets_channel(self) -> str | None:
+        return self.backstop_tickets_channel or self.backstop_approvals_channel
+
+    @property
+    def ticket_ways(self) -> frozenset[Way]:
+        """Every way that some kind of ticket is handed over."""
+        return frozenset(way for _, way in self.backstop_ticket_handover)
 
     def need(self, *names: str) -> None:
         """Raise BadSettings naming the first of these settings that is not set."""

@@ -35,6 +35,7 @@ class Channels:
     escalation: str | None = None
     """Where a request is told of that nobody decides."""
     suspicious: str | None = None
+    tickets: str | None = None
 
 
 @dataclass(frozen=True)

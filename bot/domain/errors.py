@@ -199,6 +199,22 @@ class LetterSettled(Refused):
 
 
 @dataclass(eq=False)
+class TicketSettled(Refused):
+    """The ticket is past that step, or not there yet; `why` is where it stands, as a key."""
+
+    ticket_id: str
+    why: str
+    by: str | None = None
+
+
+@dataclass(eq=False)
+class TicketExists(Refused):
+    """There is an open ticket of that kind about the same customer."""
+
+    ticket_id: str
+
+
+@dataclass(eq=False)
 class PromisedBefore(Refused):
     """They have promised to pay as often as the billing policy lets an operator record it; an approver may go on."""
 

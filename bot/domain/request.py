@@ -76,6 +76,14 @@ class Reminder(StrEnum):
 _REMIND_AFTER = ((Reminder.LAST, 0.9), (Reminder.HALF, 0.5))
 
 
+def reminder_due(asked_at: datetime, expires_at: datetime, *, at: datetime) -> Reminder | None:
+    """The reminder that is due of what waits from one moment to the other; only the latest counts."""
+    if at >= expires_at:
+        return None
+    waited = (at - asked_at) / (expires_at - asked_at)
+    return next((reminder for reminder, share in _REMIND_AFTER if waited >= share), None)
+
+
 class Verdict(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
@@ -369,10 +377,7 @@ class ActionRequest:
 
     def reminder(self, *, at: datetime) -> Reminder | None:
         """The reminder that its approvers should have had by now, if any; only the latest counts."""
-        if self.status is not Status.PENDING or at >= self.expires_at:
-            return None
-        waited = (at - self.placed_at) / (self.expires_at - self.placed_at)
-        return next((reminder for reminder, share in _REMIND_AFTER if waited >= share), None)
+        return reminder_due(self.placed_at, self.expires_at, at=at) if self.status is Status.PENDING else None
 
     def is_due(self, *, at: datetime) -> bool:
         """Approved, and the undo window is over."""

@@ -26,6 +26,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
 from bot.services.sources import Sources
+from bot.services.tickets import Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 
@@ -53,6 +54,7 @@ class Backstop:
     watch: Watch
     cases: Cases
     write_back: WriteBack
+    tickets: Tickets
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""

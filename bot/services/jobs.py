@@ -11,6 +11,7 @@ from bot.domain.drift import Drift
 from bot.domain.letter import Letter
 from bot.domain.preview import Preview
 from bot.domain.request import ActionRequest, Reminder
+from bot.domain.ticket import Due, Ticket
 
 EXECUTE = "execute"
 SHOW_REQUEST = "show_request"
@@ -38,6 +39,10 @@ POST_SUSPICIOUS = "post_suspicious"
 REDRAW_SUSPICIOUS = "redraw_suspicious"
 TELL_CASE = "tell_case"
 TELL_MICROSOFT = "tell_microsoft"
+HAND_OVER_TICKET = "hand_over_ticket"
+SHOW_TICKET = "show_ticket"
+NUDGE_TICKET = "nudge_ticket"
+READ_TICKETS = "read_tickets"
 
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
@@ -220,3 +225,29 @@ def tell_case(case_id: str, said: int) -> Job:
 def tell_microsoft(case_id: str, said: int) -> Job:
     """Write what people said of Microsoft's own findings back to Microsoft."""
     return Job(TELL_MICROSOFT, id=f"tell-microsoft:{case_id}:{said}", args={"case_id": case_id})
+
+
+def hand_over_ticket(ticket: Ticket) -> Job:
+    """Have a worker hand it over; however many jobs there are, one worker claims it."""
+    return Job(
+        HAND_OVER_TICKET, id=f"hand-over:{ticket.id}:{uuid4().hex[:12]}", args={"ticket_id": ticket.id}
+    )
+
+
+def show_ticket(ticket: Ticket) -> Job:
+    """Post the ticket's card, or redraw it as the ticket now stands."""
+    return Job(SHOW_TICKET, id=f"ticket:{ticket.id}:{uuid4().hex[:12]}", args={"ticket_id": ticket.id})
+
+
+def nudge_ticket(ticket: Ticket, due: Due) -> Job:
+    """Remind whoever has to do the next step, once for each reminder however many sweeps find it due."""
+    return Job(
+        NUDGE_TICKET,
+        id=f"nudge:{ticket.id}:{due.nudge}:{due.key}",
+        args={"ticket_id": ticket.id, "nudge": due.nudge.value, "key": due.key},
+    )
+
+
+def read_tickets(*, slot: str) -> Job:
+    """Read what Microsoft has of the open tickets by now; `slot` makes several replicas' wishes one job."""
+    return Job(READ_TICKETS, id=f"read-tickets:{slot}")

@@ -42,6 +42,7 @@ from bot.store.readings import Readings
 from bot.store.refresh_tokens import RefreshTokens
 from bot.store.requests import Requests
 from bot.store.single import SingleWrites
+from bot.store.tickets import Tickets
 
 SQLITE_BUSY_MS = 30_000
 CONNECT_SECONDS = "6"
@@ -132,6 +133,10 @@ class Tx:
     @cached_property
     def drifts(self) -> Drifts:
         return Drifts(self.connection, self._now)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        return Tickets(self.connection, self._now)
 
     @cached_property
     def letters(self) -> Letters:

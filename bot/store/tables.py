@@ -460,3 +460,28 @@ mutes = Table(
     Column("note", Text, nullable=False),
     Column("ended_at", Instant),
 )
+
+# Service requests from draft to closed loop. What is asked for by a query has a column; `facts` holds the whole ticket.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("customer_id", String(64)),
+    Column("opened_by", String(32), nullable=False),
+    Column("drafted_at", Instant, nullable=False),
+    Column("placed_at", Instant),
+    Column("opened_at", Instant),
+    Column("expires_at", Instant),
+    # One open ticket per customer and kind: the database refuses the second.
+    Column("open_key", String(128), unique=True),
+    Column("stage", String(16)),
+    Column("asked_at", Instant),
+    Column("claimed_at", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_tickets_customer_id", "customer_id"),
+    Index("ix_tickets_status", "status"),
+)

@@ -1,0 +1,3 @@
+"""Azure Resource Manager's own support tickets."""
+
+from __future__ import annotations
