@@ -30,6 +30,8 @@ def cloud_of(settings: Settings) -> CloudHosts:
         base_url=settings.partner_center_base_url,
         authority_url=settings.partner_center_authority_url,
         graph_url=settings.graph_base_url,
+        arm_url=settings.azure_base_url,
+        portal_url=settings.partner_center_portal_url,
     )
 
 
