@@ -8,8 +8,10 @@ from datetime import datetime
 import httpx
 
 from bot.courier import Courier
+from bot.domain.customer import Cloud, CustomerId
 from bot.domain.ticket import Way
-from bot.partner_center.auth import AppRegistration, SignIn
+from bot.partner_center.auth import AppRegistration, Borrowed, OnBehalf, RefreshTokens, SignIn
+from bot.partner_center.azure_support import AzureSupport
 from bot.partner_center.certificates import MICROSOFTS_HOSTS, Certificates
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
@@ -84,32 +86,7 @@ def _signed_in(
     store: Store | None = None,
     resource: str | None = None,
 ) -> httpx.AsyncClient:
-    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
-    key, token = settings.backstop_secret_key, refresh.get_secret_value() if refresh and user else None
-    shared = None
-    if store and key and token:
-        shared = Vault(
-            store,
-            name="partner-center",
-            first=token,
-            key=key.get_secret_value(),
-            now=now,
-            system="partner_center",
-        )
-    app = AppRegistration(
-        settings.partner_center_tenant_id or "",
-        settings.partner_center_client_id or "",
-        secret.get_secret_value() if secret else "",
-    )
-    sign_in = SignIn(
-        cloud=cloud,
-        app=app,
-        http=authority,
-        now=now,
-        resource=resource,
-        refresh_token=token,
-        refresh_tokens=shared,
-    )
+    sign_in = _sign_in(settings, cloud, authority, now, user=user, store=store, resource=resource)
     return http_client(auth=sign_in)
 
 
@@ -130,8 +107,73 @@ def events_of(
 
 def azure_of(
     settings: Settings, *, now: Callable[[], datetime], store: Store | None = None
-) -> tuple[None, Clients]:
-    """Azure Resource Manager, where the settings have tickets opened there, and what has to be closed after it."""
-    if Way.AZURE not in settings.ticket_ways:
+) -> tuple[AzureSupport | None, Clients]:
+    """Azure Resource Manager, where the settings have tickets opened there, and what has to be closed after it.
+
+    It signs in to the customer's tenant and to the partner's: as App+User where there is a refresh token.
+    """
+    if Way.AZURE not in settings.ticket_ways or settings.partner_center_cloud is not Cloud.GLOBAL:
         return None, ()
-    raise NotImplementedError
+    cloud, authority = cloud_of(settings), http_client()
+    partner = _sign_in(settings, cloud, authority, now, user=True, store=store, resource=cloud.arm)
+
+    def sign_in_to(customer: CustomerId) -> OnBehalf:
+        there = _sign_in(
+            settings, cloud, authority, now, user=True, store=store, resource=cloud.arm, tenant=customer
+        )
+        return OnBehalf(there, partner)
+
+    http = http_client(auth=partner)
+    azure = AzureSupport(
+        cloud=cloud,
+        http=http,
+        sign_in_to=sign_in_to,
+        contact=settings.backstop_ticket_contact or "",
+        country=settings.backstop_ticket_country or "",
+        zone=settings.zone,
+        now=now,
+        max_concurrency=settings.partner_center_max_concurrency,
+    )
+    return azure, (http, authority)
+
+
+def _sign_in(
+    settings: Settings,
+    cloud: CloudHosts,
+    authority: httpx.AsyncClient,
+    now: Callable[[], datetime],
+    *,
+    user: bool = False,
+    store: Store | None = None,
+    resource: str | None = None,
+    tenant: str | None = None,
+) -> SignIn:
+    """To the partner's own tenant, or to another one, with what the partner signs in with."""
+    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
+    key, token = settings.backstop_secret_key, refresh.get_secret_value() if refresh and user else None
+    shared: RefreshTokens | None = None
+    if store and key and token:
+        shared = Vault(
+            store,
+            name="partner-center",
+            first=token,
+            key=key.get_secret_value(),
+            now=now,
+            system="partner_center",
+        )
+    if tenant and token:
+        shared = Borrowed(shared or token)
+    app = AppRegistration(
+        tenant or settings.partner_center_tenant_id or "",
+        settings.partner_center_client_id or "",
+        secret.get_secret_value() if secret else "",
+    )
+    return SignIn(
+        cloud=cloud,
+        app=app,
+        http=authority,
+        now=now,
+        resource=resource,
+        refresh_token=token,
+        refresh_tokens=shared,
+    )

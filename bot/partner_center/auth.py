@@ -62,7 +62,7 @@ class RefreshTokens(Protocol):
 class Borrowed:
     """The refresh token for signing in to another tenant: what comes back is good there only, and is not kept.
 
-    Entra does not revoke a refresh token for having been used: learn.microsoft.com/entra/identity-platform/refresh-tokens
+    learn.microsoft.com/entra/identity-platform/refresh-tokens: one is not revoked for having been used.
     """
 
     def __init__(self, lender: RefreshTokens | str) -> None:
