@@ -8,9 +8,9 @@ from datetime import datetime
 import httpx
 
 from bot.courier import Courier
-from bot.domain.customer import Cloud, CustomerId
+from bot.domain.customer import Cloud
 from bot.domain.ticket import Way
-from bot.partner_center.auth import AppRegistration, Borrowed, OnBehalf, RefreshTokens, SignIn
+from bot.partner_center.auth import AppRegistration, Borrowed, InProcess, OnBehalf, RefreshTokens, SignIn
 from bot.partner_center.azure_support import AzureSupport
 from bot.partner_center.certificates import MICROSOFTS_HOSTS, Certificates
 from bot.partner_center.client import PartnerCenter
@@ -86,8 +86,8 @@ def _signed_in(
     store: Store | None = None,
     resource: str | None = None,
 ) -> httpx.AsyncClient:
-    sign_in = _sign_in(settings, cloud, authority, now, user=user, store=store, resource=resource)
-    return http_client(auth=sign_in)
+    tokens = _refresh_tokens(settings, now, store) if user else None
+    return http_client(auth=_sign_in(settings, cloud, authority, now, tokens=tokens, resource=resource))
 
 
 def events_of(
@@ -115,19 +115,18 @@ def azure_of(
     if Way.AZURE not in settings.ticket_ways or settings.partner_center_cloud is not Cloud.GLOBAL:
         return None, ()
     cloud, authority = cloud_of(settings), http_client()
-    partner = _sign_in(settings, cloud, authority, now, user=True, store=store, resource=cloud.arm)
+    tokens = _refresh_tokens(settings, now, store)
 
-    def sign_in_to(customer: CustomerId) -> OnBehalf:
-        there = _sign_in(
-            settings, cloud, authority, now, user=True, store=store, resource=cloud.arm, tenant=customer
-        )
-        return OnBehalf(there, partner)
+    def sign_in_to(tenant: str | None, tokens: RefreshTokens | None) -> SignIn:
+        return _sign_in(settings, cloud, authority, now, tokens=tokens, resource=cloud.arm, tenant=tenant)
 
+    partner = sign_in_to(None, tokens)
+    borrowed = Borrowed(tokens) if tokens else None
     http = http_client(auth=partner)
     azure = AzureSupport(
         cloud=cloud,
         http=http,
-        sign_in_to=sign_in_to,
+        sign_in_to=lambda customer: OnBehalf(sign_in_to(customer, borrowed), partner),
         contact=settings.backstop_ticket_contact or "",
         country=settings.backstop_ticket_country or "",
         zone=settings.zone,
@@ -137,32 +136,38 @@ def azure_of(
     return azure, (http, authority)
 
 
+def _refresh_tokens(
+    settings: Settings, now: Callable[[], datetime], store: Store | None
+) -> RefreshTokens | None:
+    """Where the refresh token is: in the store, where there is a key to encrypt it with; None where there is none."""
+    refresh, key = settings.partner_center_refresh_token, settings.backstop_secret_key
+    if refresh is None:
+        return None
+    token = refresh.get_secret_value()
+    if not (store and key):
+        return InProcess(token)
+    return Vault(
+        store,
+        name="partner-center",
+        first=token,
+        key=key.get_secret_value(),
+        now=now,
+        system="partner_center",
+    )
+
+
 def _sign_in(
     settings: Settings,
     cloud: CloudHosts,
     authority: httpx.AsyncClient,
     now: Callable[[], datetime],
     *,
-    user: bool = False,
-    store: Store | None = None,
+    tokens: RefreshTokens | None = None,
     resource: str | None = None,
     tenant: str | None = None,
 ) -> SignIn:
-    """To the partner's own tenant, or to another one, with what the partner signs in with."""
+    """App-only, or as App+User with a refresh token; to the partner's own tenant or to another one."""
     secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
-    key, token = settings.backstop_secret_key, refresh.get_secret_value() if refresh and user else None
-    shared: RefreshTokens | None = None
-    if store and key and token:
-        shared = Vault(
-            store,
-            name="partner-center",
-            first=token,
-            key=key.get_secret_value(),
-            now=now,
-            system="partner_center",
-        )
-    if tenant and token:
-        shared = Borrowed(shared or token)
     app = AppRegistration(
         tenant or settings.partner_center_tenant_id or "",
         settings.partner_center_client_id or "",
@@ -174,6 +179,6 @@ def _sign_in(
         http=authority,
         now=now,
         resource=resource,
-        refresh_token=token,
-        refresh_tokens=shared,
+        refresh_token=refresh.get_secret_value() if refresh and tokens else None,
+        refresh_tokens=tokens,
     )

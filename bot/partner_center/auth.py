@@ -59,21 +59,33 @@ class RefreshTokens(Protocol):
         ...
 
 
+class InProcess:
+    """The refresh token for all who sign in with it in this process, where nobody else keeps it."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        async with self._lock:
+            yield self
+
+    async def keep(self, new: str) -> None:
+        self.token = new
+
+
 class Borrowed:
     """The refresh token for signing in to another tenant: what comes back is good there only, and is not kept.
 
     learn.microsoft.com/entra/identity-platform/refresh-tokens: one is not revoked for having been used.
     """
 
-    def __init__(self, lender: RefreshTokens | str) -> None:
-        """A text is the token itself, where nobody keeps its successors."""
+    def __init__(self, lender: RefreshTokens) -> None:
         self._lender = lender
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[Turn]:
-        if isinstance(self._lender, str):
-            yield _Loan(self._lender)
-            return
         async with self._lender.turn() as turn:
             yield _Loan(turn.token)
 

@@ -33,7 +33,6 @@ from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
 from bot.partner_center.fields import Fields
 from bot.partner_center.reading import Reads
-from bot.partner_center.wire import graph_page
 
 API_VERSION: Final = "2024-04-01"
 MOST_CUSTOMERS: Final = 50
@@ -175,7 +174,7 @@ class AzureSupport:
     async def _pages(self, call: Call, read: Callable[[object], T], *, most: int = 100) -> AsyncIterator[T]:
         """What a list has on its first pages; links lead to the next one, and never away from Azure."""
         for _ in range(most):
-            page = await self._reads.listed(call, partial(graph_page, read=read))
+            page = await self._reads.listed(call, partial(azure_wire.page, read=read))
             for value in page.values:
                 yield value
             if page.next_uri is None:

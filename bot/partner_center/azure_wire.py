@@ -6,11 +6,11 @@ github.com/Azure/azure-rest-api-specs: specification/support/resource-manager/Mi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel.core import get_global
@@ -20,6 +20,9 @@ from bot.domain.errors import Rejected
 from bot.domain.ticket import Ticket, TicketSeverity, VendorNote, VendorState
 from bot.partner_center.fields import Fields, Unreadable
 from bot.partner_center.service_requests import in_order, status
+from bot.partner_center.wire import Page, graph_page
+
+T = TypeVar("T")
 
 OURS: Final = "backstop-"
 """What we name begins so."""
@@ -115,6 +118,11 @@ def note(raw: object, *, contact_email: str) -> VendorNote:
     is_contacts = bool(contact_email) and sender.casefold() == contact_email.casefold()
     is_ours = fields.word("name").startswith(OURS) or is_contacts
     return VendorNote(text, sender, told.moment("createdDate"), is_ours=is_ours)
+
+
+def page(raw: object, read: Callable[[object], T]) -> Page[T]:
+    """A page of Azure Resource Manager: as of Microsoft Graph, but for the name of its link."""
+    return replace(graph_page(raw, read), next_uri=Fields(raw).text("nextLink"))
 
 
 def choice(raw: object) -> tuple[str, str]:
