@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from bot.sandbox.partner_center import PartnerCenterSandbox
+from bot.sandbox.partner_center import Contact, PartnerCenterSandbox
+from bot.sandbox.partner_center.support import SupportDesk
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[1] / "samples" / "partner_center"
@@ -170,6 +171,15 @@ class TestServiceRequests:
         pc.support.takes_any_number = True
         assert read(await caller.send("GET", "/servicerequests/77"))["id"] == "77"
         assert (await caller.send("GET", "/servicerequests/x7")).status_code == 400
+
+    async def test_where_there_is_no_portal_an_engineer_answers_once_a_minute_has_passed(self):
+        desk, contact = SupportDesk(takes_any_number=True), Contact(first_name="A", last_name="B", email="c")
+        told = [
+            len(found.notes)
+            for seconds in (0, 59, 60, 600)
+            if (found := desk.asked_about("77", at=NOON + timedelta(seconds=seconds), contact=contact))
+        ]
+        assert told == [0, 0, 1, 1]
 
     @pytest.mark.parametrize("pc", ["china"], indirect=True)
     async def test_21vianet_has_none(self, pc, caller):

@@ -22,7 +22,7 @@ from bot.sandbox.partner_center.risk_api import GRAPH, RiskApi
 from bot.sandbox.partner_center.samples import sample_customers
 from bot.sandbox.partner_center.server import AUTHORITY, Server
 from bot.sandbox.partner_center.signin import SignIn
-from bot.sandbox.partner_center.support import AzureTicket, ServiceRequest, SupportDesk
+from bot.sandbox.partner_center.support import ENGINEER, AzureTicket, ServiceRequest, SupportDesk
 from bot.sandbox.partner_center.support_api import OURS, SupportApi
 from bot.sandbox.partner_center.suspicion import FraudEvent, SecurityAlert, Spend, Suspicions
 from bot.sandbox.partner_center.traffic import Exchange, Write
@@ -333,7 +333,7 @@ class PartnerCenterSandbox:
         text: str | None = None,
         *,
         status: str | None = None,
-        by: str = "Microsoft Support",
+        by: str = ENGINEER,
     ) -> None:
         """Let an engineer of Microsoft's write on it, or set its status."""
         name = f"engineer-{len(thing.notes) + 1}"

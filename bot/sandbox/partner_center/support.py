@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.sandbox.partner_center.records import Contact, Customer
@@ -62,6 +62,11 @@ class Operation:
     looks: int
 
 
+ENGINEER = "Microsoft Support"
+ANSWERED_AFTER = timedelta(minutes=1)
+FIRST_ANSWER = "Thank you for contacting Microsoft support. We are looking into it and will write here again."
+
+
 @dataclass
 class SupportDesk:
     """Everything that was filed or opened, by its number or name."""
@@ -71,12 +76,24 @@ class SupportDesk:
     """By subscription and name, both in lower case."""
     operations: dict[str, Operation] = field(default_factory=dict)
     takes_any_number: bool = False
-    """Where there is no portal to file one in, as in the demo: a number somebody asks about was filed just now."""
+    """Where there is no portal to file one in, as in the demo: a number somebody asks about was filed just now, and
+    whoever looks again a minute later finds that an engineer has answered."""
     looks_until_done: int = 0
     """How often has to be asked what became of an Azure ticket; with none it is there at once."""
 
     def next_number(self) -> str:
         return str(616_122_292_874_576 + len(self.requests) + len(self.tickets) + len(self.operations))
+
+    def asked_about(self, number: str, *, at: datetime, contact: Contact) -> ServiceRequest | None:
+        """The one of that number, if there is one."""
+        if not self.takes_any_number:
+            return self.requests.get(number)
+        found = self.requests.get(number) or self.file(
+            number=number, title="Filed in the portal", at=at, contact=contact
+        )
+        if at >= found.created_at + ANSWERED_AFTER and not any(n.by == ENGINEER for n in found.notes):
+            self.answer(found, FIRST_ANSWER, by=ENGINEER, status=None, at=at)
+        return found
 
     def file(
         self,

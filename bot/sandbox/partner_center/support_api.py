@@ -91,9 +91,7 @@ class SupportApi:
         number = request.match_info["number"]
         if not number.isdecimal():
             raise ApiError(400, 3000, "Invalid property: the id of a service request has digits only")
-        if number not in self.desk.requests and self.desk.takes_any_number:
-            self.desk.file(number=number, title="Filed in the portal", at=self.now(), contact=OURS)
-        found = self.desk.requests.get(number)
+        found = self.desk.asked_about(number, at=self.now(), contact=OURS)
         if found is None:
             raise ApiError(404, 7000, f"Service request with ID {number} not found.")
         return found
