@@ -29,6 +29,7 @@ from bot import courier, store
 from bot.accounting import source_of
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
+from bot.domain.ticket import Way
 from bot.mail import Mail, sender_of, server_of
 from bot.microsoft import azure_of, events_of, graph_of, partner_center_of
 from bot.partner_center.client import PartnerCenter
@@ -724,5 +725,8 @@ def check_ready_to_run(settings: Settings, *, listens: bool) -> None:
         )
     settings.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
     settings.need("backstop_approvals_channel")
+    for name in ("smtp_url", "backstop_ticket_email") if Way.EMAIL in settings.ticket_ways else ():
+        if not getattr(settings, name):
+            raise BadSettings(f"{name.upper()} is not set: add it, or have tickets not handed over by email")
     for source in settings.receivables_sources:
         settings.need_source(source)

@@ -388,7 +388,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     *(
         kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
-        for system in ("partner_center", "slack", "database", "receivables")
+        for system in ("partner_center", "slack", "database", "receivables", "azure")
         for kind in (
             Unavailable,
             Unanswered,
@@ -436,6 +436,9 @@ class TestErrors:
             "letter",
             "case",
             "security-alert",
+            "ticket",
+            "service-request",
+            "azure-service",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -462,6 +465,18 @@ class TestErrors:
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_what_an_accounting_system_refuses_is_not_blamed_on_partner_center(self, kind, language):
         said = words(kind("receivables", "invalid_grant", 401), in_language(language))
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
+
+    @pytest.mark.parametrize(
+        "kind",
+        [Unavailable, Throttled, NotReady, SignInFailed, AccessDenied, Rejected],
+        ids=lambda kind: kind.__name__,
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_azure_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("azure", "no-contact", 400), in_language(language))
+        assert "Azure" in said
         assert "Partner Center" not in said
         assert "合作伙伴中心" not in said
 
