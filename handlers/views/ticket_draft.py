@@ -76,24 +76,26 @@ class _Draft:
     def text(self) -> str:
         matter = self._matter
         sections = [
-            self._section("request", self._request()),
-            self._section("partner", self._partner()),
-            self._section("customer", self._customer()),
-            self._section("subscription", self._subscription()),
-            self._section("since", self._since()),
-            self._section("happened", [matter.description] if matter.description.strip() else []),
-            self._section("message", self._message()),
-            self._section("tried", [matter.tried] if matter.tried.strip() else [self._unknown]),
-            self._section("checks", self._checks()),
-            self._section("correlation", self._correlation()),
-            self._section("done", self._done()),
-            self._section("evidence", self._evidence()),
+            self._section("ticket-draft-request", self._request()),
+            self._section("ticket-draft-partner", self._partner()),
+            self._section("ticket-draft-customer", self._customer()),
+            self._section("ticket-draft-subscription", self._subscription()),
+            self._section("ticket-draft-since", self._since()),
+            self._section(
+                "ticket-draft-happened", [matter.description] if matter.description.strip() else []
+            ),
+            self._section("ticket-draft-message", self._message()),
+            self._section("ticket-draft-tried", [matter.tried] if matter.tried.strip() else [self._unknown]),
+            self._section("ticket-draft-checks", self._checks()),
+            self._section("ticket-draft-correlation", self._correlation()),
+            self._section("ticket-draft-done", self._done()),
+            self._section("ticket-draft-evidence", self._evidence()),
         ]
         return "\n\n".join(section for section in sections if section) + "\n"
 
-    def _section(self, name: str, lines: Iterable[str]) -> str:
+    def _section(self, key: str, lines: Iterable[str]) -> str:
         body = "\n".join(lines)
-        return f"== {self._said(f'ticket-draft-{name}')} ==\n{body}" if body else ""
+        return f"== {self._said(key)} ==\n{body}" if body else ""
 
     def _said(self, key: str, **facts: str) -> str:
         """In every language of the draft; what is the same in both is said once."""

@@ -362,7 +362,7 @@ def _way(ticket: Ticket, matter: Matter, cloud: Cloud, texts: Texts) -> list[str
     """The way through the portal, where a person files it."""
     if ticket.hand_over.way is not Way.PORTAL:
         return []
-    lines = []
+    lines: list[str] = []
     if ticket.portal:
         link = Mrkdwn(f"<{blocks.escaped(ticket.portal)}|{texts.mrkdwn('ticket-confirm-portal-name')}>")
         lines.append(texts.mrkdwn("ticket-confirm-portal-link", link=link))
