@@ -97,7 +97,7 @@ def ticket_form(draft_id: str, p: Prefill, texts: Texts) -> View:
         blocks.input_block(
             texts("ticket-form-name"),
             blocks.text_input(ids.TICKET_TITLE, multiline=False, most=MOST_TITLE, initial=p.title),
-            ids.TICKET_TITLE,
+            block_of(ids.TICKET_TITLE, p.title),
             hint=texts("ticket-form-name-hint"),
         ),
         *_description(p, texts),
@@ -139,7 +139,7 @@ def ticket_form(draft_id: str, p: Prefill, texts: Texts) -> View:
 
 
 def block_of(action_id: str, of: str) -> str:
-    """Of something else, another block: Slack then forgets what was chosen before."""
+    """Of something else, another block: Slack then forgets what stood there before."""
     return f"{action_id}:{hashlib.sha256(of.encode()).hexdigest()[:12]}" if of else action_id
 
 
