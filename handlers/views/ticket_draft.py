@@ -192,16 +192,16 @@ class _Draft:
         ]
 
     def _correlation(self) -> list[str]:
-        """What Microsoft finds its own log by."""
-        origin = self._background.origin
-        if origin is None:
-            return []
+        """What Microsoft finds its own log by; those of the request it follows from come first."""
+        origin, others = self._background.origin, self._background.requests
+        first = [origin] if origin else []
         rows = [
             f"- {harmless(target.name)}: {harmless(target.outcome.correlation_id)}"
-            for target in origin.targets
+            for request in (*first, *(r for r in others if origin is None or r.id != origin.id))
+            for target in self._concerned(request)
             if target.outcome and target.outcome.correlation_id
         ]
-        return rows or [self._unknown]
+        return rows[:MOST_LINES] or ([self._unknown] if origin else [])
 
     def _done(self) -> list[str]:
         """What was really tried at Microsoft; the newest come last."""
