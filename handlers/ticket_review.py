@@ -78,12 +78,12 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person.must(Right.OPERATE)
     texts = desk.texts_for(person)
     draft = await desk.backstop.tickets.draft(asking.draft_id(body), by=person)
-    entered = _entered(body["view"], draft)
+    form = entered(body["view"], draft)
     view = forms.wait_view(
         texts("ticket-form-title"), texts("ticket-form-reading"), texts, external_id=draft.id
     )
     waiting = Waiting(view, person, attempted=ids.TICKET_FORM)
-    await reading.push(desk, ack, _confirmation(desk, person, draft, entered), waiting)
+    await reading.push(desk, ack, _confirmation(desk, person, draft, form), waiting)
 
 
 async def confirm(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _meant(found: tuple[tuple[str, str], ...], value: str) -> tuple[str, str] | 
     return next((pair for pair in found if ticket_form.resource_value(pair[0]) == value), None)
 
 
-def _entered(view: dict[str, Any], draft: Ticket) -> Entered:
+def entered(view: dict[str, Any], draft: Ticket) -> Entered:
     """What was filled in. Raises Invalid under the field that will not do."""
     quoted = draft.matter.quoted if draft.matter else ""
     customer = chosen(view, ids.TICKET_CUSTOMER).lower()
@@ -170,14 +170,14 @@ def _entered(view: dict[str, Any], draft: Ticket) -> Entered:
     )
 
 
-async def _confirmation(desk: Desk, person: Person, draft: Ticket, entered: Entered) -> blocks.View:
+async def _confirmation(desk: Desk, person: Person, draft: Ticket, form: Entered) -> blocks.View:
     """Everything it says, read live; kept before it is shown."""
     backstop, texts = desk.backstop, desk.texts_for(person)
     (customer, subscription), of_customer = await asyncio.gather(
-        _live(desk, entered), _of_customer(desk, entered.customer_id)
+        _live(desk, form), _of_customer(desk, form.customer_id)
     )
-    matter = replace(entered.matter, problem=await _problem(desk, draft, entered))
-    what = replace(about(customer, subscription), azure_id=await _azure_id(desk, subscription, entered))
+    matter = replace(form.matter, problem=await _problem(desk, draft, form))
+    what = replace(about(customer, subscription), azure_id=await _azure_id(desk, subscription, form))
     other = await backstop.tickets.same(matter, what)
     if other is not None:
         return await _exists(desk, person, draft, other)
@@ -214,43 +214,43 @@ async def _confirmation(desk: Desk, person: Person, draft: Ticket, entered: Ente
     return ticket_form.ticket_confirmation(kept, matter, asked, texts)
 
 
-async def _live(desk: Desk, entered: Entered) -> tuple[Customer | None, Subscription | None]:
+async def _live(desk: Desk, form: Entered) -> tuple[Customer | None, Subscription | None]:
     """Customer and subscription as Partner Center has them now."""
-    if entered.customer_id is None:
+    if form.customer_id is None:
         return None, None
     try:
-        if entered.subscription_id is None:
-            customer, _ = await desk.backstop.customers.live_all(entered.customer_id)
+        if form.subscription_id is None:
+            customer, _ = await desk.backstop.customers.live_all(form.customer_id)
             return customer, None
-        return await desk.backstop.customers.live(entered.customer_id, entered.subscription_id)
+        return await desk.backstop.customers.live(form.customer_id, form.subscription_id)
     except NotFound as error:
-        field = entered.subscription_block if error.what == "subscription" else ids.TICKET_CUSTOMER
+        field = form.subscription_block if error.what == "subscription" else ids.TICKET_CUSTOMER
         raise Invalid(field, f"no-such-{error.what}") from error
 
 
-async def _azure_id(desk: Desk, subscription: Subscription | None, entered: Entered) -> SubscriptionId | None:
+async def _azure_id(desk: Desk, subscription: Subscription | None, form: Entered) -> SubscriptionId | None:
     """The Azure subscription it is about, as Azure knows it; inside a plan the one that was chosen, looked up."""
     if subscription is None or not asks_azure(desk):
         return None
     if subscription.kind is SubscriptionKind.LEGACY_AZURE:
         return subscription.id
-    if subscription.kind is not SubscriptionKind.AZURE_PLAN or entered.azure_id is None:
+    if subscription.kind is not SubscriptionKind.AZURE_PLAN or form.azure_id is None:
         return None
     try:
-        child = await desk.backstop.customers.azure_child(subscription, entered.azure_id)
+        child = await desk.backstop.customers.azure_child(subscription, form.azure_id)
     except NotFound as error:
-        raise Invalid(entered.azure_block, "no-such-subscription") from error
+        raise Invalid(form.azure_block, "no-such-subscription") from error
     return SubscriptionId(child.id)
 
 
-async def _problem(desk: Desk, draft: Ticket, entered: Entered) -> Problem | None:
+async def _problem(desk: Desk, draft: Ticket, form: Entered) -> Problem | None:
     """Azure's own classification, where both halves of it were chosen."""
-    if not asks_azure(desk) or not (entered.service and entered.problem):
+    if not asks_azure(desk) or not (form.service and form.problem):
         return None
-    service = await chosen_service(desk, draft, entered.service)
+    service = await chosen_service(desk, draft, form.service)
     if service is None:
         raise Invalid(ids.TICKET_SERVICE, "missing")
-    found = _meant(await desk.backstop.tickets.azure_problems(service[0]), entered.problem)
+    found = _meant(await desk.backstop.tickets.azure_problems(service[0]), form.problem)
     if found is None:  # of a service that was chosen before
         raise Invalid(ids.TICKET_PROBLEM, "missing")
     return Problem(*service, *found)
