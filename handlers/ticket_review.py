@@ -18,7 +18,7 @@ from bot.domain.customer import (
     SubscriptionId,
     SubscriptionKind,
 )
-from bot.domain.errors import BackstopError, Invalid, NotFound, TicketExists
+from bot.domain.errors import BackstopError, Invalid, NotFound, TicketExists, Upstream
 from bot.domain.people import Person, Right
 from bot.domain.portal import portal_link
 from bot.domain.request import ActionRequest
@@ -173,8 +173,8 @@ def entered(view: dict[str, Any], draft: Ticket) -> Entered:
 async def _confirmation(desk: Desk, person: Person, draft: Ticket, form: Entered) -> blocks.View:
     """Everything it says, read live; kept before it is shown."""
     backstop, texts = desk.backstop, desk.texts_for(person)
-    (customer, subscription), of_customer = await asyncio.gather(
-        _live(desk, form), _of_customer(desk, form.customer_id)
+    (customer, subscription, is_live), of_customer = await asyncio.gather(
+        _read(desk, form), _of_customer(desk, form.customer_id)
     )
     matter = replace(form.matter, problem=await _problem(desk, draft, form))
     what = replace(about(customer, subscription), azure_id=await _azure_id(desk, subscription, form))
@@ -182,6 +182,7 @@ async def _confirmation(desk: Desk, person: Person, draft: Ticket, form: Entered
     if other is not None:
         return await _exists(desk, person, draft, other)
     background = await _background(desk, draft, matter, what, customer)
+    background = replace(background, is_live=is_live)
     languages = ticket_draft.languages_of(backstop.cloud)
     link = portal_link(
         matter.kind,
@@ -210,8 +211,28 @@ async def _confirmation(desk: Desk, person: Person, draft: Ticket, form: Entered
         dry_run=rules.dry_run,
         approvals_channel=desk.channels.approvals,
         tickets_channel=desk.channels.tickets,
+        is_live=is_live,
     )
     return ticket_form.ticket_confirmation(kept, matter, asked, texts)
+
+
+async def _read(desk: Desk, form: Entered) -> tuple[Customer | None, Subscription | None, bool]:
+    """Both, and whether they are as Partner Center has them now.
+
+    Where it does not answer they are as last known: that may be the very thing a ticket is about.
+    """
+    try:
+        return *await _live(desk, form), True
+    except Upstream as error:
+        log.warning("a ticket is drafted from what is known: %s", error.code)
+    if form.customer_id is None:
+        return None, None, True
+    customer = await desk.backstop.customers.customer(form.customer_id)
+    owned = await desk.backstop.customers.subscriptions(customer.id)
+    subscription = next((s for s in owned if s.id == form.subscription_id), None)
+    if form.subscription_id and subscription is None:
+        raise Invalid(form.subscription_block, "no-such-subscription")
+    return customer, subscription, False
 
 
 async def _live(desk: Desk, form: Entered) -> tuple[Customer | None, Subscription | None]:

@@ -39,6 +39,8 @@ class Background:
     """What was asked for about that subscription, or about the customer where none was chosen; oldest first."""
     overdue_since: date | None = None
     suspicious_since: datetime | None = None
+    is_live: bool = True
+    """Whether customer and subscription were as Partner Center has them; else as last known."""
 
 
 def languages_of(cloud: Cloud) -> tuple[Texts, ...]:
@@ -145,13 +147,19 @@ class _Draft:
         rows = [
             self._row("ticket-draft-name", harmless(what.subscription_name)),
             self._row("ticket-draft-subscription-id", what.subscription_id),
-            self._row("ticket-draft-status", harmless(what.subscription_status)),
+            self._row("ticket-draft-status", self._status()),
             self._row("ticket-draft-offer-id", harmless(what.offer_id)),
             self._row("ticket-draft-order-id", harmless(what.order_id)),
         ]
         if what.azure_id:
             rows.append(self._row("ticket-draft-azure-id", what.azure_id))
         return rows
+
+    def _status(self) -> str:
+        status = harmless(self._about.subscription_status)
+        if not status or self._background.is_live:
+            return status
+        return f"{status} ({self._said('ticket-draft-as-last-known')})"
 
     def _since(self) -> list[str]:
         """Only days somebody knows."""

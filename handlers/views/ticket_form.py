@@ -262,6 +262,8 @@ class Asked:
     dry_run: bool
     approvals_channel: str | None
     tickets_channel: str | None
+    is_live: bool = True
+    """Whether customer and subscription are as Partner Center has them now; else as last known."""
 
 
 def ticket_confirmation(ticket: Ticket, matter: Matter, asked: Asked, texts: Texts) -> View:
@@ -270,6 +272,8 @@ def ticket_confirmation(ticket: Ticket, matter: Matter, asked: Asked, texts: Tex
         body.append(blocks.section(f"*{texts('dry-run')}* {texts('ticket-confirm-dry-run')}"))
     body.append(blocks.section(f"*{blocks.name(matter.title, MOST_TITLE)}*"))
     body.append(blocks.context(_whom(ticket.about, texts)))
+    if not asked.is_live:
+        body.append(blocks.section(f"⚠ {texts('ticket-confirm-not-live')}"))
     body.append(
         blocks.fields(
             [

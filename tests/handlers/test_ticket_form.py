@@ -237,6 +237,19 @@ async def test_a_slow_partner_center_lets_the_person_wait_in_sight(shared: Stage
     await confirms(shared, shared.ana)
 
 
+async def test_with_partner_center_down_a_ticket_can_still_be_opened(shared: Stage, customer: str):
+    await begins(shared.ana, customer)
+    first, *_ = await shared.ana.suggest(ids.TICKET_SUBSCRIPTION, "")
+    await shared.ana.choose(ids.TICKET_SUBSCRIPTION, first)
+    shared.partner_center.faults.add(status=503, path_contains="/v1/", times=None)
+    assert (await continues(shared.ana, "Nothing answers")).ok
+    await story.modal_says(shared.ana, "Customer and subscription are as last known")
+    shared.partner_center.faults.clear()
+    ticket = await confirms(shared, shared.ana)
+    assert "(as last known)" in ticket.text
+    assert ticket.about.subscription_id == first["value"]
+
+
 async def test_whoever_lacks_the_right_is_told_and_no_form_opens(shared: Stage):
     refused = await shared.eve.command("/csp-ticket contoso")
     assert "BACKSTOP_OPERATORS" in story.words(refused.body or {})

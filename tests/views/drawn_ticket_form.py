@@ -114,6 +114,7 @@ def confirmation(
     over: HandOver | None = None,
     approvals: int = 0,
     dry_run: bool = False,
+    is_live: bool = True,
     channel: str | None = "C0TICKETS",
 ) -> Drawing:
     background = replace(BACKGROUND, about=what or BACKGROUND.about)
@@ -132,7 +133,9 @@ def confirmation(
         ),
         hand_over=over or HandOver(),
     )
-    asked = Asked(cloud, approvals, timedelta(hours=24), dry_run, "C0APPROVALS" if channel else None, channel)
+    asked = Asked(
+        cloud, approvals, timedelta(hours=24), dry_run, "C0APPROVALS" if channel else None, channel, is_live
+    )
     return lambda texts: ticket_form.ticket_confirmation(ticket, matter, asked, texts)
 
 
@@ -172,6 +175,7 @@ VIEWS: dict[str, Drawing] = {
         _AZURE, what=replace(about(a_customer(), PLAN), azure_id=CHILD), over=HandOver(Way.AZURE)
     ),
     "ticket-confirmation-dry-run": confirmation(dry_run=True, channel=None, approvals=1),
+    "ticket-confirmation-not-live": confirmation(is_live=False),
     "ticket-exists-filed": exists(TicketStatus.FILED),
     "ticket-exists-pending": exists(TicketStatus.PENDING, channel=None, link=""),
 }
