@@ -31,7 +31,7 @@ from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
 from bot.domain.ticket import Way
 from bot.mail import Mail, sender_of, server_of
-from bot.microsoft import azure_of, events_of, graph_of, partner_center_of
+from bot.microsoft import azure_of, cloud_of, events_of, graph_of, partner_center_of
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.graph import Graph
 from bot.receivables.json_reads import Pace
@@ -270,6 +270,8 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
                 ways=settings.backstop_ticket_handover,
                 mail_to=settings.backstop_ticket_email or "",
                 contact=settings.backstop_ticket_contact or "",
+                portal=(settings.partner_center_portal_url or cloud_of(settings).portal).rstrip("/"),
+                partner=settings.partner_center_tenant_id or "",
             ),
             in_force=policies.in_force,
             cloud=settings.partner_center_cloud,

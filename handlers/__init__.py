@@ -12,6 +12,7 @@ FEATURES = (
     "suspend",
     "resume",
     "azure",
+    "ticket",
     "asking",
     "decisions",
     "limit",

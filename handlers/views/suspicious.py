@@ -332,7 +332,11 @@ def _buttons(line: CaseLine, texts: Texts) -> list[Block]:
     """They open forms and decide nothing."""
     case = line.case
     name, value = blocks.harmless(plain_name(case, texts)), case_value(case)
-    made = [suspend_button(case.customer_id, name, texts)] if line.customer else []
+    made = []
+    if line.customer:
+        label = texts("open-ticket-label", customer=name)
+        ticket = blocks.button(texts("open-ticket"), ids.OPEN_TICKET_FOR_FRAUD, value, label=label)
+        made = [suspend_button(case.customer_id, name, texts), ticket]
     for verdict, action in _VERDICTS:
         label = texts("case-judge-label", verdict=texts(f"verdict-{verdict}"), customer=name)
         made.append(blocks.button(texts(f"verdict-{verdict}"), action, value, label=label))

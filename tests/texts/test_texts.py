@@ -74,6 +74,7 @@ from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
+from bot.domain.ticket import Check, Evidence, TicketKind, TicketSeverity, TicketStatus
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
@@ -229,6 +230,11 @@ SAME_IN_SOME_LANGUAGE = {
     "letter-form-body",
     "letter-service",
     "state-cloud",
+    "ticket-confirm-number",
+    "ticket-draft-azure-problem",
+    "ticket-draft-name",
+    "ticket-draft-status",
+    "ticket-form-problem",
 }
 """Names, signs, and what consists of facts alone."""
 
@@ -261,6 +267,7 @@ class TestSlacksLimits:
             "explain",
             "letter-title",
             "error-title",
+            "ticket-form-title",
             "continue",
             "confirm",
             "cancel",
@@ -306,6 +313,11 @@ class TestSlacksLimits:
             "runbook",
             "unmute",
             *map("reason-{}".format, Reason),
+            "open-ticket",
+            *map("ticket-kind-{}".format, TicketKind),
+            *map("ticket-severity-{}".format, TicketSeverity),
+            *map("ticket-form-check-{}".format, Check),
+            *map("ticket-form-evidence-{}".format, Evidence),
         ],
     )
     def test_buttons_and_options(self, language, name):
@@ -560,6 +572,13 @@ FAMILIES: dict[str, set[str]] = {
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
+    "ticket-confirm-clicks-": {"customer", "partner"},
+    "ticket-draft-verb-": {*Verb},
+    "ticket-form-check-": {*Check},
+    "ticket-form-evidence-": {*Evidence},
+    "ticket-kind-": {*TicketKind},
+    "ticket-severity-": {*TicketSeverity},
+    "ticket-status-": {*TicketStatus},
     "title-": {*Verb},
     "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},
