@@ -23,6 +23,7 @@ FEATURES = (
     "mapping",
     "policy",
     "letters",
+    "evidence",
     "intake",
 )
 

@@ -81,10 +81,10 @@ class CaseFile:
 
     id: str
     opened_at: datetime
-    score: int | None
-    """None where its episode is over."""
-    severity: str
+    findings: tuple[tuple[str, int], ...]
+    """Rule and points of all that was ever found, as it was recorded."""
     signals: tuple[Signal, ...]
+    """What of it the rules in force find today, with the facts it rests on; the oldest first."""
     said: tuple[Judged, ...] = ()
     ticked: tuple[Ticked, ...] = ()
 
@@ -378,8 +378,7 @@ def _case(case: CaseFile, veil: Veil) -> Document:
     return {
         "id": case.id,
         "opened_at": _moment(case.opened_at),
-        "score": case.score,
-        "severity": case.severity,
+        "recorded": [{"rule": rule, "points": points} for rule, points in case.findings],
         "signals": [
             {
                 "rule": signal.rule.value,
@@ -558,7 +557,7 @@ def _of_item(item: OpenItem, veil: Veil) -> Iterable[_Happening]:
 
 
 def _of_case(case: CaseFile, veil: Veil) -> Iterable[_Happening]:
-    yield case.opened_at, "case opened", case.id, None, case.severity
+    yield case.opened_at, "case opened", case.id, None, ""
     for signal in case.signals:
         points = f"{signal.points} points"
         yield signal.at, f"signal {signal.rule.value}", case.id, None, points
