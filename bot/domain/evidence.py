@@ -129,7 +129,7 @@ def pack(label: Label, members: Mapping[str, bytes], entries: Sequence[Entry] | 
     ]
     manifest = _manifest_of(label, files, index)
     files[MANIFEST] = manifest
-    content = b"".join(region for _, region in _regions((n.encode(), c) for n, c in files.items()))
+    content = zipped((name.encode(), content) for name, content in files.items())
     longest = max(len(manifest), *(len(line) for line in (b"", *lines)))
     if len(content) > MOST_BYTES or len(lines) > MOST_ENTRIES or longest > MOST_JSON:
         raise PackTooLarge(label.about)
@@ -420,6 +420,11 @@ _RIGHTS: Final = 0o100600 << 16
 
 _Member = tuple[bytes, bytes]
 """Name and content."""
+
+
+def zipped(members: Iterable[_Member]) -> bytes:
+    """These and nothing else, in the order of their names."""
+    return b"".join(region for _, region in _regions(members))
 
 
 def _regions(members: Iterable[_Member]) -> list[tuple[str, bytes]]:

@@ -81,7 +81,7 @@ def with_member(name: str, content: bytes, data: bytes = PACK) -> bytes:
 
 
 def zipped(members: list[tuple[str, bytes]]) -> bytes:
-    return b"".join(r for _, r in evidence._regions((name.encode(), content) for name, content in members))
+    return evidence.zipped((name.encode(), content) for name, content in members)
 
 
 def listing(data: bytes) -> list[zipfile.ZipInfo]:
