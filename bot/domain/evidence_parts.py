@@ -204,7 +204,9 @@ def _ticket(ticket: Ticket, veil: Veil) -> Document:
         "contact": veil.words(matter.contact) if matter else None,
         "quoted": veil.words(matter.quoted) if matter else None,
         "link": veil.words(matter.link) if matter else None,
-        "draft_sha256": hashlib.sha256(f"{ticket.subject}\n{ticket.text}".encode()).hexdigest(),
+        "draft_sha256": hashlib.sha256(
+            f"{ticket.subject}\n{ticket.text}".encode("utf-8", "replace")
+        ).hexdigest(),
         "hand_over": {
             "way": over.way.value,
             "to": veil.words(over.to),
