@@ -53,6 +53,7 @@ from bot.domain.errors import (
     NotReady,
     OutOfScope,
     OwnRequest,
+    PackTooLarge,
     PreviewSettled,
     PromisedBefore,
     Refused,
@@ -74,6 +75,7 @@ from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
+from bot.domain.ticket import Evidence
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
@@ -366,6 +368,7 @@ ERRORS: tuple[BackstopError, ...] = (
     *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
     OutOfScope("azure_plan"),
+    PackTooLarge("T-7F3K"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         PreviewSettled("P-7F3K", why, "U0BEN")
@@ -512,6 +515,9 @@ FAMILIES: dict[str, set[str]] = {
     "import-note-": {*Code},
     "import-refused-": {*intake.FILE_LEVEL},
     "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
+    "evidence-comment-": {"redacted", "complete", "check"},
+    "evidence-part-": {*Evidence} | {f"{part}-about" for part in Evidence},
+    "evidence-redacted-": {"thread", "direct"},
     "link-doubt-": {*Doubt},
     "language-": {*LANGUAGES},
     "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},
