@@ -40,7 +40,7 @@ def zips(messages: list[story.Json]) -> list[tuple[str, story.Json]]:
 
 
 def content_of(stage: Stage, name: str) -> bytes:
-    (file,) = [f for f in stage.slack.workspace.files.values() if f.name == name]
+    file = next(f for f in stage.slack.workspace.files.values() if f.name == name)
     assert file.content is not None
     return file.content
 
@@ -148,3 +148,34 @@ async def test_whose_right_was_taken_meanwhile_gets_no_pack(set_stage: SetStage)
     await story.modal_says(stage.ana, "operator")
     assert await audited(stage) == []
     assert zips(stage.slack.messages(BILLING)) == []
+
+
+async def test_where_we_may_not_post_the_redacted_one_comes_to_the_person(set_stage: SetStage):
+    stage = await set_stage()
+    _, message = await a_ticket(stage)
+    await opens(stage.ana, message, ids.EVIDENCE, ids.EVIDENCE_FORM)
+    workspace = stage.slack.workspace
+    workspace.channels["C0BILLING"].members.discard(workspace.bot.id)
+    assert (await stage.ana.submit()).ok
+    ((name, _),) = await stage.ana.wait_for(lambda: zips(stage.ana.dms()) or None)
+    assert is_redacted(verify(content_of(stage, name)))
+
+
+async def test_on_a_page_only_one_person_sees_it_comes_to_that_person(set_stage: SetStage):
+    """Nobody else could see a thread there."""
+    stage = await staged(set_stage)
+    await see(stage, an_alert(stage))
+    await post(stage)
+    assert (await stage.ana.command("/csp suspicious", channel=CHANNEL)).ok
+    page = await stage.ana.wait_for(
+        lambda: next(
+            (m for m in stage.ana.messages(CHANNEL) if m["ephemeral"] and "case_more" in str(m["blocks"])),
+            None,
+        )
+    )
+    await opens(stage.ana, page, ids.MORE_OF_CASE, ids.EVIDENCE_FORM, option="Evidence pack")
+    redacted, _ = story.element(story.top(stage.ana), ids.EVIDENCE_REDACTED)["options"]
+    assert redacted["description"]["text"] == "Comes to you in a direct message"
+    assert (await stage.ana.submit()).ok
+    await stage.ana.wait_for(lambda: zips(stage.ana.dms()) or None)
+    assert zips(stage.slack.messages(CHANNEL)) == []
