@@ -42,6 +42,7 @@ from bot.services.customers import Customers
 from bot.services.digests import Digests, overdue_key
 from bot.services.drift import Drifts
 from bot.services.events import Events, Heard
+from bot.services.evidence import EvidencePacks
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
@@ -190,6 +191,17 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         now=now,
         at_once=settings.partner_center_max_concurrency,
     )
+    cases = Cases(
+        db,
+        post,
+        digests,
+        features,
+        watch,
+        policies.in_force,
+        zone=settings.zone,
+        now=now,
+        dry_run=settings.backstop_dry_run,
+    )
     backstop = Backstop(
         requests=Requests(
             db,
@@ -247,17 +259,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
         ),
         watch=watch,
-        cases=Cases(
-            db,
-            post,
-            digests,
-            features,
-            watch,
-            policies.in_force,
-            zone=settings.zone,
-            now=now,
-            dry_run=settings.backstop_dry_run,
-        ),
+        cases=cases,
         tickets=Tickets(
             db,
             post,
@@ -278,6 +280,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             zone=settings.zone,
             now=now,
         ),
+        evidence=EvidencePacks(db, cases, digests, now=now),
         write_back=WriteBack(db, features, partner_center, graph, now=now, dry_run=settings.backstop_dry_run),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,

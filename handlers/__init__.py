@@ -24,6 +24,7 @@ FEATURES = (
     "mapping",
     "policy",
     "letters",
+    "evidence",
     "intake",
 )
 

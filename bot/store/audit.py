@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, desc, insert, select, text
+from sqlalchemy import Row, desc, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
@@ -63,6 +63,16 @@ class AuditTrail:
             select(audit).where(audit.c.subject == subject).order_by(audit.c.seq)
         )
         return [_event(row) for row in rows.all()]
+
+    async def about(self, subjects: Collection[str], *, limit: int) -> tuple[list[AuditEvent], int]:
+        """What happened to any of these, the newest `limit` of it, in order; and how much there is in all."""
+        theirs = audit.c.subject.in_(subjects)
+        rows = await self._connection.execute(
+            select(audit).where(theirs).order_by(desc(audit.c.seq)).limit(limit)
+        )
+        newest = [_event(row) for row in rows.all()]
+        count = await self._connection.execute(select(func.count()).select_from(audit).where(theirs))
+        return newest[::-1], count.scalar_one()
 
     async def since(self, moment: datetime | None = None) -> AsyncGenerator[AuditEvent, None]:
         """All entries from that moment on, in order, without holding them all in memory."""

@@ -53,6 +53,7 @@ from bot.domain.errors import (
     NotReady,
     OutOfScope,
     OwnRequest,
+    PackTooLarge,
     PreviewSettled,
     PromisedBefore,
     Refused,
@@ -378,6 +379,7 @@ ERRORS: tuple[BackstopError, ...] = (
     *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
     OutOfScope("azure_plan"),
+    PackTooLarge("T-7F3K"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         PreviewSettled("P-7F3K", why, "U0BEN")
@@ -539,6 +541,9 @@ FAMILIES: dict[str, set[str]] = {
     "import-note-": {*Code},
     "import-refused-": {*intake.FILE_LEVEL},
     "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
+    "evidence-comment-": {"redacted", "complete", "check"},
+    "evidence-part-": {*Evidence} | {f"{part}-about" for part in Evidence},
+    "evidence-redacted-": {"thread", "direct"},
     "link-doubt-": {*Doubt},
     "language-": {*LANGUAGES},
     "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},

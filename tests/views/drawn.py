@@ -82,7 +82,7 @@ from tests.builders import (
     settled,
     targets,
 )
-from tests.views import drawn_policy, drawn_suspicious, drawn_ticket_form
+from tests.views import drawn_evidence, drawn_policy, drawn_suspicious, drawn_ticket_form
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -1009,6 +1009,7 @@ def _previews() -> dict[str, Drawing]:
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
+    domain.PackTooLarge("T-TEST000001"),
     domain.NotPermitted("operate"),
     domain.NotPermitted("approve"),
     domain.NotPermitted("withdraw"),
@@ -1141,6 +1142,7 @@ VIEWS: dict[str, Drawing] = {
     **_previews(),
     **_mappings(),
     **drawn_policy.VIEWS,
+    **drawn_evidence.VIEWS,
     **_letters(),
     **drawn_ticket_form.VIEWS,
     "reply-help": _help,
