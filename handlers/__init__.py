@@ -23,6 +23,7 @@ FEATURES = (
     "mapping",
     "policy",
     "letters",
+    "following",
     "intake",
 )
 

@@ -74,6 +74,7 @@ from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
+from bot.domain.ticket import TicketKind, TicketSeverity, TicketStatus
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
@@ -229,6 +230,7 @@ SAME_IN_SOME_LANGUAGE = {
     "letter-form-body",
     "letter-service",
     "state-cloud",
+    "ticket-step-label",
 }
 """Names, signs, and what consists of facts alone."""
 
@@ -545,6 +547,19 @@ FAMILIES: dict[str, set[str]] = {
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
+    "ticket-card-": {
+        *(f"{way}-{stage}" for way in ("mail", "azure") for stage in ("due", "claimed", "done", "failed")),
+        *("mail-rejected", "mail-not-ready", "mail-not-ready-tls", "mail-not-ready-no-tls"),
+        *("mail-sign-in-failed", "mail-not-configured", "mail-unavailable"),
+        *("azure-rejected", "azure-access-denied", "azure-sign-in-failed", "azure-unavailable"),
+    },
+    "ticket-card-next-": {"mail", "azure", "filed", "answered", "followed"},
+    "ticket-card-vendor-": {"open", "closed", "attention-needed"},
+    "ticket-informed-matter-": {*TicketKind},
+    "ticket-kind-": {*TicketKind},
+    "ticket-severity-": {*TicketSeverity},
+    "ticket-status-": {*TicketStatus},
+    "ticket-step-": {"arrived", "lost"},
     "title-": {*Verb},
     "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},

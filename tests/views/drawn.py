@@ -82,7 +82,7 @@ from tests.builders import (
     settled,
     targets,
 )
-from tests.views import drawn_policy, drawn_suspicious
+from tests.views import drawn_policy, drawn_suspicious, drawn_ticket
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -1142,6 +1142,7 @@ VIEWS: dict[str, Drawing] = {
     **_mappings(),
     **drawn_policy.VIEWS,
     **_letters(),
+    **drawn_ticket.VIEWS,
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
