@@ -180,10 +180,11 @@ def _handing_over(ticket: Ticket, texts: Texts, known: Known) -> list[str]:
     """How far the hand-over has come, and whose turn it is."""
     over, who = ticket.hand_over, blocks.person(ticket.opened_by)
     by_hand = texts.mrkdwn("ticket-card-next-file", who=who)
-    if over.stage is None:
-        return [by_hand, *_way_there(ticket, texts, known)]
     way = "mail" if over.way is Way.EMAIL else "azure"
     to = _code(blocks.shortened(blocks.harmless(over.to), 120))
+    if over.stage is None:
+        would = [] if over.way is Way.PORTAL else [texts.mrkdwn(f"ticket-card-would-{way}", to=to)]
+        return [*would, by_hand, *_way_there(ticket, texts, known)]
     match over.stage:
         case Stage.DUE | Stage.CLAIMED:
             return [texts.mrkdwn(f"ticket-card-{way}-{over.stage}", to=to)]

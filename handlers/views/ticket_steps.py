@@ -168,12 +168,12 @@ def _line(text: str) -> str:
 def _form(
     ticket: Ticket, texts: Texts, callback_id: str, title: str, body: list[blocks.Block], *, kept: str = ""
 ) -> View:
-    """A form about one ticket, which is named first. Its title is the words of the button, and so is its submit."""
+    """A form about one ticket, which is named first; where it does more than keep something, its submit says what."""
     return blocks.modal(
         title,
         [blocks.section(line(ticket, texts)), *body],
         callback_id=callback_id,
-        submit=texts("save") if callback_id != ids.TICKET_INFORMED else title,
+        submit=title if callback_id in (ids.TICKET_INFORMED, ids.TICKET_NOTE) else texts("save"),
         close=texts("cancel"),
         private_metadata=kept or ticket.id,
     )

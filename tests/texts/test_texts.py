@@ -554,6 +554,7 @@ FAMILIES: dict[str, set[str]] = {
         *("azure-rejected", "azure-access-denied", "azure-sign-in-failed", "azure-unavailable"),
     },
     "ticket-card-next-": {"mail", "azure", "filed", "answered", "followed"},
+    "ticket-card-would-": {"mail", "azure"},
     "ticket-card-vendor-": {"open", "closed", "attention-needed"},
     "ticket-informed-matter-": {*TicketKind},
     "ticket-kind-": {*TicketKind},

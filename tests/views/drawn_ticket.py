@@ -179,7 +179,8 @@ STATES = _states()
 
 
 def known(**fields: Any) -> Known:
-    return Known(**({"at": noon + HOUR, "cloud": Cloud.GLOBAL} | fields))
+    given: Json = {"at": noon + HOUR, "cloud": Cloud.GLOBAL} | fields
+    return Known(**given)
 
 
 def card(ticket: Ticket, texts: Texts, **around: Any) -> list[blocks.Block]:
