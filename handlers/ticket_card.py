@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -205,7 +204,8 @@ async def _remind_approvers(desk: Desk, ticket: Ticket, post: str) -> None:
 
 async def _say_overdue(desk: Desk, ticket: Ticket, post: str) -> None:
     """In the thread of the card, and on the card itself: nothing but the time has changed since it was drawn."""
-    card, due = await desk.backstop.posts.find(card_key(ticket.id)), _due(desk, ticket)
+    card = await desk.backstop.posts.find(card_key(ticket.id))
+    due = desk.backstop.tickets.response_due(ticket)
     if card is None or card.ts is None or due is None:
         return
     at, who = blocks.moment(due), blocks.person(ticket.opened_by)
@@ -226,10 +226,6 @@ async def _say_overdue(desk: Desk, ticket: Ticket, post: str) -> None:
             await cards.redraw(desk, card_key(ticket.id), partial(drawn, desk, ticket.id))
     except Upstream as error:  # its opener must still hear of it
         log.warning("nothing in the thread of %s: %s", ticket.id, error.reason)
-
-
-def _due(desk: Desk, ticket: Ticket) -> datetime | None:
-    return desk.backstop.tickets.response_due(ticket)
 
 
 async def _texts_of(desk: Desk, person: PersonId) -> Texts:

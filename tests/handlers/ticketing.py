@@ -44,7 +44,9 @@ class Opened:
         )
         (file,) = attached["files"]
         assert file["name"] == f"{self.id}.txt"
-        return self.stage.slack.workspace.files[file["id"]].content.decode()
+        content = self.stage.slack.workspace.files[file["id"]].content
+        assert content is not None
+        return content.decode()
 
     async def tags(self) -> list[str]:
         async with self.stage.app.core.store.read() as tx:

@@ -235,6 +235,10 @@ SAME_IN_SOME_LANGUAGE = {
 """Names, signs, and what consists of facts alone."""
 
 
+TICKET_FORMS = ("filed", "copy", "number", "note", "resolved", "informed")
+"""Buttons of a ticket's card whose words are the title of the form as well."""
+
+
 class TestSlacksLimits:
     """docs.slack.dev/reference/block-kit; what is longer would be cut off in the middle of a word."""
 
@@ -269,6 +273,9 @@ class TestSlacksLimits:
             "close",
             "back",
             "deny",
+            "ticket-step-deny-title",
+            "ticket-step-copy-done",
+            *map("ticket-step-{}".format, TICKET_FORMS),
         ],
     )
     def test_titles_submit_and_close_of_a_modal(self, language, name):
@@ -308,6 +315,9 @@ class TestSlacksLimits:
             "runbook",
             "unmute",
             *map("reason-{}".format, Reason),
+            "evidence-button",
+            *map("ticket-step-{}".format, (*TICKET_FORMS, "portal", "again", "arrived", "lost")),
+            *map("ticket-step-{}".format, ("answered", "look", "close-there")),
         ],
     )
     def test_buttons_and_options(self, language, name):
