@@ -25,6 +25,7 @@ FEATURES = (
     "policy",
     "letters",
     "evidence",
+    "following",
     "intake",
 )
 

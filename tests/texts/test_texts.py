@@ -236,8 +236,13 @@ SAME_IN_SOME_LANGUAGE = {
     "ticket-draft-name",
     "ticket-draft-status",
     "ticket-form-problem",
+    "ticket-step-label",
 }
 """Names, signs, and what consists of facts alone."""
+
+
+TICKET_FORMS = ("filed", "copy", "number", "note", "resolved", "informed")
+"""Buttons of a ticket's card whose words are the title of the form as well."""
 
 
 class TestSlacksLimits:
@@ -275,6 +280,9 @@ class TestSlacksLimits:
             "close",
             "back",
             "deny",
+            "ticket-step-deny-title",
+            "ticket-step-copy-done",
+            *map("ticket-step-{}".format, TICKET_FORMS),
         ],
     )
     def test_titles_submit_and_close_of_a_modal(self, language, name):
@@ -319,6 +327,9 @@ class TestSlacksLimits:
             *map("ticket-severity-{}".format, TicketSeverity),
             *map("ticket-form-check-{}".format, Check),
             *map("ticket-form-evidence-{}".format, Evidence),
+            "evidence-button",
+            *map("ticket-step-{}".format, (*TICKET_FORMS, "portal", "again", "arrived", "lost")),
+            *map("ticket-step-{}".format, ("answered", "look", "close-there")),
         ],
     )
     def test_buttons_and_options(self, language, name):
@@ -584,6 +595,17 @@ FAMILIES: dict[str, set[str]] = {
     "ticket-kind-": {*TicketKind},
     "ticket-severity-": {*TicketSeverity},
     "ticket-status-": {*TicketStatus},
+    "ticket-card-": {
+        *(f"{way}-{stage}" for way in ("mail", "azure") for stage in ("due", "claimed", "done", "failed")),
+        *("mail-rejected", "mail-not-ready", "mail-not-ready-tls", "mail-not-ready-no-tls"),
+        *("mail-sign-in-failed", "mail-not-configured", "mail-unavailable"),
+        *("azure-rejected", "azure-access-denied", "azure-sign-in-failed", "azure-unavailable"),
+    },
+    "ticket-card-next-": {"mail", "azure", "filed", "answered", "followed"},
+    "ticket-card-would-": {"mail", "azure"},
+    "ticket-card-vendor-": {"open", "closed", "attention-needed"},
+    "ticket-informed-matter-": {*TicketKind},
+    "ticket-step-": {"arrived", "lost"},
     "title-": {*Verb},
     "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},

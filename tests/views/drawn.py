@@ -82,7 +82,7 @@ from tests.builders import (
     settled,
     targets,
 )
-from tests.views import drawn_evidence, drawn_policy, drawn_suspicious, drawn_ticket_form
+from tests.views import drawn_evidence, drawn_policy, drawn_suspicious, drawn_ticket, drawn_ticket_form
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -1145,6 +1145,7 @@ VIEWS: dict[str, Drawing] = {
     **drawn_evidence.VIEWS,
     **_letters(),
     **drawn_ticket_form.VIEWS,
+    **drawn_ticket.VIEWS,
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
