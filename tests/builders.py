@@ -20,6 +20,8 @@ from bot.domain.letter import Letter, LetterId, LetterKind
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.preview import Finding, Owed, Preview, PreviewId, PreviewStatus, Reading
 from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Target
+from bot.domain.ticket import Matter as TicketMatter
+from bot.domain.ticket import Ticket, TicketId, TicketKind, TicketSeverity, about
 
 noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -149,6 +151,28 @@ def a_letter(*, by: Person = ana, at: datetime = noon, **fields: Any) -> Letter:
     } | fields
     letter_id = LetterId(given.pop("id", "L-TEST000001"))
     return Letter.write(letter_id, given.pop("kind"), by=by, at=at, **given)
+
+
+def a_ticket(*, by: Person = ana, at: datetime = noon, approvals_needed: int = 0, **fields: Any) -> Ticket:
+    """Contoso's service problem as Ana confirmed it, to be filed by hand; `fields` are those of `Ticket`."""
+    given: dict[str, Any] = {
+        "id": TicketId("T-TEST000001"),
+        "drafted_at": at,
+        "matter": a_matter(),
+        "about": about(a_customer(), a_subscription()),
+    }
+    draft = Ticket(opened_by=by.id, **(given | fields))
+    return draft.confirm(by=by, at=at, approvals_needed=approvals_needed, time_to_live=DAY)
+
+
+def a_matter(**fields: Any) -> TicketMatter:
+    given: dict[str, Any] = {
+        "kind": TicketKind.SERVICE,
+        "severity": TicketSeverity.MODERATE,
+        "title": "Nobody can sign in",
+        "description": "Since this morning, all users.",
+    }
+    return TicketMatter(**(given | fields))
 
 
 def a_finding(**fields: Any) -> Finding:

@@ -27,6 +27,7 @@ from bot.domain.digest import (
     Change,
     Debtor,
     OverdueDigest,
+    OverdueTotals,
     Paid,
     PastDue,
     Since,
@@ -130,6 +131,17 @@ class Digests:
                 if c.subscription.customer_id not in overdue
             ),
             since=since,
+        )
+
+    async def totals(self) -> OverdueTotals:
+        """The same figures as `overdue` of today has: cheap enough to be read whenever somebody looks."""
+        async with self._store.read() as tx:
+            day = await self._day(tx, self.today())
+        return OverdueTotals(
+            as_of=day.last.as_of if day.last else None,
+            banners=self._banners(day),
+            totals=totals(day.parties),
+            debtors=sum(_has_past_due(party, day.on) for party in day.parties),
         )
 
     async def posted_before(self, channel: str, day: date) -> bool:
