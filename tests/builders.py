@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,8 +21,16 @@ from bot.domain.letter import Letter, LetterId, LetterKind
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.preview import Finding, Owed, Preview, PreviewId, PreviewStatus, Reading
 from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Target
-from bot.domain.ticket import Matter as TicketMatter
-from bot.domain.ticket import Ticket, TicketId, TicketKind, TicketSeverity, about
+from bot.domain.ticket import (
+    HandOver,
+    Matter,
+    Ticket,
+    TicketId,
+    TicketKind,
+    TicketSeverity,
+    TicketStatus,
+    about,
+)
 
 noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -153,28 +162,6 @@ def a_letter(*, by: Person = ana, at: datetime = noon, **fields: Any) -> Letter:
     return Letter.write(letter_id, given.pop("kind"), by=by, at=at, **given)
 
 
-def a_ticket(*, by: Person = ana, at: datetime = noon, approvals_needed: int = 0, **fields: Any) -> Ticket:
-    """Contoso's service problem as Ana confirmed it, to be filed by hand; `fields` are those of `Ticket`."""
-    given: dict[str, Any] = {
-        "id": TicketId("T-TEST000001"),
-        "drafted_at": at,
-        "matter": a_matter(),
-        "about": about(a_customer(), a_subscription()),
-    }
-    draft = Ticket(opened_by=by.id, **(given | fields))
-    return draft.confirm(by=by, at=at, approvals_needed=approvals_needed, time_to_live=DAY)
-
-
-def a_matter(**fields: Any) -> TicketMatter:
-    given: dict[str, Any] = {
-        "kind": TicketKind.SERVICE,
-        "severity": TicketSeverity.MODERATE,
-        "title": "Nobody can sign in",
-        "description": "Since this morning, all users.",
-    }
-    return TicketMatter(**(given | fields))
-
-
 def a_finding(**fields: Any) -> Finding:
     """Twelve open items of which two are new and one has changed; three would close."""
     given: dict[str, Any] = {
@@ -216,3 +203,54 @@ def a_preview(**fields: Any) -> Preview:
         "finding": a_finding(),
     }
     return Preview(**(given | fields))
+
+
+def a_matter(**fields: Any) -> Matter:
+    given: dict[str, Any] = {
+        "kind": TicketKind.SERVICE,
+        "severity": TicketSeverity.MODERATE,
+        "title": "Mail does not arrive",
+        "description": "Since this morning nothing arrives.",
+        "contact": "Ana Berg <support@partner.example> +49 30 1234",
+    }
+    return Matter(**(given | fields))
+
+
+def a_draft_ticket(*, by: Person = ana, matter: Matter | None = None, **fields: Any) -> Ticket:
+    """A ticket whose confirmation is shown; `fields` are those of `Ticket.fill_in`."""
+    given: dict[str, Any] = {
+        "what": about(a_customer(), a_subscription()),
+        "subject": "Mail does not arrive",
+        "text": "The draft.",
+        "portal": "https://partner.microsoft.com/dashboard",
+        "hand_over": HandOver(),
+    }
+    ticket = Ticket(TicketId("T-TEST000001"), opened_by=by.id, drafted_at=noon, channel="C0")
+    return ticket.fill_in(matter or a_matter(), by=by, **(given | fields))
+
+
+def a_ticket(status: TicketStatus = TicketStatus.OPEN, *, approvals: int = 0, **fields: Any) -> Ticket:
+    """A ticket that has come so far, all at noon; `fields` are those of `a_draft_ticket`."""
+    draft = a_draft_ticket(**fields)
+    needed = approvals or (status in _UNDECIDED)
+    ticket = draft.confirm(by=ana, at=noon, approvals_needed=int(needed), time_to_live=DAY)
+    match status:
+        case TicketStatus.DRAFT:
+            return draft
+        case TicketStatus.DENIED:
+            return ticket.deny(by=ben, at=noon, why="Try the admin centre first.")
+        case TicketStatus.EXPIRED:
+            return ticket.expire(at=noon + DAY)
+        case TicketStatus.WITHDRAWN:
+            return ticket.withdraw(by=ana, at=noon)
+    steps: dict[TicketStatus, Callable[[Ticket], Ticket]] = {
+        TicketStatus.FILED: lambda t: t.file("2611230040001234", by=ana.id, at=noon),
+        TicketStatus.RESOLVED: lambda t: t.resolve(by=ana, at=noon, how="A connector was mended."),
+        TicketStatus.CLOSED: lambda t: t.close(by=ana, at=noon, language="en", text_hash="0" * 64),
+    }
+    for change in steps.values():
+        ticket = ticket if ticket.status is status else change(ticket)
+    return ticket
+
+
+_UNDECIDED = (TicketStatus.PENDING, TicketStatus.DENIED, TicketStatus.EXPIRED, TicketStatus.WITHDRAWN)

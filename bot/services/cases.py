@@ -173,6 +173,9 @@ class Cases:
         """Write down today's cases; those that are to be told at once. The same facts recorded twice change nothing."""
         digest = await self.digest()
         urgent = []
+        async with self._store.begin() as tx:  # who clicks on a case does not wait until the books are read
+            owed = [each for line in digest.cases for each in line.past.owed]
+            await tx.observations.keep(owed, at=self._now())
         for line in digest.cases:
             await self._record(line.case)
             if line.case.severity is Severity.HIGH:
@@ -389,21 +392,23 @@ class Cases:
         return min(end, self._now())
 
     async def _known(self, tx: Tx, at: datetime, on: date, *, only: Iterable[str] | None = None) -> _Known:
+        """Of some, what is written down of them: somebody waits. Of all, with what they owe by the books as well."""
         wanted = list(only) if only is not None else None
         pasts = await tx.observations.all(until=at, since=at - LOOK_BACK, only=wanted)
-        day = await self._digests.day(tx, on)
-        for owed in owed_on(day, at=at):
-            id = owed.customer_id
-            if id is None or (wanted is not None and id not in wanted):
-                continue
-            past = pasts.get(id, Past(id))
-            if not any(o.key == owed.key for o in past.owed):
-                pasts[id] = replace(past, owed=(*past.owed, owed))
+        if wanted is None:
+            for owed in owed_on(await self._digests.day(tx, on), at=at):
+                past = pasts.get(owed.customer_id, Past(owed.customer_id))
+                if not any(o.key == owed.key for o in past.owed):
+                    pasts[owed.customer_id] = replace(past, owed=(*past.owed, owed))
         rows = await tx.cases.all(only=wanted)
         said = await tx.cases.said(until=at, only=wanted)
         mutes = await tx.cases.mutes(at=at, on=on)
         ticked = await tx.cases.ticked([row.id for theirs in rows.values() for row in theirs])
-        names = {customer.id: customer for customer in await tx.mirror.all_customers()}
+        if wanted is None:
+            found: Iterable[Customer | None] = await tx.mirror.all_customers()
+        else:
+            found = [await tx.mirror.customer(id) for id in wanted]
+        names = {customer.id: customer for customer in found if customer}
         memories = {}
         for id in pasts:
             theirs = said.get(id, ())

@@ -46,6 +46,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.services.sources import Sources
+from bot.services.tickets import Desks, TicketRules, Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 from bot.store import Store
@@ -103,6 +104,7 @@ class Workshop:
     watch: Watch
     cases: Cases
     write_back: WriteBack
+    tickets: Tickets
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -185,6 +187,7 @@ async def open_workshop(
     mail: Mail | None = None,
     now: Callable[[], datetime] | None = None,
     live: Mapping[str, LiveSource] | None = None,
+    tickets: TicketRules | None = None,
 ) -> Workshop:
     await asyncio.to_thread(database.migrate, database_url)
     await asyncio.to_thread(engine.migrate, sync_url(database_url))
@@ -269,4 +272,15 @@ async def open_workshop(
         watch=watch,
         cases=Cases(store, courier, digests, features, watch, billing, zone=place, now=now, dry_run=dry_run),
         write_back=WriteBack(store, features, partner_center, graph, now=now, dry_run=dry_run),
+        tickets=Tickets(
+            store,
+            courier,
+            features,
+            Desks(partner_center, partner_center, None, mail),
+            rules=tickets or TicketRules(dry_run=dry_run),
+            in_force=billing,
+            cloud=hosting,
+            zone=place,
+            now=now,
+        ),
     )

@@ -74,6 +74,7 @@ from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
+from bot.domain.ticket import TicketKind, TicketStatus
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language
@@ -545,6 +546,8 @@ FAMILIES: dict[str, set[str]] = {
     "stage-action-": {*StageAction},
     "status-": {*Status},
     "subscription-": {*SubscriptionStatus} - {SubscriptionStatus.UNKNOWN},  # shown as Microsoft wrote it
+    "ticket-kind-": {*TicketKind},
+    "ticket-status-": {*TicketStatus},
     "title-": {*Verb},
     "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},

@@ -4,38 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.digest import Banner, OverdueTotals
 from bot.domain.people import Person, PersonId
 from bot.domain.receivables import Balance
 from bot.domain.request import ActionRequest
-from bot.domain.ticket import About, HandOver, Stage, Ticket, TicketId, TicketKind, VendorState, Way
+from bot.domain.ticket import About, HandOver, Stage, Ticket, TicketId, TicketKind, VendorState, Way, about
 from bot.texts import Texts
 from handlers.views import home, replies
 from handlers.views.ticket_lines import OpenTicket
-from tests.builders import DAY, HOUR, a_matter, a_request, a_ticket, ana, ben, boss, mei, noon
+from tests.builders import (
+    DAY,
+    HOUR,
+    a_customer,
+    a_draft_ticket,
+    a_matter,
+    a_request,
+    a_subscription,
+    ana,
+    ben,
+    boss,
+    mei,
+    noon,
+)
 
 Json = dict[str, Any]
 
 AT = noon + 3 * DAY
+
+
+def confirmed(
+    by: Person = ana, *, at: datetime = noon, approvals_needed: int = 0, what: About | None = None
+) -> Ticket:
+    """Contoso's service problem, unless it is about something else."""
+    kind = TicketKind.SERVICE if what is None else TicketKind.PARTNER_CENTER
+    draft = a_draft_ticket(
+        by=by, matter=a_matter(kind=kind), what=what or about(a_customer(), a_subscription())
+    )
+    return draft.confirm(by=by, at=at, approvals_needed=approvals_needed, time_to_live=DAY)
+
+
 MAIL = HandOver(Way.EMAIL, "support@example.com", stage=Stage.DONE)
-FILED = a_ticket().file("2411230050000123", by=ana.id, at=noon + HOUR)
+FILED = confirmed().file("2411230050000123", by=ana.id, at=noon + HOUR)
 
 
 def _handed(stage: Stage, way: Way = Way.EMAIL) -> Ticket:
-    return replace(a_ticket(), hand_over=HandOver(way, stage=stage))
+    return replace(confirmed(), hand_over=HandOver(way, stage=stage))
 
 
 TICKETS: Mapping[str, OpenTicket] = {
     name: OpenTicket(replace(ticket, id=TicketId(f"T-{name.upper()}")), due)
     for name, ticket, due in (
-        ("pending", a_ticket(approvals_needed=2, at=AT - HOUR), None),
-        ("expiring", a_ticket(approvals_needed=1), None),
-        ("open", a_ticket(at=AT - timedelta(minutes=5)), None),
+        ("pending", confirmed(approvals_needed=2, at=AT - HOUR), None),
+        ("expiring", confirmed(approvals_needed=1), None),
+        ("open", confirmed(at=AT - timedelta(minutes=5)), None),
         ("mailing", _handed(Stage.CLAIMED), None),
-        ("mailed", replace(a_ticket(), hand_over=MAIL), None),
+        ("mailed", replace(confirmed(), hand_over=MAIL), None),
         ("opening", _handed(Stage.DUE, Way.AZURE), None),
         ("opened", _handed(Stage.DONE, Way.AZURE), None),
         ("failed", _handed(Stage.FAILED), None),
@@ -47,23 +73,14 @@ TICKETS: Mapping[str, OpenTicket] = {
         ("answered", FILED.answered(by=ana, at=noon + DAY), None),
         ("closed", FILED.heard(VendorState("1", "closed"), at=noon + DAY), None),
         ("resolved", FILED.resolve(by=ana, at=noon + DAY, how="It works again."), None),
-        (
-            "ours",
-            replace(
-                a_ticket(by=boss, about=About()),
-                matter=a_matter(kind=TicketKind.PARTNER_CENTER),
-                dry_run=True,
-            ),
-            None,
-        ),
+        ("ours", replace(confirmed(boss, what=About()), dry_run=True), None),
     )
 }
 
 
 def named(name: str) -> OpenTicket:
     """One whose every word from outside is this."""
-    ticket = a_ticket(about=About(customer_name=name), matter=a_matter(title="x"))
-    return OpenTicket(replace(ticket, number=name[:40]))
+    return OpenTicket(replace(confirmed(what=About(customer_name=name)), number=name[:40]))
 
 
 def told(state: replies.State, viewer: Person, totals: Mapping[str, Balance], **fields: Any) -> home.Home:
@@ -88,7 +105,9 @@ def drawings(
     """Drawn by name; `state`, `requests` and `totals` are those that the other views are drawn from."""
     some = (requests["pending"], a_request(by=boss, id="R-BOSS000001"), requests["unknown"])
     few = [TICKETS[name] for name in ("pending", "overdue", "ours")]
-    few.append(OpenTicket(a_ticket(by=boss, at=AT - HOUR, approvals_needed=1, id=TicketId("T-BOSS000001"))))
+    few.append(
+        OpenTicket(replace(confirmed(boss, at=AT - HOUR, approvals_needed=1), id=TicketId("T-BOSS000001")))
+    )
     links = {requests["pending"].id: "https://example.slack.com/archives/C0APPROVALS/p1?a=1&b=2"}
 
     def seen_by(viewer: Person, **fields: Any) -> Callable[[Texts], Json]:
