@@ -1,4 +1,4 @@
-"""`/csp`: help, find, why, overdue, suspicious, policy, requests, status, shadow, debtors."""
+"""`/csp`: help, find, why, overdue, suspicious, policy, requests, audit, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from handlers.views import blocks, digests, mapping, replies
 from handlers.views import policy as policy_views
 from handlers.views import suspicious as suspicious_views
 from handlers.views import why as why_views
+from handlers.views.audit import trail
 from handlers.views.shadow import shadow_report
 
 SHADOW_DAYS = 30
@@ -27,7 +28,8 @@ MOST_OPEN = 500
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | why TEXT | overdue | suspicious | policy | requests | status | shadow | debtors [TEXT]",
+    usage="help | find TEXT | why TEXT | overdue | suspicious | policy | requests | audit ID | status | shadow"
+    " | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -38,6 +40,7 @@ COMMAND = Command(
         ("overdue", "help-overdue"),
         ("suspicious", "help-suspicious"),
         ("requests", "help-requests"),
+        ("audit ID", "help-audit"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
         ("debtors [TEXT]", "help-debtors"),
@@ -68,6 +71,8 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: Async
             found = await overdue(desk, person)
         case "requests":
             found = await requests(desk, person)
+        case "audit":
+            found = await audit(desk, person, rest.strip())
         case "status":
             found = await status(desk, person)
         case "shadow":
@@ -161,6 +166,15 @@ async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
         at=backstop.now(),
         may_operate=Right.OPERATE in person.rights,
     )
+
+
+async def audit(desk: Desk, person: Person, id: str) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    texts = desk.texts_for(person)
+    if not id:
+        return [blocks.section(texts("audit-what"))]
+    events, more = await desk.backstop.inquiries.trail(id)
+    return trail(id, events, texts, more=more)
 
 
 async def status(desk: Desk, person: Person) -> list[blocks.Block]:

@@ -8,11 +8,11 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, desc, insert, select, text
+from sqlalchemy import Row, desc, insert, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
-from bot.store.tables import audit
+from bot.store.tables import audit, cases, drifts, letters, requests, tickets
 
 CHAIN_LOCK = 0x41756469  # any number, as long as it is always this one
 SYSTEM = "backstop"
@@ -61,6 +61,18 @@ class AuditTrail:
         """Everything that happened to one subject, in order."""
         rows = await self._connection.execute(
             select(audit).where(audit.c.subject == subject).order_by(audit.c.seq)
+        )
+        return [_event(row) for row in rows.all()]
+
+    async def about(self, subject: str, limit: int) -> list[AuditEvent]:
+        """The newest of what happened to one subject, the newest first; of a customer, to all that was about it."""
+        of_customer = (
+            select(each.c.id).where(each.c.customer_id == subject)
+            for each in (requests, tickets, letters, cases, drifts)
+        )
+        subjects = union_all(select(literal(subject)), *of_customer)
+        rows = await self._connection.execute(
+            select(audit).where(audit.c.subject.in_(subjects)).order_by(desc(audit.c.seq)).limit(limit)
         )
         return [_event(row) for row in rows.all()]
 

@@ -47,6 +47,7 @@ from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, 
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import (
+    audit,
     blocks,
     confirmation,
     digests,
@@ -1165,6 +1166,13 @@ VIEWS: dict[str, Drawing] = {
     "reply-requests-none-approver": lambda texts: message(
         replies.open_requests((), texts, channel=None, at=noon, may_operate=False)
     ),
+    "reply-audit": lambda texts: message(
+        audit.trail("r-test000001", drawn_home.EVENTS[:3], texts, more=False)
+    ),
+    "reply-audit-of-much": lambda texts: message(
+        audit.trail(a_customer().id, drawn_home.EVENTS * 10, texts, more=True)
+    ),
+    "reply-audit-none": lambda texts: message(audit.trail("<!here> *x*", (), texts, more=False)),
     "reply-shadow": _shadow,
     "reply-shadow-of-nothing": _shadow_of_nothing,
     "reply-requests-many": _many_requests,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.domain.audit import AuditEvent
 from bot.domain.digest import Banner, OverdueTotals
 from bot.domain.people import Person, PersonId
 from bot.domain.receivables import Balance
@@ -76,6 +77,18 @@ TICKETS: Mapping[str, OpenTicket] = {
         ("ours", replace(confirmed(boss, what=About()), dry_run=True), None),
     )
 }
+
+
+EVENTS = tuple(
+    AuditEvent(n, noon + n * HOUR, tag, subject, by, {}, "", "")
+    for n, tag, subject, by in (
+        (3, "request:approved", "R-TEST000001", ben.id),
+        (2, "access:refused", "R-TEST000001", "U0EVE"),
+        (1, "request:placed", "R-TEST000001", ana.id),
+        (0, "collection:`x` <!here>", "&" * 160, "backstop"),
+    )
+)
+"""Newest first."""
 
 
 def named(name: str) -> OpenTicket:
