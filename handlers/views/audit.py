@@ -11,7 +11,9 @@ from handlers.views import blocks
 from handlers.views.blocks import Block
 
 LINES = 15
-"""In one section: a line has at most 180 characters, a section 3,000."""
+"""In one section: a line has at most 200 characters, a section 3,000."""
+MOST_SUBJECT = 40
+_ODD = re.compile(r"[^\w.:/@+-]")
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,}")
 
 
@@ -41,4 +43,5 @@ def _by(who: str) -> Mrkdwn:
 
 
 def _code(word: str) -> Mrkdwn:
-    return Mrkdwn(f"`{blocks.escaped(blocks.harmless(word).replace('`', '')[:40])}`")
+    """An id or a tag; whatever else could stand there ends no code and calls nobody."""
+    return Mrkdwn(f"`{_ODD.sub('?', word)[:MOST_SUBJECT]}`")
