@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from handlers.views.blocks import View
 EVENTS: Final = ("app_home_opened",)
 MOST_OPEN: Final = 500
 """So many are read to tell how many more there are than fit."""
+
+PATIENCE_SECONDS: Final = 0.5
+"""So long everything else waits for what is owed to be added up."""
 
 log = logging.getLogger(__name__)
 
@@ -42,41 +46,59 @@ async def _publish(desk: Desk, body: dict[str, Any]) -> None:
     person = Person(id, locale=await desk.people.language_of(id))
     try:
         person = await desk.people.who_looks(body)
-        view = await _home(desk, person)
+        if person.rights:
+            await _show(desk, person)
+            return
+        view = await _newcomer(desk, person)
     except Exception as error:
         words = await errors.words_for(desk, error, person=person, attempted=EVENTS[0])
         view = views.refused(words, desk.texts_for(person))
     await call(desk.client.views_publish, user_id=id, view=view)
 
 
-async def _home(desk: Desk, person: Person) -> View:
+async def _newcomer(desk: Desk, person: Person) -> View:
+    operators, approvers = await asyncio.gather(_holders(desk, Right.OPERATE), _holders(desk, Right.APPROVE))
+    return views.newcomer(desk.texts_for(person), operators=operators, approvers=approvers)
+
+
+async def _show(desk: Desk, person: Person) -> None:
+    """All of it; where the books are large and not added up yet, the rest at once and their figures behind it."""
+    adding_up = asyncio.ensure_future(desk.backstop.digests.totals())
+    try:
+        told = await _told(desk, person)
+        await asyncio.wait({adding_up}, timeout=PATIENCE_SECONDS)
+        if not adding_up.done():
+            await _write(desk, person, told)
+        await _write(desk, person, replace(told, exposure=await adding_up))
+    finally:
+        adding_up.cancel()
+
+
+async def _write(desk: Desk, person: Person, told: views.Home) -> None:
+    await call(desk.client.views_publish, user_id=person.id, view=views.home(told, desk.texts_for(person)))
+
+
+async def _told(desk: Desk, person: Person) -> views.Home:
+    """Everything but what is owed."""
     texts, backstop, channels = desk.texts_for(person), desk.backstop, desk.channels
-    if not person.rights:
-        operators, approvers = await asyncio.gather(
-            _holders(desk, Right.OPERATE), _holders(desk, Right.APPROVE)
-        )
-        return views.newcomer(texts, operators=operators, approvers=approvers)
-    requests, tickets, exposure, how = await asyncio.gather(
+    requests, tickets, how = await asyncio.gather(
         backstop.requests.open(limit=MOST_OPEN),
         state.open_tickets(desk, limit=MOST_OPEN),
-        backstop.digests.totals(),
         state.state_of(desk, texts),
     )
     waiting, pending = views.awaits(person, requests, tickets)
     cards: dict[str, str] = {r.id: card_key(r.id) for r in waiting[: views.MOST_TO_DECIDE]}
     cards |= {each.ticket.id: f"ticket-approval:{each.ticket.id}" for each in pending}
-    told = views.Home(
+    return views.Home(
         viewer=person,
         at=backstop.now(),
         requests=requests,
         tickets=tickets,
-        exposure=exposure,
         state=how,
         approvals=channels.approvals,
         tickets_channel=channels.tickets,
         links=await _links(desk, list(cards.items())[: views.MOST_TO_DECIDE]),
     )
-    return views.home(told, texts)
 
 
 async def _holders(desk: Desk, right: Right) -> Collection[str]:

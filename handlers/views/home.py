@@ -37,8 +37,9 @@ class Home:
     requests: Sequence[ActionRequest]
     """Those that are open, oldest first."""
     tickets: Sequence[OpenTicket]
-    exposure: OverdueTotals
     state: replies.State
+    exposure: OverdueTotals | None = None
+    """None while it is being added up."""
     approvals: str | None = None
     """The channels that cards are in."""
     tickets_channel: str | None = None
@@ -180,8 +181,10 @@ def _tickets(told: Home, tickets: Sequence[OpenTicket], texts: Texts) -> list[Bl
     return body
 
 
-def _exposure(exposure: OverdueTotals, texts: Texts) -> list[Block]:
+def _exposure(exposure: OverdueTotals | None, texts: Texts) -> list[Block]:
     body = [blocks.header(texts("home-exposure"))]
+    if exposure is None:
+        return [*body, blocks.context(texts("home-adding-up"))]
     banners = [f"⚠ {digests.banner(b, texts)}" for b in exposure.banners if b.key != "dry_run"]
     if banners:
         body.append(blocks.section("\n".join(banners)))

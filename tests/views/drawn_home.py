@@ -136,6 +136,7 @@ def drawings(
         "home-operator": seen_by(ana),
         "home-approver": seen_by(ben),
         "home-both": seen_by(boss),
+        "home-being-added-up": seen_by(ana, requests=(), tickets=(), exposure=None),
         "home-with-nothing-to-do": quiet,
         "home-of-many": seen_by(
             mei, requests=[requests["pending"]] * 200, tickets=list(TICKETS.values()) * 20
