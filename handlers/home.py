@@ -25,6 +25,7 @@ MOST_OPEN: Final = 500
 
 PATIENCE_SECONDS: Final = 0.5
 """So long everything else waits for what is owed to be added up."""
+LINK_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -118,10 +119,12 @@ async def _links(desk: Desk, cards: Iterable[tuple[str, str]]) -> dict[str, str]
         if post is None or not post.ts:
             return id, ""
         try:
-            answer = await call(desk.client.chat_getPermalink, channel=post.channel, message_ts=post.ts)
-        except BackstopError as error:
-            log.info("no way to the card of %s: %s", id, error.code)
+            async with asyncio.timeout(LINK_SECONDS):
+                answer = await call(desk.client.chat_getPermalink, channel=post.channel, message_ts=post.ts)
+        except (BackstopError, TimeoutError) as error:
+            log.info("no way to the card of %s: %s", id, type(error).__name__)
             return id, ""
         return id, str(answer["permalink"])
 
-    return dict(await asyncio.gather(*(link(id, key) for id, key in cards)))
+    found = await asyncio.gather(*(link(id, key) for id, key in cards))
+    return {id: way for id, way in found if way}

@@ -138,14 +138,17 @@ def _to_decide(
     ]
     body = [blocks.header(texts("home-to-decide"))]
     body += replies.listed(lines, texts, none="home-to-decide-none", most=MOST_TO_DECIDE, room=ROOM)
-    if lines and told.approvals:
+    untold = [
+        id for id in (*(r.id for r in requests), *(t.ticket.id for t in tickets)) if id not in told.links
+    ]
+    if untold and told.approvals:
         body.append(blocks.context(texts.mrkdwn("requests-where", channel=blocks.channel(told.approvals))))
     return body
 
 
 def _way_to(id: str, told: Home, texts: Texts) -> str:
     link = told.links.get(id)
-    return f" · <{blocks.escaped(link)}|{texts('home-open-card')}>" if link else ""
+    return f"\n<{blocks.escaped(link)}|{texts('home-open-card')}>" if link else ""
 
 
 def _mine(told: Home, texts: Texts) -> list[Block]:
