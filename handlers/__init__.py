@@ -9,6 +9,7 @@ from handlers.command import Command, Shortcut
 
 FEATURES = (
     "csp",
+    "home",
     "suspend",
     "resume",
     "azure",

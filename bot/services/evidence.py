@@ -115,7 +115,7 @@ async def _with_trail(tx: Tx, material: Material) -> Material:
     subjects = {material.about, material.customer_id} - {""}
     for things in (material.tickets, material.requests, material.letters, material.cases):
         subjects |= {thing.id for thing in things}
-    trail, count = await tx.audit.about(sorted(subjects), limit=MOST_ENTRIES)
+    trail, count = await tx.audit.of_all(sorted(subjects), limit=MOST_ENTRIES)
     left = {"audit": count - len(trail)} if count > len(trail) else {}
     return replace(material, trail=tuple(trail), cut={**material.cut, **left})
 
