@@ -14,7 +14,7 @@ from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.errors import NotFound, Rejected, Throttled, Unavailable
 from bot.domain.ticket import TicketSeverity
 from bot.partner_center import azure_wire
-from bot.partner_center.azure_support import MOST_LOOKS, AzureSupport
+from bot.partner_center.azure_support import MOST_CUSTOMERS, MOST_LOOKS, AzureSupport
 from bot.partner_center.cloud import hosts_of
 from bot.partner_center.fields import Unreadable, decode
 
@@ -330,6 +330,31 @@ async def test_closing_one_that_is_closed_already_is_no_trouble(azure, far_side)
     assert sent(far_side, "PATCH") == [{"status": "closed"}]
     with pytest.raises(Rejected):
         await azure.close(CUSTOMER, SUBSCRIPTION, NAME)
+
+
+async def test_sign_ins_are_kept_for_some_customers_only(far_side, sleeps):
+    signed_in: list[str] = []
+
+    def sign_in_to(customer: str) -> Door:
+        signed_in.append(customer)
+        return Door(customer)
+
+    far_side.on("PATCH", TICKET, the_ticket())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(far_side)) as http:
+        azure = AzureSupport(
+            cloud=hosts_of(Cloud.GLOBAL),
+            http=http,
+            sign_in_to=sign_in_to,
+            contact=ANA,
+            country="DEU",
+            zone=ZoneInfo("UTC"),
+            now=lambda: noon,
+            sleep=sleeps,
+        )
+        first, *others = (CustomerId(f"c{n}") for n in range(MOST_CUSTOMERS + 1))
+        for customer in (first, *others[:-1], first, others[-1], first, others[0]):
+            await azure.close(customer, SUBSCRIPTION, NAME)
+    assert signed_in == [first, *others, others[0]]  # the one asked about longest ago had to go
 
 
 def choices(*names: str) -> Reply:
