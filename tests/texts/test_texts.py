@@ -61,6 +61,8 @@ from bot.domain.errors import (
     RequestExpired,
     SignInFailed,
     Throttled,
+    TicketExists,
+    TicketSettled,
     TooManyAtOnce,
     Unanswered,
     Unavailable,
@@ -407,6 +409,8 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     Invalid("customer", "no-such-customer"),
     Invalid("subscription", "no-such-subscription"),
+    TicketExists("T-TEST000001"),
+    *(TicketSettled("T-TEST000001", status, "U0ANA") for status in TicketStatus),
     *(
         NotFound(what, "contoso")
         for what in sorted(usage.arguments("NotFound", 0) | usage.arguments("Sought", 0))
