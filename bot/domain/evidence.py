@@ -28,8 +28,9 @@ END: Final = "the end of the ZIP"
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_MEMBERS: Final = 100
 MOST_ENTRIES: Final = 10_000
-MOST_JSON: Final = 4 * 1024 * 1024
-"""Of the manifest, and of one entry: what may be anything is not read as JSON beyond that."""
+MOST_MANIFEST: Final = 4 * 1024 * 1024
+MOST_LINE: Final = 512 * 1024
+"""Of one entry. What may be anything is not read as JSON beyond that."""
 
 _MEMBER = re.compile(r"[a-z]{1,20}(\.[a-z]{1,8}){1,2}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -130,8 +131,8 @@ def pack(label: Label, members: Mapping[str, bytes], entries: Sequence[Entry] | 
     manifest = _manifest_of(label, files, index)
     files[MANIFEST] = manifest
     content = zipped((name.encode(), content) for name, content in files.items())
-    longest = max(len(manifest), *(len(line) for line in (b"", *lines)))
-    if len(content) > MOST_BYTES or len(lines) > MOST_ENTRIES or longest > MOST_JSON:
+    is_long = len(manifest) > MOST_MANIFEST or any(len(line) > MOST_LINE for line in lines)
+    if len(content) > MOST_BYTES or len(lines) > MOST_ENTRIES or is_long:
         raise PackTooLarge(label.about)
     return Pack(content, _sha256(manifest))
 
@@ -203,7 +204,7 @@ def _manifest_of(label: Label, files: Mapping[str, bytes], index: Sequence[str])
 
 def _manifest_in(raw: bytes) -> _Manifest:
     """Read it. Raises ValueError unless it is, to the byte, what was written and sealed."""
-    document = _parsed(raw)
+    document = _parsed(raw, most=MOST_MANIFEST)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError("another format")
     rest = {key: value for key, value in document.items() if key != "seal"}
@@ -275,7 +276,7 @@ def _line(entry: Entry) -> bytes:
 
 def _entry_in(line: bytes) -> Entry:
     """Read it. Raises ValueError unless it is, to the byte, what `_line` writes."""
-    document = _parsed(line)
+    document = _parsed(line, most=MOST_LINE)
     if not isinstance(document, dict) or set(document) - {"redacted"} != set(_FIELDS):
         raise ValueError("other fields")
     if document.get("redacted", True) is not True:
@@ -527,8 +528,8 @@ def _canonical(document: object) -> bytes:
         raise ValueError("too deep") from error
 
 
-def _parsed(raw: bytes) -> Any:
-    if len(raw) > MOST_JSON:
+def _parsed(raw: bytes, *, most: int) -> Any:
+    if len(raw) > most:
         raise ValueError("too long")
     try:
         return json.loads(raw.decode())

@@ -27,7 +27,7 @@ from tests.builders import DAY, ana
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.test_suspicious import CHANNEL, an_alert, opens, post, see, staged
-from tests.stage import Stage, Transport
+from tests.stage import Stage
 
 BILLING = "csp-billing"
 
@@ -74,8 +74,8 @@ async def a_ticket(stage: Stage, *parts: Evidence) -> tuple[Ticket, story.Json]:
     return ticket, next(m for m in stage.slack.messages(BILLING) if m["text"] == "A ticket")
 
 
-async def test_of_a_case_a_redacted_one_goes_into_the_thread(set_stage: SetStage, transport: Transport):
-    stage = await staged(set_stage, transport=transport)
+async def test_of_a_case_a_redacted_one_goes_into_the_thread(set_stage: SetStage):
+    stage = await staged(set_stage)
     await see(stage, an_alert(stage))
     digest = await post(stage)
     await makes(stage, digest, option="Evidence pack")
