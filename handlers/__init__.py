@@ -13,6 +13,7 @@ FEATURES = (
     "suspend",
     "resume",
     "azure",
+    "ticket",
     "asking",
     "decisions",
     "limit",
@@ -24,6 +25,8 @@ FEATURES = (
     "mapping",
     "policy",
     "letters",
+    "evidence",
+    "following",
     "intake",
 )
 

@@ -5,9 +5,8 @@ What the confirmation says of one action is with that action: `handlers.suspend`
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -23,24 +22,20 @@ from bot.domain.customer import (
     Subscription,
     SubscriptionStatus,
 )
-from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound, Rejected
+from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.request import NO_GROUND
 from bot.services.digests import Judgement
 from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
-from bot.texts import Texts
-from handlers import errors, ids
+from bot.texts import Mrkdwn, Texts
+from handlers import errors, ids, reading
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import Filled, again, chosen, filled
+from handlers.reading import Waiting
 from handlers.views import blocks, forms
 from handlers.views.confirmation import Asking, LeftOut
-from handlers.views.errors import view as refusal
 
-PATIENCE_SECONDS = 1.2
-"""So long Slack waits for our ack while we read live; after it the person sees that we are still reading."""
-PUSHED_WITHIN = (0.1, 0.3, 1.0, 2.0)
-"""Seconds between the tries to fill a view that Slack may still be pushing."""
 LEAST_OF_AN_ID = 6
 """From so many characters on, what is typed may be part of an id."""
 
@@ -110,10 +105,15 @@ async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> 
     if not typed:
         draft = await desk.backstop.requests.draft(draft_id(body), by=person)
         typed = str(draft.form.get("words") or "")
+    await ack(options=await fitting_customers(desk, typed))
+
+
+async def fitting_customers(desk: Desk, typed: str) -> list[blocks.Option]:
+    """Those of our customers that fit what was typed; where nobody does, all of them."""
     found = await desk.backstop.customers.search(typed)
     if not found and typed:
         found = await desk.backstop.customers.search("")
-    await ack(options=forms.options(forms.customer_option(c) for c in found if c.may_be_acted_on))
+    return forms.options(forms.customer_option(c) for c in found if c.may_be_acted_on)
 
 
 async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -125,16 +125,24 @@ async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any])
         await ack(options=[])
         return
     texts = desk.texts_for(person)
-    typed = str(body.get("value") or "").casefold().split()
+    typed = str(body.get("value") or "")
     found = await desk.backstop.customers.subscriptions(CustomerId(customer_id))
-    matching = [s for s in found if all(_has(s, word, texts) for word in typed)]
+    matching = fitting_subscriptions(found, typed, texts)
     # Those it can be done to come first; the others stay visible, so that nobody wonders where they went.
     matching.sort(key=lambda s: (s.status is not _FITTING[draft.verb], s.name))
     offered = forms.options(forms.subscription_option(s, texts) for s in matching)
     fitting = sum(s.status is _FITTING[draft.verb] for s in found)
-    if fitting > 1 and not typed:  # behind the single ones: nobody is to choose all of them by mistake
+    if (
+        fitting > 1 and not typed.split()
+    ):  # behind the single ones: nobody is to choose all of them by mistake
         offered = [*offered[: blocks.MOST_OPTIONS - 1], forms.all_option(draft.verb, fitting, texts)]
     await ack(options=offered)
+
+
+def fitting_subscriptions(found: Iterable[Subscription], typed: str, texts: Texts) -> list[Subscription]:
+    """Those that have every word that was typed."""
+    words = typed.casefold().split()
+    return [s for s in found if all(_has(s, word, texts) for word in words)]
 
 
 def _has(subscription: Subscription, word: str, texts: Texts) -> bool:
@@ -171,17 +179,9 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review)
     """*Continue*: read live and show what will happen. Nothing is requested yet."""
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
-    texts = desk.texts_for(person)
     form = filled(body["view"])
     draft = await desk.backstop.requests.draft(draft_id(body), by=person)
-    reading = asyncio.ensure_future(of(desk, form))
-    await asyncio.wait({reading}, timeout=PATIENCE_SECONDS)
-    if reading.done():
-        view = await _drawn(desk, person, draft, reading.result())
-        await ack(response_action="push", view=view)
-        return
-    await ack(response_action="push", view=_reading(draft, texts))
-    desk.after_ack(show_when_read(desk, person, draft, reading))
+    await reading.push(desk, ack, _drawn(desk, person, draft, of(desk, form)), _waiting(desk, person, draft))
 
 
 async def ask_again(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review) -> None:
@@ -295,58 +295,32 @@ async def show_reading(
     desk: Desk,
     person: Person,
     draft: Draft,
-    reading: Awaitable[Shown | Blocked],
-    show: Callable[..., Awaitable[Any]],
+    shown: Awaitable[Shown | Blocked],
+    method: Callable[..., Awaitable[Any]],
     body: dict[str, Any],
 ) -> None:
-    """Open a view at once (a trigger lives three seconds), and fill it when what it says is read."""
-    read = asyncio.ensure_future(reading)
-    try:
-        view = _reading(draft, desk.texts_for(person))
-        await call(show, trigger_id=body["trigger_id"], view=view)
-    except BaseException:
-        read.cancel()
-        raise
-    await show_when_read(desk, person, draft, read)
+    """Open a view at once, and fill it when what it says is read."""
+    drawn, waiting = _drawn(desk, person, draft, shown), _waiting(desk, person, draft)
+    await reading.show(desk, drawn, waiting, method, body["trigger_id"])
 
 
-async def show_when_read(
-    desk: Desk, person: Person, draft: Draft, reading: asyncio.Future[Shown | Blocked]
-) -> None:
-    try:
-        view = await _drawn(desk, person, draft, await reading)
-    except Exception as error:
-        words = await errors.words_for(desk, error, person=person, attempted=draft.verb)
-        view = refusal(words, desk.texts_for(person))
-    await _fill_waiting(desk, draft, view)
+def _waiting(desk: Desk, person: Person, draft: Draft) -> Waiting:
+    texts = desk.texts_for(person)
+    title = texts(f"title-{draft.verb}")
+    view = forms.wait_view(title, texts("reading-live"), texts, external_id=draft.id)
+    return Waiting(view, person, attempted=draft.verb)
 
 
-def _reading(draft: Draft, texts: Texts) -> blocks.View:
-    return forms.wait_view(texts(f"title-{draft.verb}"), texts("reading-live"), texts, external_id=draft.id)
-
-
-async def _drawn(desk: Desk, person: Person, draft: Draft, shown: Shown | Blocked) -> blocks.View:
+async def _drawn(
+    desk: Desk, person: Person, draft: Draft, reviewed: Awaitable[Shown | Blocked]
+) -> blocks.View:
     """Keep what is going to be shown, then draw it."""
-    requests = desk.backstop.requests
+    requests, shown = desk.backstop.requests, await reviewed
     if isinstance(shown, Shown):
         await requests.confirmable(draft.id, shown.confirmed, by=person)
     else:
         await requests.change_draft(draft.id, by=person, form=draft.form | shown.kept)
     return shown.draw(draft.id, desk.texts_for(person))
-
-
-async def _fill_waiting(desk: Desk, draft: Draft, view: blocks.View) -> None:
-    """Show it where the person waits. Slack knows that view only once it has taken in our ack."""
-    for pause in PUSHED_WITHIN:
-        try:
-            await call(desk.client.views_update, external_id=draft.id, view=view)
-        except Rejected as error:
-            if error.reason != "not_found":
-                raise
-            await asyncio.sleep(pause)
-        else:
-            return
-    log.info("nobody waits any more: the form was closed")
 
 
 async def _show_form(desk: Desk, person: Person, draft: Draft, words: str, trigger: str) -> None:
@@ -379,12 +353,9 @@ async def _form_for(
 ) -> blocks.View:
     """One match fills the form; several offer a choice; none says so."""
     texts = desk.texts_for(person)
-    ours = [c for c in found if c.may_be_acted_on]
-    if len(ours) != 1:
-        key = "form-several" if ours else "form-nobody"
-        hint = texts.mrkdwn(key, n=texts.number(len(ours)), words=blocks.name(words))
+    customer, hint = recognised(found, words, texts)
+    if customer is None:
         return forms.action_form(draft.verb, draft.id, texts, hint=hint)
-    customer = ours[0]
     await desk.backstop.requests.change_draft(draft.id, by=person, customer_id=customer.id)
     return forms.action_form(
         draft.verb,
@@ -392,8 +363,18 @@ async def _form_for(
         texts,
         customer=customer,
         subscription=subscription or await _only_one(desk, draft.verb, customer),
-        hint=texts.mrkdwn("form-matched", words=blocks.name(words), customer=blocks.name(customer.name)),
+        hint=hint,
     )
+
+
+def recognised(found: Iterable[Customer], words: str, texts: Texts) -> tuple[Customer | None, Mrkdwn]:
+    """Who is meant by what was typed, where it is one of ours alone; and what to say of it."""
+    ours = [c for c in found if c.may_be_acted_on]
+    if len(ours) != 1:
+        key = "form-several" if ours else "form-nobody"
+        return None, texts.mrkdwn(key, n=texts.number(len(ours)), words=blocks.name(words))
+    name = blocks.name(ours[0].name)
+    return ours[0], texts.mrkdwn("form-matched", words=blocks.name(words), customer=name)
 
 
 async def _show_prefilled(

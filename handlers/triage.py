@@ -16,7 +16,7 @@ from bot.domain.errors import Invalid, NotFound, Rejected
 from bot.domain.people import Person, Right
 from bot.domain.signal import Rule
 from bot.domain.suspicious import CaseLine, Hidden
-from handlers import alerts, errors, ids, slack
+from handlers import alerts, errors, ids, packing, slack
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import chosen, given
 from handlers.views import blocks, forms, suspicious
@@ -54,6 +54,8 @@ async def choose(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     what, _, value = str(option.get("value") or "").partition(":")
     if what == suspicious.More.RUNBOOK:
         await show_runbook(desk, ack, body, value=value)
+    elif what == suspicious.More.EVIDENCE:
+        await packing.offer(desk, ack, body, value.partition(":")[0])
     elif what == suspicious.More.MUTE_RULE:
         await ask_to_mute(desk, ack, body, value=value)
     else:

@@ -352,6 +352,8 @@ class Ticket:
     """Where it was begun: the opener is answered there."""
     origin: str = ""
     """What it follows from: the id of a request or of a case; empty where it follows from neither."""
+    sought: str = ""
+    """What was typed behind the command: customers it fits are offered first."""
     status: TicketStatus = TicketStatus.DRAFT
     matter: Matter | None = None
     about: About = About()

@@ -319,6 +319,11 @@ class Requests:
         async with self._store.read() as tx:
             return await tx.requests.open(limit=limit)
 
+    async def about(self, customer_id: CustomerId, *, since: datetime) -> list[ActionRequest]:
+        """All that was asked for about a customer since that moment, whatever became of it, oldest first."""
+        async with self._store.read() as tx:
+            return [r for r in await tx.requests.placed_since(since) if r.action.customer_id == customer_id]
+
     async def counts(self) -> dict[Status, int]:
         """How many there are of each open status."""
         async with self._store.read() as tx:

@@ -112,6 +112,10 @@ class TicketRules:
     mail_to: str = ""
     contact: str = ""
     """Whom Microsoft may call, unless somebody else is named."""
+    portal: str = ""
+    """The address of the cloud's portal, without a slash at its end."""
+    partner: str = ""
+    """The partner's own tenant id."""
 
 
 class Tickets:
@@ -142,9 +146,16 @@ class Tickets:
     # What a form needs.
 
     async def begin(
-        self, *, by: Person, channel: str, origin: str = "", about: About | None = None
+        self,
+        *,
+        by: Person,
+        channel: str,
+        origin: str = "",
+        about: About | None = None,
+        matter: Matter | None = None,
+        sought: str = "",
     ) -> Ticket:
-        """Keep what somebody starts to fill in."""
+        """Keep what somebody starts to fill in; `matter` is what a message or a button brought along."""
         by.must(Right.OPERATE)
         draft = Ticket(
             TicketId("T-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))),
@@ -153,6 +164,8 @@ class Tickets:
             channel=channel,
             origin=origin,
             about=about or About(),
+            matter=matter,
+            sought=sought,
         )
         await self._store.write(addition(draft, at=self._now()))
         return draft

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, desc, insert, literal, select, text, union_all
+from sqlalchemy import Row, desc, func, insert, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
@@ -63,6 +63,16 @@ class AuditTrail:
             select(audit).where(audit.c.subject == subject).order_by(audit.c.seq)
         )
         return [_event(row) for row in rows.all()]
+
+    async def of_all(self, subjects: Collection[str], *, limit: int) -> tuple[list[AuditEvent], int]:
+        """What happened to any of these, the newest `limit` of it, in order; and how much there is in all."""
+        theirs = audit.c.subject.in_(subjects)
+        rows = await self._connection.execute(
+            select(audit).where(theirs).order_by(desc(audit.c.seq)).limit(limit)
+        )
+        newest = [_event(row) for row in rows.all()]
+        count = await self._connection.execute(select(func.count()).select_from(audit).where(theirs))
+        return newest[::-1], count.scalar_one()
 
     async def about(self, subject: str, limit: int) -> list[AuditEvent]:
         """The newest of what happened to one subject, the newest first; of a customer, to all that was about it."""

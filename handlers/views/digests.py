@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Since
+from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Since, proposal
 from bot.domain.receivables import AgingBucket, Balance
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
@@ -207,6 +207,9 @@ def _buttons(debtor: Debtor, texts: Texts) -> list[Block]:
         name = blocks.harmless(known.name)
         label = texts("suspend-label", customer=name)
         made.append(blocks.button(texts("suspend"), ids.SUSPEND_CUSTOMER, known.id, label=label))
+        style = "primary" if proposal(debtor.standing) == "ticket" else None
+        label = texts("open-ticket-label", customer=name)
+        made.append(blocks.button(texts("open-ticket"), ids.OPEN_TICKET, known.id, style=style, label=label))
     if customer is None:
         return [*made, link_button(debtor.party.customer_key, debtor.party.customer, texts)]
     name = blocks.harmless(customer.name)

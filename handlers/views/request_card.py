@@ -229,7 +229,8 @@ def _buttons(request: ActionRequest, texts: Texts) -> list[Block]:
             return [_button(ids.CANCEL, "cancel", "cancel-label", request, texts, style="danger")]
         case Status.UNKNOWN:
             return [
-                _button(ids.LOOK_AGAIN, "look-again", "look-again-label", request, texts, style="primary")
+                _button(ids.LOOK_AGAIN, "look-again", "look-again-label", request, texts, style="primary"),
+                _ticket(request, texts),
             ]
         case Status.FAILED:
             made = []
@@ -240,9 +241,18 @@ def _buttons(request: ActionRequest, texts: Texts) -> list[Block]:
                 )
             if request.may_be_retried and len(request.targets) > 1:
                 made.append(_button(ids.RETRY, "retry", "retry-label", request, texts))
+            if request.may_be_retried:  # Microsoft said no; what had changed before was never asked of it
+                made.append(_ticket(request, texts))
             return made
+        case Status.DONE if any(target.was_accepted for target in request.targets):
+            return [_ticket(request, texts)]
         case _:
             return []
+
+
+def _ticket(request: ActionRequest, texts: Texts) -> Block:
+    said = texts("open-ticket-label", customer=blocks.harmless(request.action.customer_name))
+    return blocks.button(texts("open-ticket"), ids.OPEN_TICKET, request.id, label=said)
 
 
 def _button(

@@ -47,6 +47,7 @@ class More(StrEnum):
 
     MUTE_RULE = "mute-rule"
     RUNBOOK = "runbook"
+    EVIDENCE = "evidence"
 
 
 def suspicious(digest: SuspiciousDigest, texts: Texts, *, page: int = 0) -> list[Block]:
@@ -332,14 +333,18 @@ def _buttons(line: CaseLine, texts: Texts) -> list[Block]:
     """They open forms and decide nothing."""
     case = line.case
     name, value = blocks.harmless(plain_name(case, texts)), case_value(case)
-    made = [suspend_button(case.customer_id, name, texts)] if line.customer else []
+    made = []
+    if line.customer:
+        label = texts("open-ticket-label", customer=name)
+        ticket = blocks.button(texts("open-ticket"), ids.OPEN_TICKET_FOR_FRAUD, value, label=label)
+        made = [suspend_button(case.customer_id, name, texts), ticket]
     for verdict, action in _VERDICTS:
         label = texts("case-judge-label", verdict=texts(f"verdict-{verdict}"), customer=name)
         made.append(blocks.button(texts(f"verdict-{verdict}"), action, value, label=label))
     if case.customer_id:
         label = texts("snooze-label", customer=name)
         made.append(blocks.button(texts("snooze"), ids.MUTE_CUSTOMER, value, label=label))
-    return [*made, _more((Verdict.PLANNED, More.MUTE_RULE, More.RUNBOOK), case, texts)]
+    return [*made, _more((Verdict.PLANNED, More.MUTE_RULE, More.RUNBOOK, More.EVIDENCE), case, texts)]
 
 
 def _more(choices: Iterable[str], case: Case, texts: Texts) -> Block:
@@ -360,6 +365,7 @@ _MORE_WORDS: Final[Mapping[str, str]] = {
     Verdict.PLANNED: "verdict-planned",
     More.MUTE_RULE: "mute-rule",
     More.RUNBOOK: "runbook",
+    More.EVIDENCE: "evidence-button",
 }
 
 
@@ -380,7 +386,7 @@ def _settled(lines: Sequence[CaseLine], texts: Texts, *, on: date) -> list[Block
             said.append(_within(case.judged.note, 90))
         others = [verdict for verdict in Verdict if verdict is not case.judged.verdict]
         section = blocks.section(
-            _fitting(said, SETTLED), accessory=_more((*others, More.RUNBOOK), case, texts)
+            _fitting(said, SETTLED), accessory=_more((*others, More.RUNBOOK, More.EVIDENCE), case, texts)
         )
         body.append(section)
     more = len(lines) - MOST_SETTLED

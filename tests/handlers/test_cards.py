@@ -31,7 +31,7 @@ async def test_a_failed_suspension_tells_the_reason_and_the_correlation_id(set_s
     assert "800040" in said
     [patch] = [r for r in stage.partner_center.requests if r.method == "PATCH"]
     assert patch.headers["MS-CorrelationId"] in said
-    assert story.buttons(failed) == []
+    assert story.buttons(failed) == ["Open ticket"]
     await asked.is_messaged("800040")
     assert asked.at_microsoft == "active"
 

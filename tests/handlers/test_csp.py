@@ -27,7 +27,7 @@ async def answer(stage: Stage, who: str, line: str) -> story.Json:
 @pytest.mark.parametrize(
     ("who", "commands"),
     [
-        pytest.param("ana", ["/csp", "/csp-resume", "/csp-suspend"], id="an operator"),
+        pytest.param("ana", ["/csp", "/csp-resume", "/csp-suspend", "/csp-ticket"], id="an operator"),
         pytest.param("mei", ["/csp"], id="an approver"),
         pytest.param("eve", ["/csp"], id="somebody without rights"),
     ],

@@ -139,7 +139,7 @@ async def test_its_button_opens_the_form_for_that_customer(set_stage: SetStage, 
         stage, [("Contoso Ltd", "contoso.onmicrosoft.com"), ("Nobody Ltd", "nobody.example")], today
     )
     posted = await post(stage, today)
-    ours = ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner"]
+    ours = ["Suspend", "Open ticket", "Snooze", "Notice", "Promise to pay", "Owner"]
     assert story.buttons(posted) == [*ours, "Link"]  # no more for the one Partner Center does not know
     assert "Nobody Ltd" in story.words(posted)
 
@@ -160,7 +160,12 @@ async def test_a_match_by_name_alone_is_marked_as_one(set_stage: SetStage):
     posted = await post(stage, today)
     texts = stage.app.desk.texts
     assert texts("overdue-by-name", domain="contoso.onmicrosoft.com") in story.words(posted)
-    assert story.buttons(posted) == ["Link", "Suspend", "Link"]  # two are called Alpine Ski House: no guess
+    assert story.buttons(posted) == [
+        "Link",
+        "Suspend",
+        "Open ticket",
+        "Link",
+    ]  # two are called Alpine Ski House: no guess
 
 
 async def test_hostile_names_are_inert(set_stage: SetStage):
@@ -261,7 +266,15 @@ async def test_old_books_say_so_first_and_offer_no_suspension(set_stage: SetStag
     current = await stage.slack.message_appears(
         OVERDUE, lambda m: m["ts"] == posted["ts"] and "owner:" in story.lines(m)
     )
-    assert story.buttons(current) == ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner", "Link"]
+    assert story.buttons(current) == [
+        "Suspend",
+        "Open ticket",
+        "Snooze",
+        "Notice",
+        "Promise to pay",
+        "Owner",
+        "Link",
+    ]
 
 
 async def test_the_chart_has_its_figures_in_words(set_stage: SetStage):

@@ -73,7 +73,7 @@ async def test_once_linked_the_digest_knows_the_customer(set_stage: SetStage, tr
     assert await audited(stage, "mapping:confirmed") == [("U0ANA", party_id(KEY))]
     posted = await digest(stage)
     assert "Contoso Ltd" in story.words(posted)
-    assert story.buttons(posted) == ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner"]
+    assert story.buttons(posted) == ["Suspend", "Open ticket", "Snooze", "Notice", "Promise to pay", "Owner"]
     assert stage.partner_center.writes == []
 
 

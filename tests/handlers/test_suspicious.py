@@ -312,7 +312,7 @@ class TestVerdict:
         refused = await stage.ana.submit()
         assert "At most 90 days" in str((refused.body or {}).get("errors"))
 
-    @pytest.mark.parametrize("button", ["Fraud", "Legitimate", "Ignore", "Snooze", "Suspend"])
+    @pytest.mark.parametrize("button", ["Fraud", "Legitimate", "Ignore", "Snooze", "Suspend", "Open ticket"])
     async def test_nobody_without_the_right_gets_a_form(self, set_stage: SetStage, button: str):
         stage = await staged(set_stage)
         await see(stage, an_alert(stage))

@@ -83,7 +83,14 @@ from tests.builders import (
     settled,
     targets,
 )
-from tests.views import drawn_home, drawn_policy, drawn_suspicious
+from tests.views import (
+    drawn_evidence,
+    drawn_home,
+    drawn_policy,
+    drawn_suspicious,
+    drawn_ticket,
+    drawn_ticket_form,
+)
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -1009,6 +1016,7 @@ def _previews() -> dict[str, Drawing]:
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
+    domain.PackTooLarge("T-TEST000001"),
     domain.NotPermitted("operate"),
     domain.NotPermitted("approve"),
     domain.NotPermitted("withdraw"),
@@ -1141,7 +1149,10 @@ VIEWS: dict[str, Drawing] = {
     **_previews(),
     **_mappings(),
     **drawn_policy.VIEWS,
+    **drawn_evidence.VIEWS,
     **_letters(),
+    **drawn_ticket_form.VIEWS,
+    **drawn_ticket.VIEWS,
     **drawn_home.drawings(a_state, REQUESTS, SEVERAL.totals),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,

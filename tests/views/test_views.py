@@ -234,7 +234,7 @@ def test_only_the_rows_that_are_concerned_lose_their_buttons():
     actions = [b for b in digests.overdue(replace(drawn.LONG, debtors=some), words) if b["type"] == "actions"]
     labels = [[e["text"]["text"] for e in block["elements"]] for block in actions]
     assert labels[0] == ["Snooze", "Owner"]
-    assert labels[1] == ["Suspend", "Snooze", "Notice", "Promise to pay", "Owner"]
+    assert labels[1] == ["Suspend", "Open ticket", "Snooze", "Notice", "Promise to pay", "Owner"]
 
 
 @every_language
