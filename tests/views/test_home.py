@@ -32,7 +32,9 @@ def test_many_of_any_name_fit(name: str, language: str):
         assert complaints(view) == []
         assert len(view["blocks"]) <= (100 if view.get("type") == "home" else 50)
         assert [text for text in mrkdwn(view) if "<!channel>" in text] == []
-        assert [text for text in mrkdwn(view) if re.search(r"\b[13][89]\d\b", text)], "how many more there are"
+        assert [text for text in mrkdwn(view) if re.search(r"\b[13][89]\d\b", text)], (
+            "how many more there are"
+        )
 
 
 def test_nobody_is_shown_as_waiting_for_their_own_word_or_for_one_they_have_given():
