@@ -54,6 +54,7 @@ _KIND_OF: Final = {
 
 def register(app: AsyncApp, desk: Desk) -> None:
     app.command(COMMAND.name)(partial(open_form, desk))
+    app.action(ids.HOME_TICKET)(partial(open_form, desk))
     app.message_shortcut(ids.TICKET_SHORTCUT)(partial(open_for_message, desk))
     app.action(ids.OPEN_TICKET)(partial(open_for_row, desk))
     app.action(ids.OPEN_TICKET_FOR_FRAUD)(partial(open_for_case, desk))

@@ -198,9 +198,15 @@ class Tickets:
         """The link Partner Center itself gives for that customer, where it gives one."""
         if customer_id is None:
             return None
-        return await self._features.ask(
-            Feature.MANAGED_SERVICES, lambda: self._desks.portal.service_request_link(customer_id)
-        )
+
+        async def asked() -> str | None:
+            """One customer that is not there is no sign that the API is missing."""
+            try:
+                return await self._desks.portal.service_request_link(customer_id)
+            except NotFound:
+                return None
+
+        return await self._features.ask(Feature.MANAGED_SERVICES, asked)
 
     async def azure_services(self) -> tuple[tuple[str, str], ...]:
         return await self._desks.azure.services() if self._desks.azure else ()

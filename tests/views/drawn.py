@@ -1038,6 +1038,8 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.NothingToRetry(DRAFT),
     domain.AlreadyLifted("U0BEN"),
     domain.DayOver("2026-11-22"),
+    domain.TicketExists("T-TEST000001"),
+    domain.TicketSettled("T-TEST000001", "filed", "U0ANA"),
     domain.CaseChanged("C-TEST000001"),
     domain.CannotBeResumed("active-already"),
     domain.CannotBeResumed("not-suspended", "expired"),
