@@ -32,11 +32,12 @@ from bot.app import (
 from bot.demo import PORT as DEMO_PORT
 from bot.demo import Demo, default_data_dir
 from bot.domain.errors import BackstopError
+from bot.domain.evidence import MOST_BYTES, NotAPack, verify
 from bot.domain.policy import BillingPolicy
 from bot.policy_check import Surroundings, read_over
 from bot.policy_file import BadPolicy
 from bot.preflight import as_json, check, table
-from bot.report import suspicious
+from bot.report import evidence, suspicious
 from bot.services.customers import MirrorState
 from bot.settings import BadSettings, Settings
 from bot.store.readings import Outcome
@@ -149,8 +150,15 @@ def parser() -> argparse.ArgumentParser:
         "--format", choices=("markdown", "html"), default="markdown", help="of `publish` (default markdown)"
     )
     policy.add_argument("--json", action="store_true", help="one JSON document")
-    audit = add("audit", _audit, "the audit trail")
+    audit = add("audit", _audit, "the audit trail, and evidence packs made from it")
     audit.add_argument("which", choices=("export", "verify"))
+    audit.add_argument(
+        "pack",
+        nargs="?",
+        type=Path,
+        metavar="PACK.zip",
+        help="`verify` this evidence pack, without any database, instead of the trail",
+    )
     audit.add_argument("--since", type=_day, metavar="DATE", help="export only from that day on")
     audit.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     return top
@@ -460,6 +468,9 @@ def _simulate(given: Settings, policy: BillingPolicy, arguments: argparse.Namesp
 
 
 def _audit(arguments: argparse.Namespace) -> int:
+    if arguments.pack:
+        return _verify_pack(arguments)
+
     async def export(made: Core) -> int:
         since = report.start_of(arguments.since, made.settings.zone) if arguments.since else None
         async with made.store.read() as tx:
@@ -476,6 +487,24 @@ def _audit(arguments: argparse.Namespace) -> int:
         return 0
 
     return _with_core(settings.load(), export if arguments.which == "export" else verify)
+
+
+def _verify_pack(arguments: argparse.Namespace) -> int:
+    """Offline: whoever was handed a pack has neither our settings nor our database."""
+    file: Path = arguments.pack
+    if arguments.which != "verify" or arguments.since:
+        raise BadCall("PACK.zip goes with `audit verify` alone")
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise BadCall(f"{file}: cannot be read ({error.strerror})") from None
+    try:
+        verified = verify(data)
+    except NotAPack as error:
+        raise BadCall(f"{file}: {evidence.NO_PACK[error.why]}") from None
+    print(evidence.verified_words(verified))
+    return 0 if verified.ok else 1
 
 
 def _with_core(given: Settings, work: Callable[[Core], Awaitable[T]]) -> T:

@@ -29,6 +29,7 @@ from bot import courier, store
 from bot.accounting import source_of
 from bot.courier import AlreadyRunning, Courier, Handler
 from bot.domain.errors import BackstopError, SignInFailed, Unavailable
+from bot.domain.ticket import Way
 from bot.mail import Mail, sender_of, server_of
 from bot.microsoft import azure_of, cloud_of, events_of, graph_of, partner_center_of
 from bot.partner_center.client import PartnerCenter
@@ -41,6 +42,7 @@ from bot.services.customers import Customers
 from bot.services.digests import Digests, overdue_key
 from bot.services.drift import Drifts
 from bot.services.events import Events, Heard
+from bot.services.evidence import EvidencePacks
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
@@ -189,6 +191,17 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         now=now,
         at_once=settings.partner_center_max_concurrency,
     )
+    cases = Cases(
+        db,
+        post,
+        digests,
+        features,
+        watch,
+        policies.in_force,
+        zone=settings.zone,
+        now=now,
+        dry_run=settings.backstop_dry_run,
+    )
     backstop = Backstop(
         requests=Requests(
             db,
@@ -246,17 +259,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             now=now,
         ),
         watch=watch,
-        cases=Cases(
-            db,
-            post,
-            digests,
-            features,
-            watch,
-            policies.in_force,
-            zone=settings.zone,
-            now=now,
-            dry_run=settings.backstop_dry_run,
-        ),
+        cases=cases,
         tickets=Tickets(
             db,
             post,
@@ -277,6 +280,7 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
             zone=settings.zone,
             now=now,
         ),
+        evidence=EvidencePacks(db, cases, digests, now=now),
         write_back=WriteBack(db, features, partner_center, graph, now=now, dry_run=settings.backstop_dry_run),
         cloud=settings.partner_center_cloud,
         zone=settings.zone,
@@ -726,5 +730,8 @@ def check_ready_to_run(settings: Settings, *, listens: bool) -> None:
         )
     settings.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
     settings.need("backstop_approvals_channel")
+    for name in ("smtp_url", "backstop_ticket_email") if Way.EMAIL in settings.ticket_ways else ():
+        if not getattr(settings, name):
+            raise BadSettings(f"{name.upper()} is not set: add it, or have tickets not handed over by email")
     for source in settings.receivables_sources:
         settings.need_source(source)

@@ -47,6 +47,7 @@ class Demo:
         self._now = now
         self._undo_window = undo_window
         self.partner_center = PartnerCenterSandbox(now=now)
+        self.partner_center.support.takes_any_number = True
         self.slack = SlackSandbox(manifest=manifest(url=None), partner_center=self.partner_center, now=now)
         self.partner_center.on_change(self.slack.partner_center_changed)
         self.post_office = PostOffice(self._mail_arrives)
@@ -103,9 +104,13 @@ class Demo:
             partner_center_base_url=self.partner_center.base_url,
             partner_center_authority_url=self.partner_center.authority_url,
             graph_base_url=self.partner_center.graph_url,
+            azure_base_url=self.partner_center.arm_url,
             backstop_approvals_channel=channels["csp-approvals"],
             backstop_overdue_channel=channels["csp-overdue"],
             backstop_suspicious_channel=channels["csp-suspicious"],
+            backstop_tickets_channel=channels["csp-tickets"],
+            backstop_ticket_contact="Ana Lindqvist <support@northwind.example> +46 8 555 0100",
+            backstop_ticket_country="SWE",
             backstop_operators=("S0BILLING",),
             backstop_approvers=("S0APPROVERS",),
             backstop_undo_window=self._undo_window,

@@ -8,8 +8,10 @@ from datetime import datetime
 import httpx
 
 from bot.courier import Courier
+from bot.domain.customer import Cloud
 from bot.domain.ticket import Way
-from bot.partner_center.auth import AppRegistration, SignIn
+from bot.partner_center.auth import AppRegistration, Borrowed, InProcess, OnBehalf, RefreshTokens, SignIn
+from bot.partner_center.azure_support import AzureSupport
 from bot.partner_center.certificates import MICROSOFTS_HOSTS, Certificates
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import CloudHosts, hosts_of
@@ -30,6 +32,8 @@ def cloud_of(settings: Settings) -> CloudHosts:
         base_url=settings.partner_center_base_url,
         authority_url=settings.partner_center_authority_url,
         graph_url=settings.graph_base_url,
+        arm_url=settings.azure_base_url,
+        portal_url=settings.partner_center_portal_url,
     )
 
 
@@ -82,33 +86,8 @@ def _signed_in(
     store: Store | None = None,
     resource: str | None = None,
 ) -> httpx.AsyncClient:
-    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
-    key, token = settings.backstop_secret_key, refresh.get_secret_value() if refresh and user else None
-    shared = None
-    if store and key and token:
-        shared = Vault(
-            store,
-            name="partner-center",
-            first=token,
-            key=key.get_secret_value(),
-            now=now,
-            system="partner_center",
-        )
-    app = AppRegistration(
-        settings.partner_center_tenant_id or "",
-        settings.partner_center_client_id or "",
-        secret.get_secret_value() if secret else "",
-    )
-    sign_in = SignIn(
-        cloud=cloud,
-        app=app,
-        http=authority,
-        now=now,
-        resource=resource,
-        refresh_token=token,
-        refresh_tokens=shared,
-    )
-    return http_client(auth=sign_in)
+    tokens = _refresh_tokens(settings, now, store) if user else None
+    return http_client(auth=_sign_in(settings, cloud, authority, now, tokens=tokens, resource=resource))
 
 
 def events_of(
@@ -128,8 +107,78 @@ def events_of(
 
 def azure_of(
     settings: Settings, *, now: Callable[[], datetime], store: Store | None = None
-) -> tuple[None, Clients]:
-    """Azure Resource Manager, where the settings have tickets opened there, and what has to be closed after it."""
-    if Way.AZURE not in settings.ticket_ways:
+) -> tuple[AzureSupport | None, Clients]:
+    """Azure Resource Manager, where the settings have tickets opened there, and what has to be closed after it.
+
+    It signs in to the customer's tenant and to the partner's: as App+User where there is a refresh token.
+    """
+    if Way.AZURE not in settings.ticket_ways or settings.partner_center_cloud is not Cloud.GLOBAL:
         return None, ()
-    raise NotImplementedError
+    cloud, authority = cloud_of(settings), http_client()
+    tokens = _refresh_tokens(settings, now, store)
+
+    def sign_in_to(tenant: str | None, tokens: RefreshTokens | None) -> SignIn:
+        return _sign_in(settings, cloud, authority, now, tokens=tokens, resource=cloud.arm, tenant=tenant)
+
+    partner = sign_in_to(None, tokens)
+    borrowed = Borrowed(tokens) if tokens else None
+    http = http_client(auth=partner)
+    azure = AzureSupport(
+        cloud=cloud,
+        http=http,
+        sign_in_to=lambda customer: OnBehalf(sign_in_to(customer, borrowed), partner),
+        contact=settings.backstop_ticket_contact or "",
+        country=settings.backstop_ticket_country or "",
+        zone=settings.zone,
+        now=now,
+        max_concurrency=settings.partner_center_max_concurrency,
+    )
+    return azure, (http, authority)
+
+
+def _refresh_tokens(
+    settings: Settings, now: Callable[[], datetime], store: Store | None
+) -> RefreshTokens | None:
+    """Where the refresh token is: in the store, where there is a key to encrypt it with; None where there is none."""
+    refresh, key = settings.partner_center_refresh_token, settings.backstop_secret_key
+    if refresh is None:
+        return None
+    token = refresh.get_secret_value()
+    if not (store and key):
+        return InProcess(token)
+    return Vault(
+        store,
+        name="partner-center",
+        first=token,
+        key=key.get_secret_value(),
+        now=now,
+        system="partner_center",
+    )
+
+
+def _sign_in(
+    settings: Settings,
+    cloud: CloudHosts,
+    authority: httpx.AsyncClient,
+    now: Callable[[], datetime],
+    *,
+    tokens: RefreshTokens | None = None,
+    resource: str | None = None,
+    tenant: str | None = None,
+) -> SignIn:
+    """App-only, or as App+User with a refresh token; to the partner's own tenant or to another one."""
+    secret, refresh = settings.partner_center_client_secret, settings.partner_center_refresh_token
+    app = AppRegistration(
+        tenant or settings.partner_center_tenant_id or "",
+        settings.partner_center_client_id or "",
+        secret.get_secret_value() if secret else "",
+    )
+    return SignIn(
+        cloud=cloud,
+        app=app,
+        http=authority,
+        now=now,
+        resource=resource,
+        refresh_token=refresh.get_secret_value() if refresh and tokens else None,
+        refresh_tokens=tokens,
+    )

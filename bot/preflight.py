@@ -32,12 +32,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot import policy_file
+from bot import policy_file, preflight_tickets
 from bot.accounting import source_of
+from bot.amiss import Amiss, Probe, said
 from bot.app import check_ready_to_run, mail_of, slack_client
 from bot.domain.errors import (
     AccessDenied,
-    BackstopError,
     Invalid,
     NotFound,
     Rejected,
@@ -71,19 +71,6 @@ class Check:
     remedy: str = ""
 
 
-class _Amiss(Exception):
-    """What a check found wrong, and the one sentence that says what to do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-
-
-Probe = Callable[[], Awaitable[str]]
-"""Answers with what is well, or raises _Amiss."""
-
-
 async def check(
     settings: Settings, *, now: Callable[[], datetime], patience: float = PATIENCE_SECONDS
 ) -> tuple[Check, ...]:
@@ -97,6 +84,7 @@ async def check(
         preflight.partner_center(),
         preflight.receivables(),
         preflight.mail(),
+        preflight.tickets(),
     )
     return tuple(found for group in groups for found in group)
 
@@ -118,24 +106,24 @@ def as_json(checks: Iterable[Check]) -> dict[str, Any]:
     return {"ok": all(row.ok for row in rows), "checks": [asdict(row) for row in rows]}
 
 
-def _explained(error: Exception) -> _Amiss:
+def _explained(error: Exception) -> Amiss:
     """What no probe has words of its own for."""
     match error:
-        case _Amiss():
+        case Amiss():
             return error
         case BadSettings():
             message, _, remedy = str(error).partition(": ")
-            return _Amiss(message, f"{remedy[:1].upper()}{remedy[1:]}.")
+            return Amiss(message, f"{remedy[:1].upper()}{remedy[1:]}.")
         case SignInFailed():  # only the checks that come after the token's own
-            return _Amiss(
+            return Amiss(
                 f"not looked at: Slack refuses the token ({error.reason})", "Put the Slack token right first."
             )
         case Upstream():
-            return _Amiss(
+            return Amiss(
                 f"no usable answer from {error.system} ({error.reason or error.code})",
                 "Try again in a minute; if it stays, look at the status page of that system.",
             )
-    return _Amiss(
+    return Amiss(
         f"failed unexpectedly ({type(error).__name__})",
         "Try again; if it stays, report it together with this line.",
     )
@@ -210,6 +198,12 @@ class _Preflight:
             }
         )
 
+    async def tickets(self) -> list[Check]:
+        """The ways by which tickets are handed over, but by hand."""
+        return await self._looks(
+            preflight_tickets.probes(self._settings, now=self._now, open_store=self._token_store)
+        )
+
     async def _looks(self, probes: Mapping[str, Probe]) -> list[Check]:
         return await asyncio.gather(*(self._look(name, probe) for name, probe in probes.items()))
 
@@ -219,7 +213,7 @@ class _Preflight:
             async with asyncio.timeout(self._patience):
                 return Check(name, True, self._clean(await probe()))
         except TimeoutError:
-            amiss = _Amiss(
+            amiss = Amiss(
                 f"no answer within {self._patience:g} seconds",
                 "Check the address, the proxy and the firewall, then try again.",
             )
@@ -242,7 +236,7 @@ class _Preflight:
         try:
             policy = policy_file.load(path, today=self._now().astimezone(self._settings.zone).date())
         except BadPolicy as error:
-            raise _Amiss(
+            raise Amiss(
                 str(error),
                 "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy; "
                 "until then the last good one stays in force, where there is one.",
@@ -260,7 +254,7 @@ class _Preflight:
         if current is None:
             return f"{name} has no tables yet; the first start creates them"
         if current not in known:
-            raise _Amiss(
+            raise Amiss(
                 f"{name} was migrated by a newer release (schema {current})",
                 "Install that release or a later one.",
             )
@@ -273,7 +267,7 @@ class _Preflight:
         try:
             who = await _hello(client, self._settings.slack_api_url)
         except (SignInFailed, Rejected) as error:
-            raise _Amiss(
+            raise Amiss(
                 f"Slack refuses SLACK_BOT_TOKEN ({error.reason})",
                 "Copy the Bot User OAuth Token (xoxb-…) from the app's page OAuth & Permissions again.",
             ) from error
@@ -287,7 +281,7 @@ class _Preflight:
         try:
             await _ask(slack_client(self._settings).apps_connections_open, app_token=token.get_secret_value())
         except (SignInFailed, Rejected) as error:
-            raise _Amiss(
+            raise Amiss(
                 f"Slack refuses SLACK_APP_TOKEN ({error.reason})",
                 "Create an app-level token (xapp-…) with the scope connections:write and set SLACK_APP_TOKEN to it.",
             ) from error
@@ -300,6 +294,7 @@ class _Preflight:
             ("approvals", "BACKSTOP_APPROVALS_CHANNEL", self._settings.backstop_approvals_channel),
             ("overdue", "BACKSTOP_OVERDUE_CHANNEL", self._settings.backstop_overdue_channel),
             ("suspicious", "BACKSTOP_SUSPICIOUS_CHANNEL", self._settings.backstop_suspicious_channel),
+            ("tickets", "BACKSTOP_TICKETS_CHANNEL", self._settings.backstop_tickets_channel),
         )
         return [(what, setting, channel) for what, setting, channel in configured if channel]
 
@@ -312,7 +307,7 @@ class _Preflight:
 
         async def probe() -> str:
             if not names and needed:
-                raise _Amiss(
+                raise Amiss(
                     "nobody is named",
                     f"Set {setting} to user ids (U…) or user-group ids (S…), separated by commas.",
                 )
@@ -335,19 +330,19 @@ class _Preflight:
     async def _mail_server(self) -> str:
         mail = mail_of(self._settings, now=self._now)
         if mail is None:
-            raise _Amiss(
+            raise Amiss(
                 "nobody is named whom mail is from, so notices can only be sent by hand",
                 "Set BACKSTOP_MAIL_FROM, such as Billing <billing@example.com>.",
             )
         try:
             await mail.sign_in()
         except SignInFailed as error:
-            raise _Amiss(
+            raise Amiss(
                 f"the mail server refuses the sign-in ({error.reason})",
                 "Correct user and password in SMTP_URL; write @ / ? # in them as %40 %2F %3F %23.",
             ) from error
         except Upstream as error:
-            raise _Amiss(
+            raise Amiss(
                 f"the mail server cannot be used ({error.reason})",
                 "Look at host and port in SMTP_URL, and whether the server offers STARTTLS with a valid certificate.",
             ) from error
@@ -357,32 +352,29 @@ class _Preflight:
         self._settings.need(
             "partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret"
         )
-        keeps = as_user and self._settings.backstop_secret_key is not None
-        if keeps and not await self._schema_is_current():
-            raise _Amiss(*_NO_PLACE_FOR_A_TOKEN)
-        store = Store(self._settings.database_url, now=self._now) if keeps else None
+        store = await self._token_store() if as_user else None
         try:
             client, to_close = partner_center_of(self._settings, now=self._now, as_user=as_user, store=store)
         except Invalid as error:
             if store:
                 await store.close()
-            raise _Amiss(
+            raise Amiss(
                 f"{error.at} cannot be used ({error.reason})", f"Correct {error.at} or unset it."
             ) from None
         try:
             await client.sign_in()
         except SignInFailed as error:
-            raise _Amiss(
-                f"Microsoft refuses the sign-in: {_said(error)}", _sign_in_remedy(error.reason)
+            raise Amiss(
+                f"Microsoft refuses the sign-in: {said(error)}", _sign_in_remedy(error.reason)
             ) from error
         except AccessDenied as error:
-            raise _Amiss(
-                f"signed in, but Partner Center refuses to list customers: {_said(error)}",
+            raise Amiss(
+                f"signed in, but Partner Center refuses to list customers: {said(error)}",
                 "Add the app in Partner Center under App management, and give the account the Admin agent role.",
             ) from error
         except (Upstream, NotFound) as error:
-            raise _Amiss(
-                f"Partner Center does not answer as it should: {_said(error)}",
+            raise Amiss(
+                f"Partner Center does not answer as it should: {said(error)}",
                 "Check PARTNER_CENTER_CLOUD and the PARTNER_CENTER_…_URL settings, then try again.",
             ) from error
         finally:
@@ -393,25 +385,34 @@ class _Preflight:
         how = "App+User" if as_user else "app-only"
         return f"signed in to {self._settings.partner_center_cloud.value} ({how})"
 
+    async def _token_store(self) -> Store | None:
+        """Where refresh tokens of Partner Center's are kept, as the settings say; the caller closes it."""
+        settings = self._settings
+        if settings.partner_center_refresh_token is None or settings.backstop_secret_key is None:
+            return None
+        if not await self._schema_is_current():
+            raise Amiss(*_NO_PLACE_FOR_A_TOKEN)
+        return Store(settings.database_url, now=self._now)
+
     async def _source(self, name: str) -> str:
         if name == "xero" and not await self._schema_is_current():
-            raise _Amiss(*_NO_PLACE_FOR_A_TOKEN)
+            raise Amiss(*_NO_PLACE_FOR_A_TOKEN)
         store = Store(self._settings.database_url, now=self._now)
         try:
             source = source_of(name, self._settings, store, Pace(more_tries=0, now=self._now))
             try:
                 await source.check()
             except SignInFailed as error:
-                raise _Amiss(f"refuses the sign-in: {_said(error)}", _source_sign_in(name, error)) from error
+                raise Amiss(f"refuses the sign-in: {said(error)}", _source_sign_in(name, error)) from error
             except AccessDenied as error:
-                raise _Amiss(
-                    f"signed in, but it does not show all that has to be read: {_said(error)}",
+                raise Amiss(
+                    f"signed in, but it does not show all that has to be read: {said(error)}",
                     _RIGHTS[name],
                 ) from error
             except Rejected as error:
-                raise _Amiss(f"does not give what was asked for: {_said(error)}", _ADDRESSES[name]) from error
+                raise Amiss(f"does not give what was asked for: {said(error)}", _ADDRESSES[name]) from error
             except Unavailable as error:
-                raise _Amiss(f"no usable answer: {_said(error)}", _ADDRESSES[name]) from error
+                raise Amiss(f"no usable answer: {said(error)}", _ADDRESSES[name]) from error
             finally:
                 await source.close()
         finally:
@@ -449,8 +450,8 @@ async def _hello(client: AsyncWebClient, address: str) -> AsyncSlackResponse:
         raise _silent(error, address) from error
 
 
-def _silent(error: Upstream, address: str) -> _Amiss:
-    return _Amiss(
+def _silent(error: Upstream, address: str) -> Amiss:
+    return Amiss(
         f"no usable answer from Slack at {address} ({error.reason})",
         "Check SLACK_API_URL, and that this machine can reach it.",
     )
@@ -466,7 +467,7 @@ async def _scopes(client: AsyncWebClient, address: str) -> str:
     wanted = bot_scopes()
     missing = [scope for scope in wanted if scope not in granted]
     if missing:
-        raise _Amiss(
+        raise Amiss(
             f"missing: {', '.join(missing)}",
             "Give the app the manifest that `backstop manifest` prints, and install it to the workspace again.",
         )
@@ -480,15 +481,15 @@ async def _channel(client: AsyncWebClient, setting: str, channel: str) -> str:
     except Rejected as error:
         if error.reason in ("missing_scope", "unknown_method"):
             return f"{channel}: unknown: Slack lets us look only with the scope channels:read"
-        raise _Amiss(
+        raise Amiss(
             f"{channel}: Slack does not show it ({error.reason})",
             f"Copy the channel's id from its details in Slack to {setting}; invite the app where it is private.",
         ) from error
     shown = f"#{found['name']} ({channel})" if found.get("name") else channel
     if found.get("is_archived"):
-        raise _Amiss(f"{shown} is archived", f"Unarchive it, or set {setting} to another channel.")
+        raise Amiss(f"{shown} is archived", f"Unarchive it, or set {setting} to another channel.")
     if not (found.get("is_member") or found.get("is_im")):
-        raise _Amiss(f"the app is not in {shown}", "Type /invite @Backstop in that channel.")
+        raise Amiss(f"the app is not in {shown}", "Type /invite @Backstop in that channel.")
     return shown
 
 
@@ -500,9 +501,9 @@ async def _members(client: AsyncWebClient, group: str, setting: str) -> frozense
             remedy = "Grant the app the scope usergroups:read and install it again."
         else:
             remedy = f"Correct {setting}: copy the group's id (S…) from Slack."
-        raise _Amiss(f"the user group {group} cannot be read ({error.reason})", remedy) from error
+        raise Amiss(f"the user group {group} cannot be read ({error.reason})", remedy) from error
     if not members:
-        raise _Amiss(f"the user group {group} is empty", f"Add people to it in Slack, or correct {setting}.")
+        raise Amiss(f"the user group {group} is empty", f"Add people to it in Slack, or correct {setting}.")
     return members
 
 
@@ -513,7 +514,7 @@ async def _four_eyes(operators: set[str], approvers: set[str], needed: int) -> s
     alone = sorted(person for person in operators if len(approvers - {person}) < needed)
     plural = "approvals" if needed > 1 else "approval"
     if alone and len(alone) == len(operators):
-        raise _Amiss(
+        raise Amiss(
             f"no request could get {needed} {plural}: nobody approves their own, and there are too few others",
             "Name more people in BACKSTOP_APPROVERS.",
         )
@@ -578,12 +579,6 @@ def _sign_in_remedy(reason: str) -> str:
     return _REMEDIES.get(reason, otherwise)
 
 
-def _said(error: BackstopError) -> str:
-    """The system's word, and its first sentence for whoever knows the codes."""
-    word, detail = getattr(error, "reason", ""), getattr(error, "detail", "")
-    return f"{word or error.code} {detail.partition(chr(10))[0]}".strip()
-
-
 # Database
 
 
@@ -593,7 +588,7 @@ def _database_url(url: str) -> URL:
     except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or not parsed.database or parsed.database == ":memory:":
-        raise _Amiss(
+        raise Amiss(
             "DATABASE_URL cannot be used",
             "Set it to sqlite:///path/to/file.db or postgresql://user:password@host/name.",
         )
@@ -613,9 +608,9 @@ def _exists(url: URL) -> bool:
     if path.exists():
         return True
     if not path.parent.is_dir():
-        raise _Amiss(f"the directory {path.parent} does not exist", "Create it, or correct DATABASE_URL.")
+        raise Amiss(f"the directory {path.parent} does not exist", "Create it, or correct DATABASE_URL.")
     if not os.access(path.parent, os.W_OK):
-        raise _Amiss(
+        raise Amiss(
             f"{path.parent} cannot be written to", "Give the user that runs Backstop the right to it."
         )
     return False
@@ -625,11 +620,9 @@ def _for_reading(url: URL) -> URL:
     """A file that is there, opened so that not even its journal mode changes."""
     path = Path(url.database or "")
     if not path.is_file():
-        raise _Amiss(f"{path} is not a file", "Set DATABASE_URL to sqlite:///path/to/file.db.")
+        raise Amiss(f"{path} is not a file", "Set DATABASE_URL to sqlite:///path/to/file.db.")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise _Amiss(
-            f"{path} cannot be read and written", "Give the user that runs Backstop the right to it."
-        )
+        raise Amiss(f"{path} cannot be read and written", "Give the user that runs Backstop the right to it.")
     return url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
 
 
@@ -643,14 +636,14 @@ async def _revision(url: URL, name: str) -> str | None:
             tables = await connection.run_sync(lambda conn: inspect(conn).get_table_names())
     except (DBAPIError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        raise _Amiss(
+        raise Amiss(
             f"{name} cannot be reached or read ({str(cause).strip().partition(chr(10))[0]})",
             "Check DATABASE_URL, and that the database is running and is Backstop's.",
         ) from error
     finally:
         await engine.dispose()
     if found is None and tables:
-        raise _Amiss(
+        raise Amiss(
             f"{name} holds tables of something else",
             "Name a database of Backstop's own in DATABASE_URL.",
         )

@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     @classmethod
     def _ways(cls, value: Any) -> Any:
         """One way for all kinds, `email`; or some of their own behind it: `portal, fraud=email, service=azure`."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value.strip():
             return value
         chosen = []
         for part in (each.strip() for each in value.split(",") if each.strip()):

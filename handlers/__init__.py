@@ -9,6 +9,7 @@ from handlers.command import Command, Shortcut
 
 FEATURES = (
     "csp",
+    "home",
     "suspend",
     "resume",
     "azure",
@@ -24,6 +25,8 @@ FEATURES = (
     "mapping",
     "policy",
     "letters",
+    "evidence",
+    "following",
     "intake",
 )
 

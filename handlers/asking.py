@@ -72,7 +72,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
 
 async def open_form(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, verb: Verb) -> None:
-    """From a command or a global shortcut: keep a draft, acknowledge, then show the form."""
+    """From a command, a global shortcut or the App Home: keep a draft, acknowledge, then show the form."""
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
     words = str(body.get("text") or "").strip()

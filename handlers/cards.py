@@ -63,6 +63,13 @@ async def _show(desk: Desk, key: str, draw: Draw, *, channel: str, thread_ts: st
         await posts.drawn(key, version=drawing.version)
 
 
+async def redraw(desk: Desk, key: str, draw: Draw) -> None:
+    """Draw the card once more though its thing is as it was: a time that it names has come."""
+    posted = await desk.backstop.posts.find(key)
+    if posted and posted.ts:
+        await _update(desk, await draw(), channel=posted.channel, ts=posted.ts)
+
+
 @contextmanager
 def brought_up_to_date(desk: Desk, body: dict[str, Any], key: str, draw: Draw) -> Iterator[None]:
     """Whatever comes of the click, its message is redrawn: it may be a second copy, or one that missed a redraw.

@@ -1,4 +1,4 @@
-"""`/csp`: help, find, why, overdue, suspicious, policy, requests, status, shadow, debtors."""
+"""`/csp`: help, find, why, overdue, suspicious, policy, requests, audit, status, shadow, debtors."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
 import handlers
 from bot.domain.people import Person, Right
-from handlers import errors
+from handlers import errors, state
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.views import blocks, digests, mapping, replies
 from handlers.views import policy as policy_views
 from handlers.views import suspicious as suspicious_views
 from handlers.views import why as why_views
+from handlers.views.audit import trail
 from handlers.views.shadow import shadow_report
 
 SHADOW_DAYS = 30
+MOST_OPEN = 500
+"""So many are read to tell how many more there are than fit."""
 
 COMMAND = Command(
     name="/csp",
-    usage="help | find TEXT | why TEXT | overdue | suspicious | policy | requests | status | shadow | debtors [TEXT]",
+    usage="help | find TEXT | why TEXT | overdue | suspicious | policy | requests | audit ID | status | shadow"
+    " | debtors [TEXT]",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -36,6 +40,7 @@ COMMAND = Command(
         ("overdue", "help-overdue"),
         ("suspicious", "help-suspicious"),
         ("requests", "help-requests"),
+        ("audit ID", "help-audit"),
         ("status", "help-status"),
         ("shadow", "help-shadow"),
         ("debtors [TEXT]", "help-debtors"),
@@ -66,6 +71,8 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: Async
             found = await overdue(desk, person)
         case "requests":
             found = await requests(desk, person)
+        case "audit":
+            found = await audit(desk, person, rest.strip())
         case "status":
             found = await status(desk, person)
         case "shadow":
@@ -149,34 +156,31 @@ async def _show_suspicious(desk: Desk, person: Person, respond: AsyncRespond) ->
 
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
-    found = await desk.backstop.requests.open()
-    return replies.open_requests(found, desk.texts_for(person), channel=desk.channels.approvals)
+    backstop, channels = desk.backstop, desk.channels
+    return replies.open_requests(
+        await backstop.requests.open(limit=MOST_OPEN),
+        desk.texts_for(person),
+        channel=channels.approvals,
+        tickets=await state.open_tickets(desk, limit=MOST_OPEN),
+        tickets_channel=channels.tickets,
+        at=backstop.now(),
+        may_operate=Right.OPERATE in person.rights,
+    )
+
+
+async def audit(desk: Desk, person: Person, id: str) -> list[blocks.Block]:
+    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    texts = desk.texts_for(person)
+    if not id:
+        return [blocks.section(texts("audit-what"))]
+    events, more = await desk.backstop.inquiries.trail(id)
+    return trail(id, events, texts, more=more)
 
 
 async def status(desk: Desk, person: Person) -> list[blocks.Block]:
     person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
-    backstop = desk.backstop
     texts = desk.texts_for(person)
-    mirror = await backstop.customers.state()
-    books = await backstop.receivables.last_import()
-    digest = await backstop.posts.latest("digest:overdue:")
-    state = replies.State(
-        cloud=backstop.cloud.value,
-        dry_run=backstop.requests.rules.dry_run,
-        customers=mirror.customers,
-        subscriptions=mirror.subscriptions,
-        mirror_as_of=mirror.as_of,
-        mirror_failed=mirror.failed,
-        books_as_of=texts.day(books.as_of) if books else None,
-        last_digest=digest.claimed_at if digest else None,
-        digest_due=await _late_since(desk),
-        counts=await backstop.requests.counts(),
-        countdowns=await backstop.digests.countdowns(),
-        today=backstop.digests.today(),
-        policy=backstop.policies.in_force(),
-        outages=await backstop.features.unavailable(),
-    )
-    return replies.status(state, texts)
+    return replies.status(await state.state_of(desk, texts), texts)
 
 
 async def shadow(desk: Desk, person: Person) -> list[blocks.Block]:
@@ -197,13 +201,6 @@ async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
         may_link=Right.OPERATE in person.rights,
         narrowed=bool(words),
     )
-
-
-async def _late_since(desk: Desk) -> str | None:
-    """By the partner's clocks, when the digest was due that is still missing today."""
-    due, channel = desk.overdue_due(), desk.channels.overdue
-    is_late = due and channel and await desk.backstop.digests.is_missing(channel, due)
-    return due.strftime("%H:%M") if due and is_late else None
 
 
 def _first_words(found: list[blocks.Block]) -> str:

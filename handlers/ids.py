@@ -154,3 +154,8 @@ EVIDENCE: Final = "evidence"
 EVIDENCE_FORM: Final = "evidence_form"
 EVIDENCE_PARTS: Final = "evidence_parts"
 EVIDENCE_REDACTED: Final = "evidence_redacted"
+
+# The App Home: its buttons open the forms of the commands, and have no value.
+HOME_SUSPEND: Final = "home_suspend"
+HOME_RESUME: Final = "home_resume"
+HOME_TICKET: Final = "home_ticket"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -14,7 +12,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.domain.customer import Customer, CustomerId, Known, SubscriptionStatus
 from bot.domain.errors import Invalid, LetterOutdated, NotFound
 from bot.domain.letter import (
-    BillingContact,
     Letter,
     LetterKind,
     LetterStatus,
@@ -26,8 +23,8 @@ from bot.domain.people import Person, Right
 from bot.domain.policy import StageAction
 from bot.domain.request import ActionRequest, Result
 from bot.services.letters import Written
-from bot.texts import LANGUAGES, for_locale, in_language
-from handlers import errors, ids
+from bot.texts import for_locale, in_language
+from handlers import addressee, errors, ids
 from handlers.asking import answering
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given
@@ -36,11 +33,6 @@ from handlers.views import blocks, forms
 from handlers.views import letters as views
 from handlers.views.errors import view as refusal
 from handlers.views.letters import Sheet, Way
-
-PATIENCE_SECONDS = 6.0
-"""So long we wait for Partner Center to name the billing contact; the form can do without."""
-
-log = logging.getLogger(__name__)
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -201,12 +193,12 @@ async def _sheet(
     request = await backstop.requests.get(origin.about) if origin.about.startswith("R-") else None
     failed = await _own(desk, person, origin.about) if origin.about.startswith("L-") else None
     customer = await backstop.customers.customer(await _customer_id(desk, person, origin.about))
-    contact = await _contact(desk, customer)
+    contact = await addressee.contact(desk, customer.id)
     found = await backstop.letters.situation(customer)
     if failed and kind is None:
         kind, language = failed.kind, failed.language
     kind = kind or (telling_of(request) if request else None) or found.fitting_kind
-    theirs = _language(contact)
+    theirs = addressee.language(contact)
     language = language or theirs or desk.language
     matter = Matter(
         kind=kind,
@@ -304,23 +296,6 @@ def _earliest(ends: list[date | None]) -> date | None:
     """The first of them; None where one is unknown, for that may be earlier."""
     days = [day for day in ends if day is not None]
     return min(days) if days and len(days) == len(ends) else None
-
-
-async def _contact(desk: Desk, customer: Customer) -> BillingContact | None:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await desk.backstop.letters.contact(customer.id)
-    except TimeoutError:
-        log.warning("billing profile of %s: timeout", customer.id)
-        return None
-
-
-def _language(contact: BillingContact | None) -> str | None:
-    """The customer's language, where it is one of ours."""
-    if contact is None or not contact.language:
-        return None
-    word = contact.language.replace("_", "-").casefold()
-    return next((ours for ours in LANGUAGES if word.split("-")[0] == ours.split("-")[0]), None)
 
 
 async def _customer_id(desk: Desk, person: Person, about: str) -> CustomerId:

@@ -41,6 +41,7 @@ SCOPE_OF: Final[Mapping[str, str | None]] = MappingProxyType(
         "usergroups_users_list": "usergroups:read",
         "users_info": "users:read",
         "views_open": None,
+        "views_publish": None,
         "views_push": None,
         "views_update": None,
     }
@@ -66,7 +67,7 @@ def manifest(*, url: str | None) -> Json:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },

@@ -28,7 +28,9 @@ COMMAND = Command(
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
-    app.command(COMMAND.name)(partial(asking.open_form, desk, verb=Verb.RESUME))
+    open_form = partial(asking.open_form, desk, verb=Verb.RESUME)
+    app.command(COMMAND.name)(open_form)
+    app.action(ids.HOME_RESUME)(open_form)
     app.action(ids.RESUME_CUSTOMER)(partial(asking.open_prefilled, desk, verb=Verb.RESUME))
     app.action(ids.RESUME_AGAIN)(partial(asking.ask_again, desk, of=review))
     app.view(ids.RESUME_FORM)(partial(asking.review, desk, of=review))

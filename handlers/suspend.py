@@ -42,6 +42,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     open_form = partial(asking.open_form, desk, verb=Verb.SUSPEND)
     app.command(COMMAND.name)(open_form)
     app.shortcut(ids.SUSPEND_SHORTCUT)(open_form)
+    app.action(ids.HOME_SUSPEND)(open_form)
     app.action(ids.SUSPEND_CUSTOMER)(
         partial(asking.open_prefilled, desk, verb=Verb.SUSPEND, reason=Reason.NON_PAYMENT)
     )

@@ -15,7 +15,7 @@ from bot.domain.errors import Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.signal import Rule
 from bot.domain.suspicious import CaseLine
-from handlers import alerts, errors, ids, reading, slack
+from handlers import alerts, errors, ids, packing, reading, slack
 from handlers.desk import Desk, open_modal
 from handlers.filled import chosen, given
 from handlers.reading import Waiting
@@ -48,6 +48,8 @@ async def choose(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     what, _, value = str(option.get("value") or "").partition(":")
     if what == suspicious.More.RUNBOOK:
         await show_runbook(desk, ack, body, value=value)
+    elif what == suspicious.More.EVIDENCE:
+        await packing.offer(desk, ack, body, value.partition(":")[0])
     elif what == suspicious.More.MUTE_RULE:
         await ask_to_mute(desk, ack, body, value=value)
     else:

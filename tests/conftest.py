@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -36,9 +37,18 @@ def postgres_template(postgres_server: str | None) -> str | None:
     return url.rpartition("/")[2]
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the current schema: copying it is quicker than migrating."""
+    file = tmp_path_factory.mktemp("template") / "backstop.db"
+    store.migrate(f"sqlite:///{file}")
+    courier.migrate(sync_url(f"sqlite:///{file}"))
+    return file
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'backstop.db'}"
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}"
 
 
 @pytest.fixture

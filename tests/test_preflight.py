@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
@@ -546,6 +546,64 @@ class TestPartnerCenter:
     async def test_an_address_that_is_none(self, found):
         checks = await found(partner_center_base_url="https://ana:hush-hush@127.0.0.1")
         assert checks["Partner Center"].message == "PARTNER_CENTER_BASE_URL cannot be used (not-an-address)"
+
+
+class TestTickets:
+    AZURE: ClassVar[dict[str, Any]] = {
+        "backstop_ticket_handover": "azure",
+        "backstop_ticket_contact": "Ana Berg <support@partner.example> +49 30 1234",
+        "backstop_ticket_country": "DEU",
+    }
+
+    async def test_by_hand_there_is_nothing_to_look_at(self, found):
+        assert not [name for name in await found() if "tickets" in name]
+
+    async def test_the_app_has_to_be_in_their_channel(self, found, slack):
+        slack.workspace.channels["C0TICKETS"].members.discard(slack.workspace.bot.id)
+        checks = await found(backstop_tickets_channel="C0TICKETS")
+        assert checks["tickets channel"].remedy.startswith("Type /invite")
+
+    @pytest.mark.parametrize("missing", ["smtp_url", "backstop_ticket_email"])
+    async def test_by_email_an_address_and_a_server_are_needed(self, found, missing):
+        given = {"smtp_url": "smtp://127.0.0.1:1", "backstop_ticket_email": "desk@partner.example"}
+        given |= {"backstop_ticket_handover": "fraud=email"}
+        checks = await found(**(given | {missing: None}))
+        for name in ("settings", "tickets by email"):
+            assert checks[name].message == f"{missing.upper()} is not set"
+        assert (await found(**given))["tickets by email"].message == "go to desk@partner.example"
+
+    async def test_through_azure_all_is_well(self, found, center):
+        check = (await found(azure_base_url=center.arm_url, **self.AZURE))["tickets through Azure"]
+        assert check.ok, check
+        assert check.message == "signed in, 3 services to choose from"
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"partner_center_cloud": "china"}, "in the global cloud only, and this is china"),
+            ({"backstop_ticket_contact": "support@partner.example"}, "BACKSTOP_TICKET_CONTACT"),
+            ({"backstop_ticket_contact": None}, "BACKSTOP_TICKET_CONTACT"),
+            ({"backstop_ticket_country": None}, "BACKSTOP_TICKET_COUNTRY is not set"),
+            ({"partner_center_client_secret": "wrong"}, "refuses the sign-in to Azure: invalid_client"),
+            ({"azure_base_url": "https://a.example/?b"}, "AZURE_BASE_URL cannot be used"),
+        ],
+        ids=["21Vianet", "no contact", "nobody", "no country", "a wrong secret", "no address"],
+    )
+    async def test_through_azure_what_is_missing_is_named(self, found, center, changed, said):
+        checks = await found(**({"azure_base_url": center.arm_url} | self.AZURE | changed))
+        assert not checks["tickets through Azure"].ok
+        assert said in checks["tickets through Azure"].message
+
+    async def test_a_contact_without_a_phone_is_mentioned(self, found, center):
+        given = self.AZURE | {"backstop_ticket_contact": "Ana Berg <support@partner.example>"}
+        check = (await found(azure_base_url=center.arm_url, **given))["tickets through Azure"]
+        assert check.ok
+        assert "critical ones cannot be opened" in check.message
+
+    async def test_azure_shows_nothing(self, found, center):
+        center.faults.add(status=403, path_contains="Microsoft.Support")
+        check = (await found(azure_base_url=center.arm_url, **self.AZURE))["tickets through Azure"]
+        assert "Support Request Contributor" in check.remedy
 
 
 async def test_who_never_answers_is_not_waited_for(found):

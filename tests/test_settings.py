@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.app import mail_of, utc_now
+from bot.app import check_ready_to_run, mail_of, utc_now
 from bot.domain.customer import Cloud
+from bot.domain.ticket import About, TicketKind, Way, way_for
 from bot.settings import BadSettings, Mode, Settings, load
 
 
@@ -57,6 +59,18 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
+        pytest.param("BACKSTOP_TICKET_HANDOVER", "email", (("*", Way.EMAIL),), id="one way for every ticket"),
+        pytest.param(
+            "BACKSTOP_TICKET_HANDOVER",
+            "fraud=email, service = azure ,portal,",
+            (("*", Way.PORTAL), ("fraud", Way.EMAIL), ("service", Way.AZURE)),
+            id="some kinds go another way, wherever the usual one stands",
+        ),
+        pytest.param("BACKSTOP_TICKET_HANDOVER", " ", (("*", Way.PORTAL),), id="blank is by hand"),
+        pytest.param("BACKSTOP_TICKET_HANDOVER", "fraud=email", (("fraud", Way.EMAIL),), id="one kind alone"),
+        pytest.param("BACKSTOP_TICKET_COUNTRY", "deu", "DEU", id="a country"),
+        pytest.param("BACKSTOP_TICKETS_CHANNEL", "C0TICKETS", "C0TICKETS", id="a channel of its own"),
+        pytest.param("BACKSTOP_APPROVALS_TICKET", "1", 1, id="tickets with approval"),
         pytest.param("RECEIVABLES_SOURCES", "tryton, xero", ("tryton", "xero"), id="two sources"),
         pytest.param(
             "PARTNER_CENTER_WEBHOOK_CERTIFICATE_HOSTS",
@@ -104,6 +118,14 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
         pytest.param("BACKSTOP_LOCALE", "fr", id="a language we do not speak"),
         pytest.param("SLACK_API_URL", "slack.com/api/", id="an address without https"),
         pytest.param("PARTNER_CENTER_BASE_URL", "ftp://example.com", id="another protocol"),
+        pytest.param("BACKSTOP_TICKET_HANDOVER", "fax", id="a way there is not"),
+        pytest.param("BACKSTOP_TICKET_HANDOVER", "spam=email", id="a kind of ticket there is not"),
+        pytest.param("BACKSTOP_TICKET_HANDOVER", "fraud=", id="a kind without a way"),
+        pytest.param("BACKSTOP_TICKET_EMAIL", "Desk <desk@example.com>", id="more than an address"),
+        pytest.param("BACKSTOP_TICKET_COUNTRY", "DE", id="two letters"),
+        pytest.param("BACKSTOP_TICKET_CONTACT", "x" * 301, id="a long contact"),
+        pytest.param("BACKSTOP_TICKETS_CHANNEL", "#csp-tickets", id="the name of the tickets' channel"),
+        pytest.param("AZURE_BASE_URL", "management.azure.com", id="Azure without https"),
         pytest.param("PORT", "70000", id="a port there is not"),
         pytest.param("PARTNER_CENTER_MAX_CONCURRENCY", "0", id="nothing at a time"),
     ],
@@ -114,6 +136,40 @@ def test_refused_in_one_line_that_names_the_setting(monkeypatch: pytest.MonkeyPa
         load()
     assert str(refusal.value).startswith(f"{name}: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_tickets_are_shown_with_the_approvals_unless_they_have_a_channel():
+    assert Settings(backstop_approvals_channel="C0APPROVALS").tickets_channel == "C0APPROVALS"
+    both = Settings(backstop_approvals_channel="C0APPROVALS", backstop_tickets_channel="C0TICKETS")
+    assert both.tickets_channel == "C0TICKETS"
+
+
+def test_a_kind_goes_its_own_way_and_all_others_the_usual_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BACKSTOP_TICKET_HANDOVER", "fraud=portal, email")
+    settings = load()
+    ways = {
+        kind: way_for(kind, About(), settings.backstop_ticket_handover, Cloud.GLOBAL) for kind in TicketKind
+    }
+    assert {kind for kind, way in ways.items() if way is Way.PORTAL} == {TicketKind.FRAUD}
+    assert settings.ticket_ways == {Way.EMAIL, Way.PORTAL}
+
+
+@pytest.mark.parametrize("missing", ["smtp_url", "backstop_ticket_email"])
+def test_tickets_by_email_need_a_server_and_an_address(missing):
+    given: dict[str, Any] = {
+        "slack_bot_token": "xoxb-1",
+        "slack_app_token": "xapp-1",
+        "partner_center_tenant_id": "t",
+        "partner_center_client_id": "c",
+        "partner_center_client_secret": "s",
+        "backstop_approvals_channel": "C0APPROVALS",
+        "backstop_ticket_handover": "fraud=email",
+        "smtp_url": "smtp://127.0.0.1:25",
+        "backstop_ticket_email": "desk@partner.example",
+    }
+    check_ready_to_run(Settings(**given), listens=True)
+    with pytest.raises(BadSettings, match=f"^{missing.upper()} is not set: "):
+        check_ready_to_run(Settings(**(given | {missing: None})), listens=True)
 
 
 def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch):

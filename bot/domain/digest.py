@@ -132,6 +132,17 @@ class OverdueDigest:
         return (sum(known.values()), sum(n > 0 for n in known.values())) if known else None
 
 
+@dataclass(frozen=True, slots=True)
+class OverdueTotals:
+    """What a digest of the day would say above its customers, without judging one of them."""
+
+    as_of: date | None
+    banners: tuple[Banner, ...]
+    totals: Mapping[str, Balance]
+    debtors: int
+    """How many debtors of the books are past due."""
+
+
 def past_due(items: Iterable[OpenItem], *, on: date) -> PastDue:
     found: dict[str, Decimal] = {}
     for item in items:

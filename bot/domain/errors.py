@@ -215,6 +215,13 @@ class TicketExists(Refused):
 
 
 @dataclass(eq=False)
+class PackTooLarge(Refused):
+    """There is more about it than an evidence pack holds; with fewer parts it may fit."""
+
+    about: str
+
+
+@dataclass(eq=False)
 class PromisedBefore(Refused):
     """They have promised to pay as often as the billing policy lets an operator record it; an approver may go on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -31,6 +31,9 @@ class Answer:
     """A success. `value` is None where the body was not JSON: for a write, success all the same."""
 
     value: object
+    status: int = field(default=HTTPStatus.OK, compare=False)
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Found in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def decipher(
     """Turn a response into what it means. `headers` must find its keys in any case."""
     value = _value(body)
     if HTTPStatus(200) <= status < HTTPStatus(300):
-        return Answer(value)
+        return Answer(value, status, headers)
     fields = Fields(value)
     if isinstance(fields.raw("error"), Mapping):  # Microsoft Graph: learn.microsoft.com/graph/errors
         fields = fields.inner("error")

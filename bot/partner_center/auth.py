@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -34,7 +34,7 @@ class AppRegistration:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
     value: str = field(repr=False)
     renew_at: datetime
     ends_at: datetime
@@ -57,6 +57,45 @@ class RefreshTokens(Protocol):
     def turn(self) -> AbstractAsyncContextManager[Turn]:
         """Have it for ourselves. Raises Unavailable while another process has it."""
         ...
+
+
+class InProcess:
+    """The refresh token for all who sign in with it in this process, where nobody else keeps it."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        async with self._lock:
+            yield self
+
+    async def keep(self, new: str) -> None:
+        self.token = new
+
+
+class Borrowed:
+    """The refresh token for signing in to another tenant: what comes back is good there only, and is not kept.
+
+    learn.microsoft.com/entra/identity-platform/refresh-tokens: one is not revoked for having been used.
+    """
+
+    def __init__(self, lender: RefreshTokens) -> None:
+        self._lender = lender
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        async with self._lender.turn() as turn:
+            yield _Loan(turn.token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loan:
+    token: str = field(repr=False)
+
+    async def keep(self, new: str) -> None:
+        """It is of no use to the lender."""
 
 
 async def in_memory(_refresh_token: str) -> None:
@@ -99,8 +138,8 @@ class SignIn(httpx.Auth):
         self._refresh_token = refresh_token
         self._keep = keep
         self._shared = refresh_tokens
-        self._token: _Token | None = None
-        self._renewal: asyncio.Task[_Token] | None = None
+        self._token: Token | None = None
+        self._renewal: asyncio.Task[Token] | None = None
         self._refused: str | None = None
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -114,7 +153,11 @@ class SignIn(httpx.Auth):
             request.headers["Authorization"] = f"Bearer {renewed.value}"
             yield request
 
-    async def _valid_token(self) -> _Token:
+    async def token(self, *, spent: Token | None = None) -> Token:
+        """One that is valid; other than the one that is spent."""
+        return await (self._renewed(spent) if spent else self._valid_token())
+
+    async def _valid_token(self) -> Token:
         token = self._token
         if token is not None and self._now() < token.renew_at:
             return token
@@ -125,7 +168,7 @@ class SignIn(httpx.Auth):
                 raise
             return token  # renewing early is a precaution; the old one still opens the door
 
-    async def _renewed(self, spent: _Token | None) -> _Token:
+    async def _renewed(self, spent: Token | None) -> Token:
         """A token other than the one that is spent; whoever comes while it is fetched shares it."""
         if self._token is not None and self._token is not spent:
             return self._token
@@ -134,12 +177,12 @@ class SignIn(httpx.Auth):
             self._renewal.add_done_callback(self._renewal_ended)
         return await asyncio.shield(self._renewal)
 
-    def _renewal_ended(self, renewal: asyncio.Task[_Token]) -> None:
+    def _renewal_ended(self, renewal: asyncio.Task[Token]) -> None:
         self._renewal = None
         if not renewal.cancelled():
             renewal.exception()  # seen, even where everybody who waited for it is gone
 
-    async def _renew(self) -> _Token:
+    async def _renew(self) -> Token:
         if self._refused is not None:
             raise SignInFailed(reason=self._refused)
         if self._shared is None:
@@ -148,7 +191,7 @@ class SignIn(httpx.Auth):
             self._refresh_token = turn.token
             return await self._fetched(turn.keep)
 
-    async def _fetched(self, keep: Callable[[str], Awaitable[None]]) -> _Token:
+    async def _fetched(self, keep: Callable[[str], Awaitable[None]]) -> Token:
         asked_at = self._now()
         answer = await self._ask()
         new_refresh_token = answer.text("refresh_token")
@@ -159,7 +202,7 @@ class SignIn(httpx.Auth):
         if value is None:
             raise SignInFailed(reason="no-token")
         lifetime = _lifetime(answer)
-        self._token = _Token(
+        self._token = Token(
             value=value,
             renew_at=asked_at + max(lifetime - RENEW_BEFORE, lifetime / 2),
             ends_at=asked_at + lifetime,
@@ -214,6 +257,31 @@ class SignIn(httpx.Auth):
         for secret in filter(None, (self._app.client_secret, self._refresh_token)):
             text = text.replace(secret, "***")
         return text
+
+
+AUXILIARY: Final = "x-ms-authorization-auxiliary"
+
+
+class OnBehalf(httpx.Auth):
+    """Signs in to a customer's tenant, and shows the partner's own token beside it.
+
+    learn.microsoft.com/azure/azure-resource-manager/management/authenticate-multi-tenant
+    """
+
+    def __init__(self, customer: SignIn, partner: SignIn) -> None:
+        self._customer = customer
+        self._partner = partner
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        spent = await self._partner.token()
+        request.headers[AUXILIARY] = f"Bearer {spent.value}"
+        async with aclosing(self._customer.async_auth_flow(request)) as flow:
+            response = yield await anext(flow)
+            if response.status_code != HTTPStatus.UNAUTHORIZED:
+                return
+            # It does not say which of the two it refuses.
+            request.headers[AUXILIARY] = f"Bearer {(await self._partner.token(spent=spent)).value}"
+            yield await flow.asend(response)
 
 
 def _fields(body: bytes) -> Fields:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, Literal, TypeVar
@@ -17,8 +18,9 @@ import httpx
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.letter import BillingContact
 from bot.domain.observation import Operation, OrderPlaced, Spent, VendorAlert
+from bot.domain.ticket import VendorState
 from bot.domain.vendor import FraudUpdate
-from bot.partner_center import activity, fraud, risk_wire, wire
+from bot.partner_center import activity, fraud, risk_wire, service_requests, wire
 from bot.partner_center.answers import Sought
 from bot.partner_center.cancellation import Cancellation, Cancelled
 from bot.partner_center.change import NOT_SENT
@@ -191,6 +193,35 @@ class PartnerCenter:
         path = f"/fraudEvents/subscription/{quote(update.subscription_id, safe='')}/status"
         call = self._call(path, Sought("subscription", update.subscription_id), as_user=True)
         await self._exchange.read(fraud.told(update, call))
+
+    async def service_request(self, number: str) -> VendorState:
+        """What Microsoft has of it by now. As App+User where there is one."""
+        return await self._reads.one(
+            self._service_request(number), partial(service_requests.state, number=number)
+        )
+
+    async def add_note(self, number: str, text: str) -> None:
+        """Write on it. A plain `Unavailable` means that the note may be there all the same: look before repeating."""
+        call = service_requests.to_note(self._service_request(number), text)
+        await service_requests.written_once(self._exchange, call)
+
+    async def close_service_request(self, number: str) -> None:
+        """May be sent again."""
+        await self._exchange.read(service_requests.to_close(self._service_request(number)))
+
+    async def service_request_link(self, customer: CustomerId) -> str | None:
+        """Where the first of the customer's managed services has tickets opened; None where that is not Microsoft's."""
+        call = self._call(
+            f"{_customer(customer)}/managedservices", Sought("customer", customer), as_user=True
+        )
+        read = partial(service_requests.ticket_link, portal=self._cloud.portal)
+        return next((link for link in (await self._reads.page(call, read)).values if link), None)
+
+    def _service_request(self, number: str) -> Call:
+        call = self._call(
+            f"/servicerequests/{quote(number, safe='')}", Sought("service-request", number), as_user=True
+        )
+        return replace(call, headers=service_requests.ORGANISATIONS)
 
     async def suspend(self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID) -> Written:
         """Suspend, and look until it shows. When repeating after a crash give the same `ms_request_id`."""

@@ -49,6 +49,12 @@ class CloudHosts:
         """Whether a URL has the API's own scheme, host and port: the only place our token may go."""
         return same_origin(url, self.api)
 
+    def resolve_arm(self, uri: str) -> str:
+        """A link of Azure Resource Manager, which comes in full; ValueError when it leads anywhere else."""
+        if not same_origin(uri, self.arm):
+            raise ValueError("the link leads to another host")
+        return uri
+
     def resolve_graph(self, uri: str) -> str:
         """A link of Microsoft Graph, which comes in full; ValueError when it leads anywhere else."""
         if not same_origin(uri, self.graph):
@@ -112,6 +118,8 @@ def hosts_of(
     base_url: str | None = None,
     authority_url: str | None = None,
     graph_url: str | None = None,
+    arm_url: str | None = None,
+    portal_url: str | None = None,
 ) -> CloudHosts:
     """The hosts of a cloud, each replaced where something else is configured (a gateway, a sandbox)."""
     hosts = _HOSTS[cloud]
@@ -120,6 +128,8 @@ def hosts_of(
         api=_address("PARTNER_CENTER_BASE_URL", base_url) or hosts.api,
         authority=_address("PARTNER_CENTER_AUTHORITY_URL", authority_url) or hosts.authority,
         graph=_address("GRAPH_BASE_URL", graph_url) or hosts.graph,
+        arm=_address("AZURE_BASE_URL", arm_url) or hosts.arm,
+        portal=_address("PARTNER_CENTER_PORTAL_URL", portal_url) or hosts.portal,
     )
 
 

@@ -55,6 +55,8 @@ class Call:
     """Makes a write count once, however often it is sent."""
     as_user: bool = False
     """Needs App+User; where nobody has signed in, the application asks for itself and is refused."""
+    auth: httpx.Auth | None = field(default=None, repr=False)
+    """Who signs in for this call alone, instead of whoever does so for all."""
 
 
 class Exchange:
@@ -116,7 +118,8 @@ class Exchange:
         try:
             async with self._slots:
                 # A redirect would carry our token along.
-                response = await http.send(request, stream=True, follow_redirects=False)
+                auth = call.auth or httpx.USE_CLIENT_DEFAULT
+                response = await http.send(request, auth=auth, stream=True, follow_redirects=False)
                 try:
                     body = await _bounded(response)
                 finally:

@@ -13,6 +13,7 @@ from bot.services.cases import Cases
 from bot.services.customers import Customers
 from bot.services.digests import Digests
 from bot.services.drift import Drifts
+from bot.services.evidence import EvidencePacks
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
@@ -55,6 +56,7 @@ class Backstop:
     cases: Cases
     write_back: WriteBack
     tickets: Tickets
+    evidence: EvidencePacks
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""

@@ -32,6 +32,7 @@ from bot.domain.case import (
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.digest import Banner
 from bot.domain.errors import CaseChanged, NotFound
+from bot.domain.evidence_parts import CaseFile
 from bot.domain.observation import Past, Reported, Source
 from bot.domain.people import Person, Right
 from bot.domain.policy import InForce
@@ -226,6 +227,27 @@ class Cases:
             raise NotFound("case", case_id)
         past = known.pasts[row.customer_id]
         return CaseLine(case, known.names.get(row.customer_id), damage(case, past), past)
+
+    async def files(self, customer_id: str, *, only: str = "") -> tuple[CaseFile, ...]:
+        """The customer's cases, or that one, the oldest first: also those that are over, with all that was said."""
+        async with self._store.read() as tx:
+            known = await self._known(tx, self._now(), self._digests.today(), only=[customer_id])
+            rows = [row for row in known.rows.get(CustomerId(customer_id), ()) if only in ("", row.id)]
+            said = (await tx.cases.said(until=known.at, only=[customer_id])).get(CustomerId(customer_id), ())
+            ticked = await tx.cases.ticked([row.id for row in rows])
+        past = known.pasts.get(CustomerId(customer_id), Past(CustomerId(customer_id)))
+        found = await asyncio.to_thread(lambda: list(signals(past, self._book, at=known.at, zone=self._zone)))
+        return tuple(
+            CaseFile(
+                row.id,
+                row.opened_at,
+                tuple(sorted((rule.value, points) for rule, points in row.findings.values())),
+                tuple(sorted((s for s in found if s.key in row.findings), key=lambda s: (s.at, s.key))),
+                tuple(each.judged for each in said if each.case_id == row.id),
+                ticked.get(row.id, ()),
+            )
+            for row in rows
+        )
 
     async def judge(
         self,

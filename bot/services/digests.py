@@ -27,6 +27,7 @@ from bot.domain.digest import (
     Change,
     Debtor,
     OverdueDigest,
+    OverdueTotals,
     Paid,
     PastDue,
     Since,
@@ -36,9 +37,10 @@ from bot.domain.digest import (
     past_due,
     worst_first,
 )
+from bot.domain.directory import Directory
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, InForce
-from bot.domain.receivables import FILE, OpenItem, PartyBalances, age, totals
+from bot.domain.receivables import FILE, Balance, OpenItem, PartyBalances, age, totals
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
@@ -97,6 +99,9 @@ class Digests:
         self._cloud = cloud
         self._zone = zone
         self._now = now
+        self._adding_up = asyncio.Lock()
+        self._added_up: tuple[object, Mapping[str, Balance], int] | None = None
+        """For which state of the books, and what they come to."""
 
     @property
     def _policy(self) -> BillingPolicy:
@@ -131,6 +136,31 @@ class Digests:
             ),
             since=since,
         )
+
+    async def totals(self) -> OverdueTotals:
+        """The same figures as `overdue` of today has; added up once for each state of the books."""
+        on = self.today()
+        async with self._adding_up, self._store.read() as tx:
+            day = Day(
+                on=on,
+                asked_at=self._now(),
+                zone=self._zone,
+                policy=self._policy,
+                last=await tx.books.last_import(on=on),
+                troubles=await tx.readings.troubles(on=on),
+                parties=(),
+                directory=Directory(()),
+                suspended={},
+                histories={},
+                pauses={},
+            )
+            state = (on, await tx.books.version())
+            if self._added_up is None or self._added_up[0] != state:
+                parties = await asyncio.to_thread(age, await tx.books.open_on(on), on=on)
+                late = sum(_has_past_due(party, on) for party in parties)
+                self._added_up = state, totals(parties), late
+            _, owed, debtors = self._added_up
+        return OverdueTotals(day.last.as_of if day.last else None, self._banners(day), owed, debtors)
 
     async def posted_before(self, channel: str, day: date) -> bool:
         """Whether that channel has had a digest of an earlier day: only then is one waited for."""

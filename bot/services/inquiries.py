@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.domain.audit import AuditEvent
 from bot.domain.collection import History, trace
 from bot.domain.customer import Customer
 from bot.domain.inquiry import Answer, Choice, Inquiry, Nobody, owed
@@ -19,6 +20,7 @@ from bot.services.digests import Digests
 from bot.store import Store
 
 MOST = 10
+MOST_EVENTS = 30
 NEAR = 5
 
 
@@ -39,6 +41,15 @@ class Inquiries:
         self._in_force = in_force
         self._zone = zone
         self._now = now
+
+    async def trail(self, id: str) -> tuple[Sequence[AuditEvent], bool]:
+        """The newest of what happened to a request, ticket, case or customer, and whether there is more."""
+        found: Sequence[AuditEvent] = ()
+        async with self._store.read() as tx:
+            for written in dict.fromkeys((id, id.upper(), id.lower())):
+                if found := await tx.audit.about(written, MOST_EVENTS + 1):
+                    break
+        return found[:MOST_EVENTS], len(found) > MOST_EVENTS
 
     async def why(self, words: str) -> Answer:
         """Of a customer, or else a debtor in the books, by part of a name, domain or tenant id."""

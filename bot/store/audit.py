@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, desc, insert, select, text
+from sqlalchemy import Row, desc, func, insert, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
-from bot.store.tables import audit
+from bot.store.tables import audit, cases, drifts, letters, requests, tickets
 
 CHAIN_LOCK = 0x41756469  # any number, as long as it is always this one
 SYSTEM = "backstop"
@@ -61,6 +61,28 @@ class AuditTrail:
         """Everything that happened to one subject, in order."""
         rows = await self._connection.execute(
             select(audit).where(audit.c.subject == subject).order_by(audit.c.seq)
+        )
+        return [_event(row) for row in rows.all()]
+
+    async def of_all(self, subjects: Collection[str], *, limit: int) -> tuple[list[AuditEvent], int]:
+        """What happened to any of these, the newest `limit` of it, in order; and how much there is in all."""
+        theirs = audit.c.subject.in_(subjects)
+        rows = await self._connection.execute(
+            select(audit).where(theirs).order_by(desc(audit.c.seq)).limit(limit)
+        )
+        newest = [_event(row) for row in rows.all()]
+        count = await self._connection.execute(select(func.count()).select_from(audit).where(theirs))
+        return newest[::-1], count.scalar_one()
+
+    async def about(self, subject: str, limit: int) -> list[AuditEvent]:
+        """The newest of what happened to one subject, the newest first; of a customer, to all that was about it."""
+        of_customer = (
+            select(each.c.id).where(each.c.customer_id == subject)
+            for each in (requests, tickets, letters, cases, drifts)
+        )
+        subjects = union_all(select(literal(subject)), *of_customer)
+        rows = await self._connection.execute(
+            select(audit).where(audit.c.subject.in_(subjects)).order_by(desc(audit.c.seq)).limit(limit)
         )
         return [_event(row) for row in rows.all()]
 

@@ -145,6 +145,14 @@ class Books:
         )
         return str(newest.scalar_one() or 0)
 
+    async def version(self) -> tuple[datetime | None, int | None]:
+        """What changes whenever the books do: with every import, every reading, and every source that is retired."""
+        newest = await self._connection.execute(
+            select(func.max(imports.c.applied_at), func.max(imports.c.id))
+        )
+        at, id = newest.one()
+        return at, id
+
     async def applied(self, sha256: str, *, as_of: date) -> datetime | None:
         """When that very file was last applied for that very day."""
         query = select(func.max(imports.c.applied_at)).where(

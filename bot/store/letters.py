@@ -59,6 +59,14 @@ class Letters:
             told[letter.customer_id] = (*told.get(letter.customer_id, ()), letter)
         return told
 
+    async def of(self, customer_id: CustomerId) -> list[Letter]:
+        """All there ever were to a customer, whatever came of them, but for drafts; oldest first."""
+        return await self._many(
+            select(letters)
+            .where(letters.c.customer_id == customer_id, letters.c.status != LetterStatus.DRAFT)
+            .order_by(letters.c.written_at, letters.c.id)
+        )
+
     async def warnings(self, *, on: date) -> dict[str, tuple[date, ...]]:
         """On which days, up to that one, a warning to them was recorded as sent; by tenant id in lower case.
 

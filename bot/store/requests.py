@@ -132,6 +132,14 @@ class Requests:
         )
         return {Status(status): n for status, n in (await self._connection.execute(query)).all()}
 
+    async def of(self, customer_id: CustomerId) -> list[ActionRequest]:
+        """All there ever were about a customer, oldest first."""
+        return await self._many(
+            select(requests)
+            .where(requests.c.customer_id == customer_id)
+            .order_by(requests.c.placed_at, requests.c.id)
+        )
+
     async def placed_since(self, since: datetime) -> list[ActionRequest]:
         """All that were asked for since that moment, whatever became of them, oldest first."""
         return await self._many(

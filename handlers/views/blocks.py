@@ -165,6 +165,13 @@ def radio_buttons(action_id: str, options: Iterable[Option], *, chosen: Option |
     return made
 
 
+def checkboxes(action_id: str, options: Iterable[Option], *, ticked: Sequence[Option] = ()) -> Block:
+    made: Block = {"type": "checkboxes", "action_id": action_id, "options": list(options)}
+    if ticked:
+        made["initial_options"] = list(ticked)
+    return made
+
+
 def text_input(action_id: str, *, multiline: bool = True, most: int = NOTE, initial: str = "") -> Block:
     made: Block = {
         "type": "plain_text_input",

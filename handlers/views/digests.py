@@ -104,22 +104,9 @@ def since_words(since: Since, texts: Texts) -> str:
 
 
 def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
-    """A row a currency, with how old it is beside it; currencies are never added up."""
-    cells: list[str] = []
-    for currency, balance in list(digest.totals.items())[:MOST_CURRENCIES]:
-        overdue = texts.amount(balance.overdue, currency)
-        lines = [
-            f"*{texts('overdue-total', currency=currency, overdue=overdue)}*",
-            texts("overdue-open", open=texts.amount(balance.open, currency)),
-        ]
-        if balance.disputed:
-            lines.append(texts("overdue-disputed", disputed=texts.amount(balance.disputed, currency)))
-        cells += ["\n".join(lines), _aging(balance, texts)]
-    made = [blocks.columns(*cells)] if cells else []
-    said: list[str] = []
-    left = len(digest.totals) - MOST_CURRENCIES
-    if left > 0:
-        said.append(texts.count("overdue-more-currencies", left))
+    """What is owed, and below it what changed since the digest before."""
+    made = totals(digest.totals, texts)
+    said = more_currencies(digest.totals, texts)
     if digest.since and digest.as_of:
         said.append(since_words(digest.since, texts))
         if cleared := digest.since.cleared:
@@ -130,6 +117,27 @@ def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
     if (running := digest.running) and running[0]:
         said.append(texts.count("overdue-running", running[0]))
     return [*made, blocks.context("\n".join(said))] if said else made
+
+
+def totals(owed: Mapping[str, Balance], texts: Texts) -> list[Block]:
+    """A row a currency, with how old it is beside it; currencies are never added up."""
+    cells: list[str] = []
+    for currency, balance in list(owed.items())[:MOST_CURRENCIES]:
+        overdue = texts.amount(balance.overdue, currency)
+        lines = [
+            f"*{texts('overdue-total', currency=currency, overdue=overdue)}*",
+            texts("overdue-open", open=texts.amount(balance.open, currency)),
+        ]
+        if balance.disputed:
+            lines.append(texts("overdue-disputed", disputed=texts.amount(balance.disputed, currency)))
+        cells += ["\n".join(lines), _aging(balance, texts)]
+    return [blocks.columns(*cells)] if cells else []
+
+
+def more_currencies(owed: Mapping[str, Balance], texts: Texts) -> list[str]:
+    """How many there are besides those with a row."""
+    left = len(owed) - MOST_CURRENCIES
+    return [texts.count("overdue-more-currencies", left)] if left > 0 else []
 
 
 def _aging(balance: Balance, texts: Texts) -> str:

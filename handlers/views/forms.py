@@ -150,10 +150,12 @@ def options(found: Iterable[Option]) -> list[Option]:
     return list(islice(found, blocks.MOST_OPTIONS))
 
 
-def deny_form(request_id: str, about: str, texts: Texts) -> View:
+def deny_form(
+    request_id: str, about: str, texts: Texts, *, title: str = "", callback_id: str = ids.DENY_REASON
+) -> View:
     """`about` is one line of mrkdwn that says what is being denied."""
     return blocks.modal(
-        texts("deny-title"),
+        title or texts("deny-title"),
         [
             blocks.section(about),
             blocks.input_block(
@@ -163,7 +165,7 @@ def deny_form(request_id: str, about: str, texts: Texts) -> View:
                 hint=texts("deny-reason-hint"),
             ),
         ],
-        callback_id=ids.DENY_REASON,
+        callback_id=callback_id,
         submit=texts("deny"),
         close=texts("cancel"),
         private_metadata=request_id,

@@ -26,11 +26,14 @@ from handlers.views.countdown import deletion_words
 from handlers.views.forms import status_words
 from handlers.views.letters import notice_button
 from handlers.views.request_card import headline
+from handlers.views.ticket_lines import OpenTicket, ticket_lines
 
 MOST_FOUND = 10
 MOST_SUBSCRIPTIONS = 12
 MOST_REQUESTS = 15
 MOST_COUNTDOWNS = 8
+ROOM = 5500
+"""Characters of one list: a message has two, and Slack takes 13,200 in all."""
 
 
 def help_text(commands: Sequence[Command], texts: Texts, *, hint: str = "") -> list[Block]:
@@ -129,26 +132,52 @@ def _why_nothing(match: Match) -> str | None:
     return "find-nothing-status"
 
 
-def open_requests(requests: Sequence[ActionRequest], texts: Texts, *, channel: str | None) -> list[Block]:
-    if not requests:
-        return [blocks.section(texts("requests-none"))]
-    body = [blocks.header(texts("requests-title"))]
-    body += [
-        blocks.section(
-            f"{blocks.escaped(headline(request, texts))}\n"
-            + texts.mrkdwn(
-                "requests-line",
-                by=blocks.person(request.requested_by),
-                at=blocks.moment(request.placed_at),
-            )
+def open_requests(
+    requests: Sequence[ActionRequest],
+    texts: Texts,
+    *,
+    channel: str | None,
+    tickets: Sequence[OpenTicket] = (),
+    tickets_channel: str | None = None,
+    at: datetime,
+    may_operate: bool = True,
+) -> list[Block]:
+    """Requests and tickets that are not over, oldest first; as many as a message holds."""
+    if not requests and not tickets:
+        return [blocks.section(texts("requests-empty" if may_operate else "requests-empty-approver"))]
+    lines = [
+        f"{blocks.escaped(headline(request, texts))}\n"
+        + texts.mrkdwn(
+            "requests-line", by=blocks.person(request.requested_by), at=blocks.moment(request.placed_at)
         )
-        for request in requests[:MOST_REQUESTS]
+        for request in requests
     ]
-    if len(requests) > MOST_REQUESTS:
-        body.append(blocks.context(texts.count("requests-more", len(requests) - MOST_REQUESTS)))
-    if channel:
+    body = [blocks.header(texts("requests-title")), *listed(lines, texts, none="requests-none")]
+    if requests and channel:
         body.append(blocks.context(texts.mrkdwn("requests-where", channel=blocks.channel(channel))))
+    body.append(blocks.header(texts("requests-tickets-title")))
+    body += listed(ticket_lines(tickets, texts, at=at), texts, none="requests-tickets-none")
+    if tickets and tickets_channel:
+        where = texts.mrkdwn("requests-tickets-where", channel=blocks.channel(tickets_channel))
+        body.append(blocks.context(where))
     return body
+
+
+def listed(
+    lines: Sequence[str], texts: Texts, *, none: str, most: int = MOST_REQUESTS, room: int = ROOM
+) -> list[Block]:
+    """A section a line, as many as there is room for, and how many more there are; `none` says there are none."""
+    if not lines:
+        return [blocks.context(texts(none))]
+    shown, taken = 0, 0
+    for line in lines[:most]:
+        taken += len(line)
+        if shown and taken > room:
+            break
+        shown += 1
+    body = [blocks.section(line) for line in lines[:shown]]
+    left = len(lines) - shown
+    return [*body, blocks.context(texts.count("requests-more", left))] if left else body
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +202,21 @@ class State:
 
 
 def status(state: State, texts: Texts) -> list[Block]:
+    body: list[Block] = [blocks.header(texts("state-title"))]
+    if state.dry_run:
+        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
+    body += condition(state, texts)
+    if state.countdowns:
+        body.append(blocks.section(countdowns(state, texts)))
+    return body
+
+
+def condition(state: State, texts: Texts) -> list[Block]:
+    """What was read when, what is open, and what does not work."""
     never = texts("never")
     waiting = ", ".join(
         f"{texts(f'status-{status}')} {texts.number(n)}" for status, n in state.counts.items() if n
     )
-    body: list[Block] = [blocks.header(texts("state-title"))]
-    if state.dry_run:
-        body.append(blocks.section(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
     mirror = texts(
         "state-mirror-size",
         customers=texts.number(state.customers),
@@ -189,7 +226,7 @@ def status(state: State, texts: Texts) -> list[Block]:
     lines = f"{mirror}\n{texts.mrkdwn('state-mirror-as-of', at=as_of)}"
     if state.mirror_failed:
         lines += "\n" + texts.count("state-mirror-failed", state.mirror_failed)
-    body.append(
+    body = [
         blocks.fields(
             [
                 (texts("state-cloud"), texts(f"cloud-{state.cloud}")),
@@ -203,13 +240,11 @@ def status(state: State, texts: Texts) -> list[Block]:
                 (texts("state-policy"), _policy(state.policy, texts)),
             ]
         )
-    )
+    ]
     if why := state.policy.refused:
         body.append(blocks.section(f"⚠ {texts.mrkdwn('state-policy-refused', why=blocks.harmless(why))}"))
     if state.outages:
         body.append(blocks.context("\n".join(_outages(state.outages, texts))))
-    if state.countdowns:
-        body.append(blocks.section(_countdowns(state, texts)))
     return body
 
 
@@ -247,14 +282,13 @@ def _outages(outages: Sequence[Outage], texts: Texts) -> list[str]:
     return lines
 
 
-def _countdowns(state: State, texts: Texts) -> str:
+def countdowns(state: State, texts: Texts, *, most: int = MOST_COUNTDOWNS) -> str:
     """What is suspended, and how long its data still lives."""
     lines = [f"*{texts.count('state-suspended', len(state.countdowns))}*"]
     lines += [
-        f"• {deletion_words(countdown, texts, on=state.today)}"
-        for countdown in state.countdowns[:MOST_COUNTDOWNS]
+        f"• {deletion_words(countdown, texts, on=state.today)}" for countdown in state.countdowns[:most]
     ]
-    left = len(state.countdowns) - MOST_COUNTDOWNS
+    left = len(state.countdowns) - most
     if left > 0:
         lines.append(texts.count("requests-more", left))
     return "\n".join(lines)

@@ -47,6 +47,7 @@ class More(StrEnum):
 
     MUTE_RULE = "mute-rule"
     RUNBOOK = "runbook"
+    EVIDENCE = "evidence"
 
 
 def suspicious(digest: SuspiciousDigest, texts: Texts, *, page: int = 0) -> list[Block]:
@@ -343,7 +344,7 @@ def _buttons(line: CaseLine, texts: Texts) -> list[Block]:
     if case.customer_id:
         label = texts("snooze-label", customer=name)
         made.append(blocks.button(texts("snooze"), ids.MUTE_CUSTOMER, value, label=label))
-    return [*made, _more((Verdict.PLANNED, More.MUTE_RULE, More.RUNBOOK), case, texts)]
+    return [*made, _more((Verdict.PLANNED, More.MUTE_RULE, More.RUNBOOK, More.EVIDENCE), case, texts)]
 
 
 def _more(choices: Iterable[str], case: Case, texts: Texts) -> Block:
@@ -364,6 +365,7 @@ _MORE_WORDS: Final[Mapping[str, str]] = {
     Verdict.PLANNED: "verdict-planned",
     More.MUTE_RULE: "mute-rule",
     More.RUNBOOK: "runbook",
+    More.EVIDENCE: "evidence-button",
 }
 
 
@@ -384,7 +386,7 @@ def _settled(lines: Sequence[CaseLine], texts: Texts, *, on: date) -> list[Block
             said.append(_within(case.judged.note, 90))
         others = [verdict for verdict in Verdict if verdict is not case.judged.verdict]
         section = blocks.section(
-            _fitting(said, SETTLED), accessory=_more((*others, More.RUNBOOK), case, texts)
+            _fitting(said, SETTLED), accessory=_more((*others, More.RUNBOOK, More.EVIDENCE), case, texts)
         )
         body.append(section)
     more = len(lines) - MOST_SETTLED

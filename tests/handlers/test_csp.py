@@ -7,6 +7,8 @@ import pytest
 from bot.domain.capability import Feature
 from bot.domain.customer import CustomerId
 from bot.domain.errors import AccessDenied
+from bot.domain.ticket import About
+from tests.builders import a_matter, ana
 from tests.handlers import story
 from tests.stage import Stage
 
@@ -145,7 +147,7 @@ async def shown_to(stage: Stage, body: story.Json) -> story.Json:
     return await story.is_told(stage.ana, body["text"], channel="csp-billing")
 
 
-@pytest.mark.parametrize("word", ["find contoso", "why contoso", "policy", "status", "requests"])
+@pytest.mark.parametrize("word", ["find contoso", "why contoso", "policy", "status", "requests", "audit R-1"])
 async def test_customers_are_no_business_of_somebody_without_rights(shared: Stage, word: str):
     body = await answer(shared, "eve", f"/csp {word}")
     assert "BACKSTOP_" in story.words(body)
@@ -202,6 +204,23 @@ async def test_requests_lists_what_is_open_and_where_it_is_decided(shared: Stage
     assert (await shared.ana.click(asked.card, "Withdraw")).ok
     await asked.shows("Withdrawn")
     assert asked.id not in story.words(await answer(shared, "mei", "/csp requests"))
+
+
+async def test_requests_lists_open_tickets_with_their_age_and_what_has_to_happen_next(shared: Stage):
+    tickets = shared.app.core.backstop.tickets
+    draft = await tickets.begin(by=ana, channel="")
+    facts = {"subject": "Mail", "text": "The draft.", "portal": "https://partner.microsoft.com"}
+    about = About(CustomerId("t-1"), "Contoso <Ltd>")
+    await tickets.confirmable(draft.id, a_matter(), about, **facts, by=ana)
+    await tickets.confirm(draft.id, by=ana)
+    said = story.lines(await answer(shared, "ben", "/csp requests")).partition("Open tickets")[2]
+    assert "*Contoso &lt;Ltd&gt;* · Service problem · To be filed · " in said
+    assert f"`{draft.id}` · <@U0ANA> files it with Microsoft and enters its number." in said
+    await tickets.file(draft.id, "2411230050000123", by=ana)
+    said = story.lines(await answer(shared, "ben", "/csp requests")).partition("Open tickets")[2]
+    assert "number `2411230050000123` · Microsoft's first answer is due <!date^" in said
+    trail = story.lines(await answer(shared, "ben", f"/csp audit {draft.id.lower()}"))
+    assert trail.index("`ticket:filed` · <@U0ANA>") < trail.index("`ticket:opened` · <@U0ANA>")
 
 
 @pytest.mark.parametrize(

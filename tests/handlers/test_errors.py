@@ -33,6 +33,7 @@ async def test_an_unforeseen_error_gives_a_reference_that_is_in_the_log(
     said.append(story.words(await asked.is_told(stage.ben, "reference")))
     assert (await stage.ana.submit()).ok
     said.append(story.words(story.top(stage.ana)))
+    said.append(story.words(await stage.ana.open_home()))
 
     for words in said:
         found = REFERENCE.search(words)
@@ -56,6 +57,9 @@ async def test_while_the_user_groups_cannot_be_read_nobody_is_let_in_and_everybo
         assert "Slack does not answer at the moment. Nothing was changed." in story.words(ack.body or {})
     assert (await stage.ben.click(asked.card, "Approve")).ok
     await asked.is_told(stage.ben, "Slack does not answer at the moment. Nothing was changed.")
+    home = await stage.ben.open_home()
+    assert story.words(home).startswith("⚠ Slack does not answer at the moment. Nothing was changed.")
+    assert asked.id not in story.words(home)
 
     assert await asked.status() is Status.PENDING
     story.slack_recovers(stage)

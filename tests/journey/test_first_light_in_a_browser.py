@@ -69,6 +69,14 @@ async def test_a_suspension_is_asked_for_approved_and_done(
     news = page.get_by_role("log", name="Messages in Backstop")
     await expect(news).to_contain_text("Done: suspend Microsoft 365 E3 of Contoso Ltd")
     await ana.picture(f"{device}-7-told")
+
+    await page.get_by_role("link", name="Home").click()
+    home = page.get_by_role("region", name="Home")
+    await expect(home).to_contain_text("Microsoft 365 E3 of Contoso Ltd: data deleted after")
+    await ana.picture(f"{device}-8-home")
+    await home.get_by_role("button", name="Resume subscription").click()
+    await expect(page.get_by_role("dialog", name="Resume subscription")).to_be_visible()
+    assert await ana.fits()
     assert ana.complaints == []
     assert [url for url in ana.requests if not url.startswith((demo.url, "data:"))] == []
 

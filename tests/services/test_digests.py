@@ -19,6 +19,7 @@ from bot.domain.customer import (
     SubscriptionStatus,
 )
 from bot.domain.letter import LetterKind
+from bot.domain.receivables import FILE
 from bot.domain.request import Status
 from bot.services.intake import Intake
 from bot.services.letters import Written
@@ -456,3 +457,26 @@ requires_stage = "warn"
             (None, []),
             (TODAY + 2 * DAY, ["warn"]),
         ]
+
+
+class TestTotals:
+    async def test_they_are_always_those_of_the_digest(self, w: Workshop):
+        """They are kept: whatever the books come to changes with an import, a source that is retired, or the day."""
+
+        async def both_say(overdue: str, debtors: int) -> None:
+            told, digest = await w.digests.totals(), await w.digests.overdue()
+            assert (told.as_of, told.banners, told.totals) == (digest.as_of, digest.banners, digest.totals)
+            assert told.debtors == len(digest.debtors) == debtors
+            assert sum(b.overdue for b in told.totals.values()) == Decimal(overdue)
+
+        await know(w, a_customer())
+        await both_say("0", 0)
+        due_today = a_row("2", "Other", "other.example", 0, "30.00")
+        await take_in(w, a_row("1", "Contoso", CONTOSO, 45, "500.00"), due_today)
+        await both_say("500", 1)
+        await take_in(w, a_row("1", "Contoso", CONTOSO, 45, "200.00"), due_today)
+        await both_say("200", 1)
+        w.clock.passes(DAY)
+        await both_say("230", 2)
+        await w.sources.retire(FILE)
+        await both_say("0", 0)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bot.domain.audit import AuditTag
 from bot.store import Store
-from tests.builders import noon
+from tests.builders import CONTOSO, a_request, an_action, noon, targets
 
 
 async def append(store: Store, subject: str, **facts: object) -> None:
@@ -37,6 +37,22 @@ async def test_several_entries_of_one_transaction_hold(store: Store):
         await tx.audit.append(AuditTag.REQUEST_PLACED, "R-1", by="U0ANA", note="„Überfällig“ – 逾期", n=1.5)
         await tx.audit.append(AuditTag.REQUEST_APPROVED, "R-1", by="U0BEN", nested={"b": [1], "a": None})
     assert await verify(store) == (2, None)
+
+
+async def test_a_customers_trail_has_what_happened_to_all_that_was_about_them_the_newest_first(store: Store):
+    mine, other = (
+        a_request(id="R-MINE"),
+        a_request(id="R-OTHER", action=an_action(customer_id="t-other"), targets=targets(1)),
+    )
+    async with store.begin() as tx:
+        for request in (mine, other):
+            await tx.requests.add(request)
+    for subject in (CONTOSO, "R-MINE", "R-OTHER", "R-MINE"):
+        await append(store, subject)
+    async with store.read() as tx:
+        assert [e.seq for e in await tx.audit.about(CONTOSO, 9)] == [4, 2, 1]
+        assert [e.seq for e in await tx.audit.about("R-OTHER", 9)] == [3]
+        assert [e.seq for e in await tx.audit.about(CONTOSO, 2)] == [4, 2]
 
 
 async def test_what_is_rolled_back_leaves_no_gap(store: Store):

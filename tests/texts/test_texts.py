@@ -53,6 +53,7 @@ from bot.domain.errors import (
     NotReady,
     OutOfScope,
     OwnRequest,
+    PackTooLarge,
     PreviewSettled,
     PromisedBefore,
     Refused,
@@ -235,8 +236,13 @@ SAME_IN_SOME_LANGUAGE = {
     "ticket-draft-name",
     "ticket-draft-status",
     "ticket-form-problem",
+    "ticket-step-label",
 }
 """Names, signs, and what consists of facts alone."""
+
+
+TICKET_FORMS = ("filed", "copy", "number", "note", "resolved", "informed")
+"""Buttons of a ticket's card whose words are the title of the form as well."""
 
 
 class TestSlacksLimits:
@@ -274,6 +280,9 @@ class TestSlacksLimits:
             "close",
             "back",
             "deny",
+            "ticket-step-deny-title",
+            "ticket-step-copy-done",
+            *map("ticket-step-{}".format, TICKET_FORMS),
         ],
     )
     def test_titles_submit_and_close_of_a_modal(self, language, name):
@@ -318,6 +327,9 @@ class TestSlacksLimits:
             *map("ticket-severity-{}".format, TicketSeverity),
             *map("ticket-form-check-{}".format, Check),
             *map("ticket-form-evidence-{}".format, Evidence),
+            "evidence-button",
+            *map("ticket-step-{}".format, (*TICKET_FORMS, "portal", "again", "arrived", "lost")),
+            *map("ticket-step-{}".format, ("answered", "look", "close-there")),
         ],
     )
     def test_buttons_and_options(self, language, name):
@@ -378,6 +390,7 @@ ERRORS: tuple[BackstopError, ...] = (
     *(LetterSettled("L-7F3K", why) for why in LetterStatus),
     BooksUnsure("R-7F3K"),
     OutOfScope("azure_plan"),
+    PackTooLarge("T-7F3K"),
     *(DriftSettled("D-7F3K", why, "U0BEN") for why in DriftStatus if why is not DriftStatus.OPEN),
     *(
         PreviewSettled("P-7F3K", why, "U0BEN")
@@ -400,7 +413,7 @@ ERRORS: tuple[BackstopError, ...] = (
     ),
     *(
         kind(system, "800042", 400, "5ea2a1a1-6a4f-4d3b-9a6f-0c5f2f6f3d11")
-        for system in ("partner_center", "slack", "database", "receivables")
+        for system in ("partner_center", "slack", "database", "receivables", "azure")
         for kind in (
             Unavailable,
             Unanswered,
@@ -448,6 +461,9 @@ class TestErrors:
             "letter",
             "case",
             "security-alert",
+            "ticket",
+            "service-request",
+            "azure-service",
         }
 
     def test_only_what_was_not_found_completes_a_reason(self):
@@ -474,6 +490,18 @@ class TestErrors:
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_what_an_accounting_system_refuses_is_not_blamed_on_partner_center(self, kind, language):
         said = words(kind("receivables", "invalid_grant", 401), in_language(language))
+        assert "Partner Center" not in said
+        assert "合作伙伴中心" not in said
+
+    @pytest.mark.parametrize(
+        "kind",
+        [Unavailable, Throttled, NotReady, SignInFailed, AccessDenied, Rejected],
+        ids=lambda kind: kind.__name__,
+    )
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_what_azure_refuses_is_not_blamed_on_partner_center(self, kind, language):
+        said = words(kind("azure", "no-contact", 400), in_language(language))
+        assert "Azure" in said
         assert "Partner Center" not in said
         assert "合作伙伴中心" not in said
 
@@ -524,6 +552,9 @@ FAMILIES: dict[str, set[str]] = {
     "import-note-": {*Code},
     "import-refused-": {*intake.FILE_LEVEL},
     "import-title-": {*PreviewStatus} - {PreviewStatus.RECEIVED},
+    "evidence-comment-": {"redacted", "complete", "check"},
+    "evidence-part-": {*Evidence} | {f"{part}-about" for part in Evidence},
+    "evidence-redacted-": {"thread", "direct"},
     "link-doubt-": {*Doubt},
     "language-": {*LANGUAGES},
     "letter-became-": {*LetterStatus} - {LetterStatus.DRAFT},
@@ -564,6 +595,17 @@ FAMILIES: dict[str, set[str]] = {
     "ticket-kind-": {*TicketKind},
     "ticket-severity-": {*TicketSeverity},
     "ticket-status-": {*TicketStatus},
+    "ticket-card-": {
+        *(f"{way}-{stage}" for way in ("mail", "azure") for stage in ("due", "claimed", "done", "failed")),
+        *("mail-rejected", "mail-not-ready", "mail-not-ready-tls", "mail-not-ready-no-tls"),
+        *("mail-sign-in-failed", "mail-not-configured", "mail-unavailable"),
+        *("azure-rejected", "azure-access-denied", "azure-sign-in-failed", "azure-unavailable"),
+    },
+    "ticket-card-next-": {"mail", "azure", "filed", "answered", "followed"},
+    "ticket-card-would-": {"mail", "azure"},
+    "ticket-card-vendor-": {"open", "closed", "attention-needed"},
+    "ticket-informed-matter-": {*TicketKind},
+    "ticket-step-": {"arrived", "lost"},
     "title-": {*Verb},
     "why-exit-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "why-owed-": {"open", "not-due", "disputed", "blocked", "promised", "credits", "minimum"},

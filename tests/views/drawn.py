@@ -47,6 +47,7 @@ from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, 
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import (
+    audit,
     blocks,
     confirmation,
     digests,
@@ -82,7 +83,14 @@ from tests.builders import (
     settled,
     targets,
 )
-from tests.views import drawn_policy, drawn_suspicious, drawn_ticket_form
+from tests.views import (
+    drawn_evidence,
+    drawn_home,
+    drawn_policy,
+    drawn_suspicious,
+    drawn_ticket,
+    drawn_ticket_form,
+)
 
 Json = dict[str, Any]
 Drawing = Callable[[Texts], Json]
@@ -688,31 +696,30 @@ COUNTDOWNS = (
 )
 
 
-def _status(texts: Texts) -> Json:
-    return message(
-        replies.status(
-            replies.State(
-                cloud="global",
-                dry_run=True,
-                customers=1234,
-                subscriptions=5678,
-                mirror_as_of=noon,
-                mirror_failed=2,
-                books_as_of=texts.day(TODAY),
-                last_digest=noon - 3 * HOUR,
-                counts={Status.PENDING: 2, Status.EXECUTING: 1, Status.DONE: 0},
-                policy=InForce(HELD, since=noon - 40 * DAY, refused=REFUSED_FILE),
-                countdowns=COUNTDOWNS,
-                today=TODAY,
-                outages=(
-                    *missing(Cloud.CHINA),
-                    Outage(Feature.AUDIT_RECORDS, "access-denied 20002", noon + DAY),
-                    Outage(Feature.USAGE, "feature-missing 501", noon + HOUR),
-                ),
-            ),
-            texts,
-        )
+def a_state(texts: Texts) -> replies.State:
+    return replies.State(
+        cloud="global",
+        dry_run=True,
+        customers=1234,
+        subscriptions=5678,
+        mirror_as_of=noon,
+        mirror_failed=2,
+        books_as_of=texts.day(TODAY),
+        last_digest=noon - 3 * HOUR,
+        counts={Status.PENDING: 2, Status.EXECUTING: 1, Status.DONE: 0},
+        policy=InForce(HELD, since=noon - 40 * DAY, refused=REFUSED_FILE),
+        countdowns=COUNTDOWNS,
+        today=TODAY,
+        outages=(
+            *missing(Cloud.CHINA),
+            Outage(Feature.AUDIT_RECORDS, "access-denied 20002", noon + DAY),
+            Outage(Feature.USAGE, "feature-missing 501", noon + HOUR),
+        ),
     )
+
+
+def _status(texts: Texts) -> Json:
+    return message(replies.status(a_state(texts), texts))
 
 
 def _status_at_first(texts: Texts) -> Json:
@@ -773,11 +780,11 @@ def _found(texts: Texts, *, may_operate: bool = True, more: bool = False) -> Jso
 
 def _requests_list(texts: Texts) -> Json:
     names = ("pending", "approved", "executing", "unknown")
-    return message(replies.open_requests([REQUESTS[n] for n in names], texts, channel="C0APPROVALS"))
+    return message(replies.open_requests([REQUESTS[n] for n in names], texts, channel="C0APPROVALS", at=noon))
 
 
 def _many_requests(texts: Texts) -> Json:
-    return message(replies.open_requests([REQUESTS["pending"]] * 20, texts, channel=None))
+    return message(replies.open_requests([REQUESTS["pending"]] * 20, texts, channel=None, at=noon))
 
 
 def _shadow(texts: Texts) -> Json:
@@ -1009,6 +1016,7 @@ def _previews() -> dict[str, Drawing]:
 # Forms and errors
 
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
+    domain.PackTooLarge("T-TEST000001"),
     domain.NotPermitted("operate"),
     domain.NotPermitted("approve"),
     domain.NotPermitted("withdraw"),
@@ -1141,8 +1149,11 @@ VIEWS: dict[str, Drawing] = {
     **_previews(),
     **_mappings(),
     **drawn_policy.VIEWS,
+    **drawn_evidence.VIEWS,
     **_letters(),
     **drawn_ticket_form.VIEWS,
+    **drawn_ticket.VIEWS,
+    **drawn_home.drawings(a_state, REQUESTS, SEVERAL.totals),
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
@@ -1153,10 +1164,32 @@ VIEWS: dict[str, Drawing] = {
         replies.found("<!here> *x*", (), texts, may_operate=True, more=False)
     ),
     "reply-requests": _requests_list,
+    "reply-requests-with-tickets": lambda texts: message(
+        replies.open_requests(
+            list(REQUESTS.values())[:2],
+            texts,
+            channel="C0APPROVALS",
+            tickets=list(drawn_home.TICKETS.values()),
+            tickets_channel="C0TICKETS",
+            at=drawn_home.AT,
+        )
+    ),
+    "reply-requests-none-approver": lambda texts: message(
+        replies.open_requests((), texts, channel=None, at=noon, may_operate=False)
+    ),
+    "reply-audit": lambda texts: message(
+        audit.trail("r-test000001", drawn_home.EVENTS[:3], texts, more=False)
+    ),
+    "reply-audit-of-much": lambda texts: message(
+        audit.trail(a_customer().id, drawn_home.EVENTS * 10, texts, more=True)
+    ),
+    "reply-audit-none": lambda texts: message(audit.trail("<!here> *x*", (), texts, more=False)),
     "reply-shadow": _shadow,
     "reply-shadow-of-nothing": _shadow_of_nothing,
     "reply-requests-many": _many_requests,
-    "reply-requests-none": lambda texts: message(replies.open_requests((), texts, channel="C0APPROVALS")),
+    "reply-requests-none": lambda texts: message(
+        replies.open_requests((), texts, channel="C0APPROVALS", at=noon)
+    ),
     "errors-refused": _errors(*(e for e in EVERY_ERROR if isinstance(e, domain.Refused))),
     "errors": _errors(*(e for e in EVERY_ERROR if not isinstance(e, domain.Refused))),
 }

@@ -38,6 +38,7 @@ export class Conversation {
       this.#tried = this.#load(true);
     }
     this.#show(tab);
+    if (again) this.markRead();
     await this.#tried;
     if (ts && !this.log.has(ts)) await this.#load(false, ts);
     if (ts) this.log.reveal(ts);

@@ -73,14 +73,14 @@ function button(element, place) {
     if (await confirmed(element)) await busy(control, () => place.act(action, control));
   };
   if (element.url && isSafeLink(element.url)) {
-    return el("a", { ...properties, href: element.url, target: "_blank", rel: "noopener noreferrer", onclick: press }, ...textObject(element.text), icon("link"));
+    return el("a", { ...properties, href: element.url, target: "_blank", rel: "noreferrer", onclick: press }, ...textObject(element.text), icon("link"));
   }
   return el("button", { ...properties, type: "button", onclick: press }, ...textObject(element.text));
 }
 
 function overflow(element, place) {
   const choose = async (control, option) => {
-    if (option.url && isSafeLink(option.url)) window.open(option.url, "_blank", "noopener,noreferrer");
+    if (option.url && isSafeLink(option.url)) window.open(option.url, "_blank", "noreferrer");
     if (await confirmed(element)) await busy(control, () => place.act({ type: "overflow", selected_option: option }, control));
   };
   const label = spoken(element.accessibility_label ?? "More options");

@@ -11,7 +11,7 @@ export class Home {
   #blocks = null;
 
   constructor() {
-    this.node = el("div.home", { tabindex: "-1" });
+    this.node = el("section.home", { tabindex: "0", "aria-label": "Home" });
   }
 
   /** Tell the app that its Home tab is looked at, and show what it publishes. */
@@ -28,7 +28,6 @@ export class Home {
   }
 
   show(view) {
-    if (!view) return;
     if (!this.#blocks) {
       this.#blocks = new Blocks({
         act: (action) => post("click", { view_id: this.#view.id, action, state: { values: this.#blocks.values() } }),

@@ -20,10 +20,11 @@ export function typed(text) {
 /** Only what cannot run code: everything else is shown as text. */
 export const isSafeLink = (url) => /^(https?:\/\/|mailto:)/i.test(url);
 
-/** A link that opens beside the page, or plain text when its scheme is not allowed. */
+/** A link that opens beside the page (to a message: on it), or plain text when its scheme is not allowed. */
 export function link(url, label) {
   if (!isSafeLink(url)) return el("span", {}, label || url);
-  return el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, label || url.replace(/^mailto:/i, ""));
+  const here = url.replace(`${location.origin}/#`, "#");
+  return el("a", { href: here, target: here === url && "_blank", rel: "noreferrer" }, label || url.replace(/^mailto:/i, ""));
 }
 
 export function mentionPerson(id, label) {
@@ -74,7 +75,7 @@ export function date(seconds, pattern, url, fallback) {
   if (!Number.isFinite(seconds) || !pattern) return el("span", {}, fallback ?? "");
   const text = pattern.replace(/\{(\w+)\}/g, (written, name) => datePart(name, seconds) ?? written);
   const node = el("time", { datetime: new Date(seconds * 1000).toISOString(), title: fallback ?? "" }, text);
-  return url && isSafeLink(url) ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, node) : node;
+  return url && isSafeLink(url) ? el("a", { href: url, target: "_blank", rel: "noreferrer" }, node) : node;
 }
 
 /** What stands between `<` and `>`. */

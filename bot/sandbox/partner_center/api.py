@@ -97,19 +97,19 @@ class Api:
 
     async def billing_profile(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        return answer(bodies.billing_profile(self._own_customer(request)))
+        return answer(bodies.billing_profile(self.own_customer(request)))
 
     async def company_profile(self, request: web.Request) -> web.Response:
         self._sign_in(request, as_user=True)
-        return answer(bodies.company_profile(self._own_customer(request)))
+        return answer(bodies.company_profile(self.own_customer(request)))
 
     async def orders(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        return answer(bodies.orders(self._own_customer(request)))
+        return answer(bodies.orders(self.own_customer(request)))
 
     async def list_subscriptions(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        customer = self._own_customer(request)
+        customer = self.own_customer(request)
         order_id, partner_id = request.query.get("order_id"), request.query.get("mpn_id")
         return answer(
             bodies.collection(
@@ -121,12 +121,12 @@ class Api:
 
     async def get_subscription(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        customer = self._own_customer(request)
+        customer = self.own_customer(request)
         return answer(bodies.subscription(customer, self._subscription(request, customer)))
 
     async def add_ons(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        customer = self._own_customer(request)
+        customer = self.own_customer(request)
         base = self._subscription(request, customer)
         return answer(
             bodies.collection(
@@ -138,12 +138,12 @@ class Api:
 
     async def azure_entitlements(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        customer = self._own_customer(request)
+        customer = self.own_customer(request)
         return answer(bodies.azure_entitlements(self._subscription(request, customer)))
 
     async def azure_entitlement(self, request: web.Request) -> web.Response:
         self._sign_in(request)
-        plan = self._subscription(request, self._own_customer(request))
+        plan = self._subscription(request, self.own_customer(request))
         return answer(bodies.azure_entitlement(plan, self._azure_subscription(request, plan)))
 
     async def activity_log(self, request: web.Request) -> web.Response:
@@ -160,12 +160,12 @@ class Api:
         )
 
     async def patch_subscription(self, request: web.Request) -> web.Response:
-        return await self._once(request, self._update)
+        return await self.once(request, self._update)
 
     async def cancel_azure_entitlement(self, request: web.Request) -> web.Response:
-        return await self._once(request, self._cancel)
+        return await self.once(request, self._cancel)
 
-    async def _once(
+    async def once(
         self, request: web.Request, act: Callable[[web.Request, bytes, str], web.Response]
     ) -> web.Response:
         """Act once per MS-RequestId: whoever repeats it is told the first answer, be it good or bad."""
@@ -193,7 +193,7 @@ class Api:
         raise ApiError(404, 1000, f"Not found: {request.path}")
 
     def _update(self, request: web.Request, body: bytes, request_id: str) -> web.Response:
-        customer = self._own_customer(request)
+        customer = self.own_customer(request)
         held = self._subscription(request, customer)
         rules.check_etag(held, request.headers.get("If-Match"))
         changes = rules.changes_asked_for(customer, held, resource(request, body))
@@ -215,7 +215,7 @@ class Api:
         return answer(bodies.updated_subscription(customer, held))
 
     def _cancel(self, request: web.Request, body: bytes, request_id: str) -> web.Response:
-        customer = self._own_customer(request)
+        customer = self.own_customer(request)
         plan = self._subscription(request, customer)
         child = self._azure_subscription(request, plan)
         rules.check_reason(resource(request, body))
@@ -246,7 +246,7 @@ class Api:
             raise ApiError(404, 60003, "Tenant not found.")
         return customer
 
-    def _own_customer(self, request: web.Request) -> Customer:
+    def own_customer(self, request: web.Request) -> Customer:
         customer = self._customer(request)
         if customer.relationship != "reseller":
             raise ApiError(
@@ -280,6 +280,8 @@ def check_token(signin: SignIn, request: web.Request, *, audience: str, as_user:
     token = signin.known(text)
     if token is None:
         raise ApiError(401, 400, "Access denied.")
+    if token.tenant != signin.tenant_id:
+        raise ApiError(401, 900421, "The token is of another tenant.")
     if token.audience != audience:
         raise ApiError(401, 900420, "The audience of the token is not Partner Center.")
     if as_user and not token.has_user:

@@ -53,7 +53,7 @@ def html(snapshot: dict[str, Any], *, now: datetime) -> str:
 <h2>Customers</h2><div class="wide"><table>
 <thead><tr><th>Customer</th><th>Subscription</th><th>Status</th><th class="number">Quantity</th>
 <th>Term ends</th></tr></thead><tbody>{rows}</tbody></table></div>
-<h2>Latest requests</h2>{_log(snapshot["log"])}</main></body></html>"""
+{_service_requests(snapshot["service_requests"])}<h2>Latest requests</h2>{_log(snapshot["log"])}</main></body></html>"""
 
 
 def _customer(customer: dict[str, Any]) -> list[str]:
@@ -86,6 +86,20 @@ def _subscription(held: dict[str, Any]) -> str:
         f"<td{changed}><bdi>{escape(held['name'])}</bdi><br><small>{escape(' · '.join(notes))}</small>{inside}</td>"
         f'<td class="{look}">{escape(held["status"])}{reasons if held["suspension_reasons"] else ""}</td>'
         f'<td class="number">{held["quantity"]}</td><td>{escape(held["term_end"] or "no end")}</td>'
+    )
+
+
+def _service_requests(filed: list[dict[str, Any]]) -> str:
+    if not filed:
+        return ""
+    rows = "".join(
+        f"<tr><td><code>{escape(each['number'])}</code></td><td><bdi>{escape(each['title'])}</bdi></td>"
+        f'<td>{escape(each["status"])}</td><td class="number">{each["notes"]}</td></tr>'
+        for each in filed
+    )
+    return (
+        '<h2>Service requests</h2><div class="wide"><table><thead><tr><th>Number</th><th>Title</th>'
+        f'<th>Status</th><th class="number">Notes</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 

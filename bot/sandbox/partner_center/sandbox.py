@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.sandbox.partner_center import page, rules
 from bot.sandbox.partner_center.activity import Deed, Record
 from bot.sandbox.partner_center.api import Api
+from bot.sandbox.partner_center.arm_api import ARM, ArmApi
 from bot.sandbox.partner_center.directory import Directory
 from bot.sandbox.partner_center.faults import Faults
 from bot.sandbox.partner_center.offers import fixed_id, ordered
@@ -21,6 +22,8 @@ from bot.sandbox.partner_center.risk_api import GRAPH, RiskApi
 from bot.sandbox.partner_center.samples import sample_customers
 from bot.sandbox.partner_center.server import AUTHORITY, Server
 from bot.sandbox.partner_center.signin import SignIn
+from bot.sandbox.partner_center.support import ENGINEER, AzureTicket, ServiceRequest, SupportDesk
+from bot.sandbox.partner_center.support_api import OURS, SupportApi
 from bot.sandbox.partner_center.suspicion import FraudEvent, SecurityAlert, Spend, Suspicions
 from bot.sandbox.partner_center.traffic import Exchange, Write
 from bot.sandbox.partner_center.webhooks import Webhooks
@@ -55,7 +58,7 @@ class PartnerCenterSandbox:
         self._directory = Directory(
             sample_customers(now().date()) if customers is None else customers, now=now
         )
-        self._signin = SignIn(now=now)
+        self._signin = SignIn(now=now, customers=lambda: {c.id.lower() for c in self._directory.customers})
         self._api = Api(
             directory=self._directory,
             signin=self._signin,
@@ -75,9 +78,32 @@ class PartnerCenterSandbox:
             page_size=page_size,
             cloud=cloud,
         )
+        self.support = SupportDesk()
+        support = SupportApi(
+            api=self._api,
+            desk=self.support,
+            now=now,
+            audience=lambda: self.base_url,
+            is_china=cloud == "china",
+        )
+        arm = ArmApi(
+            directory=self._directory,
+            signin=self._signin,
+            desk=self.support,
+            now=now,
+            base_url=lambda: self.base_url,
+            is_global=cloud == "global",
+        )
         self.webhooks = Webhooks(base_url=lambda: self.base_url, now=now)
         self._server = Server(
-            api=self._api, risk=self.risk, webhooks=self.webhooks, now=now, page=self._page, latency=latency
+            api=self._api,
+            risk=self.risk,
+            support=support,
+            arm=arm,
+            webhooks=self.webhooks,
+            now=now,
+            page=self._page,
+            latency=latency,
         )
 
     async def start(self, port: int = 0) -> None:
@@ -114,6 +140,11 @@ class PartnerCenterSandbox:
     def graph_url(self) -> str:
         """Where Microsoft Graph is, and the resource a token for it must be for."""
         return self.base_url + GRAPH
+
+    @property
+    def arm_url(self) -> str:
+        """Where Azure Resource Manager is, and the resource a token for it must be for."""
+        return self.base_url + ARM
 
     @property
     def tenant_id(self) -> str:
@@ -271,6 +302,50 @@ class PartnerCenterSandbox:
         self.suspicions.alerts.append(made)
         return made
 
+    def file_service_request(
+        self,
+        title: str,
+        *,
+        customer: str | None = None,
+        number: str | None = None,
+        severity: str = "moderate",
+    ) -> ServiceRequest:
+        """File one as a person does in the portal; no API does."""
+        whose = self._directory.named(customer) if customer else None
+        return self.support.file(
+            number=number, title=title, customer=whose, severity=severity, contact=OURS, at=self._now()
+        )
+
+    def service_request(self, number: str) -> ServiceRequest:
+        """One as it is now; LookupError when there is none."""
+        return self.support.requests[number]
+
+    def azure_ticket(self, name: str) -> AzureTicket:
+        """The Azure ticket of that name; LookupError when there is none."""
+        for ticket in self.support.tickets.values():
+            if ticket.name.lower() == name.lower():
+                return ticket
+        raise LookupError(f"there is no Azure ticket {name!r}")
+
+    def microsoft_answers(
+        self,
+        thing: ServiceRequest | AzureTicket,
+        text: str | None = None,
+        *,
+        status: str | None = None,
+        by: str = ENGINEER,
+    ) -> None:
+        """Let an engineer of Microsoft's write on it, or set its status."""
+        name = f"engineer-{len(thing.notes) + 1}"
+        self.support.answer(thing, text, by=by, status=status, at=self._now(), name=name)
+
+    def withhold_consent(self, customer: str) -> None:
+        """Let nobody sign in to the customer's tenant."""
+        self._signin.without_consent.add(self._directory.named(customer).id.lower())
+
+    def give_consent(self, customer: str) -> None:
+        self._signin.without_consent.discard(self._directory.named(customer).id.lower())
+
     def on_change(self, callback: Callable[[], object]) -> None:
         """Call `callback` after every change of a customer or subscription."""
         self._directory.on_change(callback)
@@ -280,6 +355,10 @@ class PartnerCenterSandbox:
         return {
             "cloud": self.cloud,
             "customers": [_customer_row(customer) for customer in self.customers],
+            "service_requests": [
+                *(_filed_row(filed) for filed in self.support.requests.values()),
+                *(_filed_row(opened) for opened in self.support.tickets.values()),
+            ],
             "log": [
                 {"at": seen.at.isoformat(), "method": seen.method, "path": seen.path, "status": seen.status}
                 for seen in self.requests[-SHOWN:]
@@ -292,6 +371,15 @@ class PartnerCenterSandbox:
             content_type="text/html",
             headers={"Content-Security-Policy": page.CONTENT_SECURITY_POLICY},
         )
+
+
+def _filed_row(thing: ServiceRequest | AzureTicket) -> dict[str, Any]:
+    return {
+        "number": thing.number,
+        "title": thing.title,
+        "status": thing.status,
+        "notes": len(thing.notes),
+    }
 
 
 def _customer_row(customer: Customer) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from uuid import uuid4
 from aiohttp import web
 
 from bot.sandbox.partner_center.api import Api, Handler, answer, refusal
+from bot.sandbox.partner_center.arm_api import ArmApi
 from bot.sandbox.partner_center.errors import ApiError, TokenMissing
 from bot.sandbox.partner_center.faults import ChangeMeanwhile, Effect, Faults, LoseAnswer, Refuse, Slow
 from bot.sandbox.partner_center.risk_api import RiskApi
 from bot.sandbox.partner_center.signin import SignInError, refusal_body
+from bot.sandbox.partner_center.support_api import SupportApi
 from bot.sandbox.partner_center.traffic import Exchange, masked_headers, readable
 from bot.sandbox.partner_center.webhooks import Webhooks
 
@@ -30,6 +32,8 @@ class Server:
 
     api: Api
     risk: RiskApi
+    support: SupportApi
+    arm: ArmApi
     webhooks: Webhooks
     now: Callable[[], datetime]
     page: Callable[[], web.Response]
@@ -62,7 +66,8 @@ class Server:
         for version, grant in (("", signin.v1), ("/v2.0", signin.v2)):
             path = AUTHORITY + "/{tenant}/oauth2" + version + "/token"
             app.router.add_post(path, self._recorded(self._token(grant)))
-        for method, path, handler in (*self.risk.routes(), *self.api.routes(), *self.webhooks.routes()):
+        rooms = (self.risk, self.support, self.arm, self.api, self.webhooks)
+        for method, path, handler in (route for room in rooms for route in room.routes()):
             app.router.add_route(method, path, self._recorded(handler))
         app.router.add_route("*", "/{rest:.*}", self._recorded(self.api.unknown))
         return app

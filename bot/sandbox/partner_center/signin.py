@@ -7,7 +7,7 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,18 +35,25 @@ class Token:
     audience: str
     has_user: bool
     expires_at: datetime
+    tenant: str
 
 
 class SignIn:
-    """One app registration of one partner tenant."""
+    """One app registration of one partner tenant, to which customers' tenants have consented, too."""
 
-    def __init__(self, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, now: Callable[[], datetime], customers: Callable[[], Collection[str]] = tuple
+    ) -> None:
+        """`customers` are the tenants of customers."""
         self.tenant_id = str(uuid4())
         self.client_id = str(uuid4())
         self.client_secret = secrets.token_urlsafe(24)
         self.refresh_token = secrets.token_urlsafe(48)
         self._tokens: dict[str, Token] = {}
         self._now = now
+        self._customers = customers
+        self.without_consent: set[str] = set()
+        """Tenants of customers who let nobody in."""
 
     def known(self, text: str) -> Token | None:
         """The token of that text while it is valid."""
@@ -73,7 +80,7 @@ class SignIn:
             "resource": audience,
             "access_token": token.text,
         }
-        return answer | ({"refresh_token": self.refresh_token} if token.has_user else {})
+        return answer | ({"refresh_token": self._next_refresh_token(token)} if token.has_user else {})
 
     def v2(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
         """Answer `/oauth2/v2.0/token`: asked for a scope, numbers are numbers."""
@@ -89,11 +96,14 @@ class SignIn:
             "access_token": token.text,
         }
         if token.has_user:
-            answer |= {"scope": f"{audience}/user_impersonation", "refresh_token": self.refresh_token}
+            scope = f"{audience}/user_impersonation"
+            answer |= {"scope": scope, "refresh_token": self._next_refresh_token(token)}
         return answer
 
     def _grant(self, tenant: str, form: Mapping[str, str], audience: str) -> Token:
-        if tenant.lower() != self.tenant_id:
+        tenant = tenant.lower()
+        is_customers = tenant in self._customers()
+        if tenant != self.tenant_id and not is_customers:
             raise SignInError(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
         if form.get("client_id", "").lower() != self.client_id:
             raise SignInError(
@@ -101,22 +111,30 @@ class SignIn:
             )
         if not secrets.compare_digest(form.get("client_secret", "").encode(), self.client_secret.encode()):
             raise SignInError(401, "invalid_client", 7000215, "Invalid client secret provided.")
+        if tenant in self.without_consent:
+            raise SignInError(400, "invalid_grant", 65001, "Nobody has consented to use the application.")
         match form.get("grant_type"):
             case "client_credentials":
-                return self._issue(audience, has_user=False)
+                return self._issue(audience, tenant, has_user=False)
             case "refresh_token":
-                self._rotate(form.get("refresh_token", ""))
-                return self._issue(audience, has_user=True)
+                self._check(form.get("refresh_token", ""))
+                if not is_customers:
+                    self.refresh_token = secrets.token_urlsafe(48)
+                return self._issue(audience, tenant, has_user=True)
             case _:
                 raise SignInError(400, "unsupported_grant_type", 70003, "The grant type is not supported.")
 
-    def _rotate(self, presented: str) -> None:
+    def _check(self, presented: str) -> None:
         if not secrets.compare_digest(presented.encode(), self.refresh_token.encode()):
             raise SignInError(400, "invalid_grant", 70008, "The refresh token has expired or was revoked.")
-        self.refresh_token = secrets.token_urlsafe(48)
 
-    def _issue(self, audience: str, *, has_user: bool) -> Token:
-        token = Token(secrets.token_urlsafe(32), audience.rstrip("/"), has_user, self._now() + LIFETIME)
+    def _next_refresh_token(self, token: Token) -> str:
+        """In a customer's tenant one that is of no use in the partner's."""
+        return self.refresh_token if token.tenant == self.tenant_id else secrets.token_urlsafe(48)
+
+    def _issue(self, audience: str, tenant: str, *, has_user: bool) -> Token:
+        text, until = secrets.token_urlsafe(32), self._now() + LIFETIME
+        token = Token(text, audience.rstrip("/"), has_user, until, tenant)
         self._tokens[token.text] = token
         return token
 

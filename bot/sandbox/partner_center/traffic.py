@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 MASK = "***"
+_WITH_TOKENS = {"authorization", "x-ms-authorization-auxiliary"}
 _SECRET_FIELDS = {"client_secret", "refresh_token", "access_token"}
 
 
@@ -47,9 +48,9 @@ class Write:
 
 
 def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they came, but for the token."""
+    """Headers as they came, but for the tokens."""
     return {
-        key: f"{value.partition(' ')[0]} {MASK}" if key.lower() == "authorization" else value
+        key: f"{value.partition(' ')[0]} {MASK}" if key.lower() in _WITH_TOKENS else value
         for key, value in headers.items()
     }
 

@@ -1,0 +1,44 @@
+"""How Backstop is doing, and which tickets are open: read once for `/csp` and for the App Home alike."""
+
+from __future__ import annotations
+
+from bot.texts import Texts
+from handlers.desk import Desk
+from handlers.views import replies
+from handlers.views.ticket_lines import OpenTicket
+
+
+async def state_of(desk: Desk, texts: Texts) -> replies.State:
+    backstop = desk.backstop
+    mirror = await backstop.customers.state()
+    books = await backstop.receivables.last_import()
+    digest = await backstop.posts.latest("digest:overdue:")
+    return replies.State(
+        cloud=backstop.cloud.value,
+        dry_run=backstop.requests.rules.dry_run,
+        customers=mirror.customers,
+        subscriptions=mirror.subscriptions,
+        mirror_as_of=mirror.as_of,
+        mirror_failed=mirror.failed,
+        books_as_of=texts.day(books.as_of) if books else None,
+        last_digest=digest.claimed_at if digest else None,
+        digest_due=await _late_since(desk),
+        counts=await backstop.requests.counts(),
+        countdowns=await backstop.digests.countdowns(),
+        today=backstop.digests.today(),
+        policy=backstop.policies.in_force(),
+        outages=await backstop.features.unavailable(),
+    )
+
+
+async def open_tickets(desk: Desk, *, limit: int) -> list[OpenTicket]:
+    """Oldest first."""
+    tickets = desk.backstop.tickets
+    return [OpenTicket(t, tickets.response_due(t)) for t in await tickets.open(limit=limit)]
+
+
+async def _late_since(desk: Desk) -> str | None:
+    """By the partner's clocks, when the digest was due that is still missing today."""
+    due, channel = desk.overdue_due(), desk.channels.overdue
+    is_late = due and channel and await desk.backstop.digests.is_missing(channel, due)
+    return due.strftime("%H:%M") if due and is_late else None
