@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from datetime import date
@@ -11,22 +10,17 @@ from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 
-from bot.domain.case import Case, Step, Verdict, check_mute
-from bot.domain.errors import Invalid, NotFound, Rejected
+from bot.domain.case import Step, Verdict, check_mute
+from bot.domain.errors import Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.signal import Rule
-from bot.domain.suspicious import CaseLine, Hidden
-from handlers import alerts, errors, ids, packing, slack
-from handlers.desk import Desk, call, open_modal
+from bot.domain.suspicious import CaseLine
+from handlers import alerts, errors, ids, packing, reading, slack
+from handlers.desk import Desk, open_modal
 from handlers.filled import chosen, given
+from handlers.reading import Waiting
 from handlers.views import blocks, forms, suspicious
 from handlers.views import triage as views
-from handlers.views.errors import view as refusal
-
-PATIENCE_SECONDS: Final = 1.2
-"""So long Slack waits for our ack while what a mute would have hidden is counted."""
-PUSHED_WITHIN: Final = (0.1, 0.3, 1.0, 2.0)
-"""Seconds between the tries to fill a view that Slack may still be pushing."""
 
 _VERDICTS: Final = {
     ids.CALL_LEGITIMATE: Verdict.LEGITIMATE,
@@ -134,17 +128,13 @@ async def preview(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     case = (await backstop.cases.get(case_id)).case
     kept = _written(case_id, channel, wish)
     waiting = f"mute:{body['view']['id']}"
-    counting = asyncio.ensure_future(
-        backstop.cases.preview(None if wish.everybody else case.customer_id, wish.rule)
-    )
-    await asyncio.wait({counting}, timeout=PATIENCE_SECONDS)
-    if counting.done():
-        view = views.mute_preview(case, wish, counting.result(), texts, kept=kept)
-        await ack(response_action="push", view=view)
-        return
+
+    async def counted() -> blocks.View:
+        hidden = await backstop.cases.preview(None if wish.everybody else case.customer_id, wish.rule)
+        return views.mute_preview(case, wish, hidden, texts, kept=kept, external_id=waiting)
+
     wait = forms.wait_view(texts("mute-title"), texts("mute-counting"), texts, external_id=waiting)
-    await ack(response_action="push", view=wait)
-    desk.after_ack(_fill(desk, person, case, wish, counting, kept=kept, waiting=waiting))
+    await reading.push(desk, ack, counted(), Waiting(wait, person, attempted=ids.MUTE_FORM))
 
 
 async def mute(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -225,33 +215,6 @@ async def _say_judged(desk: Desk, where: dict[str, Any], person: Person, line: C
 async def _opened(desk: Desk, body: dict[str, Any], person: Person, view: blocks.View) -> None:
     work = open_modal(desk, body["trigger_id"], view)
     await errors.behind_ack(desk, body, person, work, attempted=ids.VERDICT_FORM)
-
-
-async def _fill(
-    desk: Desk,
-    person: Person,
-    case: Case,
-    wish: views.Wish,
-    counting: asyncio.Future[Hidden],
-    *,
-    kept: str,
-    waiting: str,
-) -> None:
-    """Show the count where the person waits for it. Slack knows that view only once it has taken in our ack."""
-    texts = desk.texts_for(person)
-    try:
-        view = views.mute_preview(case, wish, await counting, texts, kept=kept, external_id=waiting)
-    except Exception as error:
-        view = refusal(await errors.words_for(desk, error, person=person, attempted=ids.MUTE_FORM), texts)
-    for pause in PUSHED_WITHIN:
-        try:
-            await call(desk.client.views_update, external_id=waiting, view=view)
-        except Rejected as error:
-            if error.reason != "not_found":
-                raise
-            await asyncio.sleep(pause)
-        else:
-            return
 
 
 def _wish(body: dict[str, Any]) -> views.Wish:
