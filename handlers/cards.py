@@ -65,9 +65,13 @@ async def _show(desk: Desk, key: str, draw: Draw, *, channel: str, thread_ts: st
 
 async def redraw(desk: Desk, key: str, draw: Draw) -> None:
     """Draw the card once more though its thing is as it was: a time that it names has come."""
-    posted = await desk.backstop.posts.find(key)
-    if posted and posted.ts:
-        await _update(desk, await draw(), channel=posted.channel, ts=posted.ts)
+    lock = desk.drawing[key]
+    async with lock:  # else what somebody drew before that time could arrive last
+        posted = await desk.backstop.posts.find(key)
+        if posted and posted.ts:
+            await _update(desk, await draw(), channel=posted.channel, ts=posted.ts)
+    if not lock.locked():
+        desk.drawing.pop(key, None)
 
 
 @contextmanager

@@ -102,6 +102,7 @@ async def test_an_overdue_answer_is_said_to_the_opener_in_the_thread_and_on_the_
     ticket = await opens(stage)
     await stage.app.core.backstop.tickets.file(ticket.id, "SR-1", by=ana)
     await ticket.card("First answer from Microsoft due: <!date^1795431600^")
+    await ticket.draft_file()  # by now it is on record where the card stands
     clock.passes(3 * HOUR)
     nudge, key = await due_now(stage, ticket.id)
     for _ in range(2):
