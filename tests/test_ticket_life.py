@@ -53,7 +53,7 @@ class Firm:
         """From `/csp-ticket` to *Confirm*; the card."""
         ana = self.ana
         assert (await ana.command("/csp-ticket contoso")).ok
-        await ana.modal_appears(callback_id=ids.TICKET_FORM)
+        await modal_says(ana, "Contoso Ltd")  # the mirror is empty yet: it is looked up live
         ana.type(ids.TICKET_TITLE, title)
         ana.type(ids.TICKET_DESCRIPTION, description)
         await ana.choose(ids.TICKET_KIND, "Service problem")
@@ -135,6 +135,10 @@ async def _killed_over_the_mail(firm: Firm, office: PostOffice) -> None:
     office.slow = asyncio.Event()  # it has the mail, and does not say so
     program = await firm.backstop()
     card = await firm.opens()
+    # The file hangs under the card once it is noted where that stands: the kill shall meet the mail alone.
+    await firm.slack.message_appears(
+        TICKETS, lambda m: m.get("thread_ts") == card["ts"] and m["ts"] != card["ts"]
+    )
     await office.arrived.wait()
     await program.kill()
     office.slow.set()
