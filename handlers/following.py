@@ -149,7 +149,7 @@ async def note(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     where = {"user": body["user"], "channel": {"id": channel}}
 
     async def write() -> None:
-        await desk.backstop.tickets.note(ticket_id, text, by=person)
+        await desk.backstop.tickets.note(ticket_id, text, by=person, id=str(body["view"]["id"]))
         await errors.tell(desk, where, desk.texts_for(person).mrkdwn("ticket-step-noted", id=ticket_id))
 
     desk.after_ack(errors.behind_ack(desk, where, person, write(), attempted=ids.TICKET_NOTE))

@@ -7,9 +7,11 @@ Python, and whoever checks one reads nothing but what was written so: no compres
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +114,8 @@ class Verified:
     """Redacted ones whose hash fits the entry before or behind them."""
     by_manifest: int = 0
     """Redacted ones that have no neighbour in the pack: only the manifest vouches for them."""
+    is_repacked: bool = False
+    """Another program wrote the ZIP: what is in it was checked all the same."""
 
     @property
     def ok(self) -> bool:
@@ -147,7 +151,7 @@ def verify(data: bytes) -> Verified:
     """Check every byte of it. Raises NotAPack, and nothing else whatever the bytes."""
     if len(data) > MOST_BYTES:
         raise NotAPack("too-large")
-    members, differing = _read(data)
+    members, differing, is_repacked = _read(data)
     names = [_shown(name) for name, _ in members]
     files = dict(zip(names, (content for _, content in members), strict=True))
     raw = files[MANIFEST]
@@ -168,6 +172,7 @@ def verify(data: bytes) -> Verified:
         label=manifest.label if manifest else None,
         intact=tuple(sorted(set(names) - named)),
         broken=tuple(broken),
+        is_repacked=is_repacked,
         **checked,
     )
 
@@ -417,6 +422,7 @@ _STORED: Final = 0
 _VERSION: Final = 20
 _MADE_BY: Final = 3 << 8 | _VERSION  # Unix, so that the rights of the files count
 _FIRST_DAY: Final = 1 << 5 | 1  # 1980-01-01: when it was made is in the manifest
+_OUR_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _RIGHTS: Final = 0o100600 << 16
 
 _Member = tuple[bytes, bytes]
@@ -445,11 +451,12 @@ def _regions(members: Iterable[_Member]) -> list[tuple[str, bytes]]:
     return [*files, *directory, (END, end)]
 
 
-def _read(data: bytes) -> tuple[list[_Member], list[str]]:
-    """The members, and those whose surroundings in the ZIP are not what we would write. Raises NotAPack.
+def _read(data: bytes) -> tuple[list[_Member], list[str], bool]:
+    """The members, those whose surroundings in the ZIP are not what we would write, and whether that is all of them.
 
     A ZIP says twice what is in it, before each member and at its end. What fits the bytes better is believed; where
-    both fit as well, what fits the manifest better.
+    both fit as well, what fits the manifest better. One that another program wrote is read as ZIPs are. Raises
+    NotAPack.
     """
     readings = []
     for members in (_by_directory(data), _in_sequence(data)):
@@ -458,10 +465,35 @@ def _read(data: bytes) -> tuple[list[_Member], list[str]]:
             differing = _differing(members, data)
             strangers = sum(b'"%s"' % name not in manifest for name, _ in members)
             readings.append((len(differing), strangers, members, differing))
-    if not readings:
+    _, _, members, differing = min(readings, key=lambda reading: reading[:2], default=(0, 0, [], []))
+    if not members or {_shown(name) for name, _ in members} <= set(differing):
+        anew = _as_others_read(data)
+        if any(name == MANIFEST.encode() for name, _ in anew):
+            return anew, [], True
+    if not members:
         raise NotAPack("no-pack")
-    _, _, members, differing = min(readings, key=lambda reading: reading[:2])
-    return members, differing
+    return members, differing, False
+
+
+def _as_others_read(data: bytes) -> list[_Member]:
+    """What any program finds in that ZIP, within our bounds; nothing, where it is none, or is ours."""
+    members: list[_Member] = []
+    left = MOST_BYTES
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = archive.infolist()
+            if len(infos) > MOST_MEMBERS or any(info.date_time == _OUR_DAY for info in infos):
+                return []
+            for info in infos:
+                with archive.open(info) as file:
+                    content = file.read(left + 1)
+                left -= len(content)
+                if left < 0:
+                    return []
+                members.append((info.filename.encode("utf-8", "replace"), content))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
+        return []
+    return members
 
 
 def _differing(members: list[_Member], data: bytes) -> list[str]:

@@ -10,7 +10,7 @@ from bot.domain.evidence import Broken, Label, Verified
 
 NO_PACK: Final[Mapping[str, str]] = {
     "too-large": "larger than any evidence pack",
-    "no-pack": "not an evidence pack, or packed anew: take the very file that Backstop made",
+    "no-pack": "not an evidence pack that can be read: take the very file that Backstop made",
 }
 MOST_BROKEN: Final = 50
 _WHY: Final[Mapping[str, str]] = {
@@ -31,6 +31,8 @@ def verified_words(verified: Verified) -> str:
     lines.append(
         f"Files as they were written: {len(verified.intact)} ({', '.join(verified.intact) or 'none'})"
     )
+    if verified.is_repacked:
+        lines.append("Another program wrote this ZIP anew; what is in it was checked all the same.")
     lines += _entries(verified)
     lines += [_broken(broken) for broken in verified.broken[:MOST_BROKEN]]
     if len(verified.broken) > MOST_BROKEN:

@@ -45,6 +45,8 @@ STRANDED_AFTER = timedelta(seconds=60)
 LOOK_BACK = timedelta(days=2)
 """How far back the sweep looks for what never reached Slack."""
 DRAFTS_LIVE = timedelta(days=2)
+STALE_AFTER = timedelta(hours=4)
+"""So long a card may say that nothing was read since; a redraw for nothing new is Slack's time as well."""
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 log = logging.getLogger(__name__)
@@ -333,15 +335,28 @@ class Tickets:
             text_sha256=text_hash,
         )
 
-    async def note(self, ticket_id: str, text: str, *, by: Person) -> Ticket:
-        """Write a note on it at Microsoft, then read it again. Raises Invalid, TicketSettled, Upstream."""
+    async def note(self, ticket_id: str, text: str, *, by: Person, id: str) -> Ticket:
+        """Write a note on it at Microsoft, then read it again. Raises Invalid, TicketSettled, Upstream.
+
+        `id` is the form's: the same one sent twice writes once. What may have arrived is not sent again.
+        """
         by.must(Right.OPERATE)
         if not text.strip():
             raise Invalid("note", "missing")
         ticket = await self.get(ticket_id)
         if not self.is_followed(ticket) or ticket.dry_run:
             raise TicketSettled(ticket.id, ticket.status)
-        await self._told(ticket, text)
+        key = f"note:{ticket.id}:{id}"
+        async with self._store.begin() as tx:
+            if not await tx.posts.claim(key, channel="", at=self._now()):
+                return ticket
+        try:
+            await self._told(ticket, text)
+        except Upstream as error:
+            if type(error) is not Unavailable:  # it was definitely not written: the form may be sent again
+                async with self._store.begin() as tx:
+                    await tx.posts.release(key)
+            raise
         async with self._store.begin() as tx:
             await tx.audit.append(AuditTag.TICKET_NOTED, ticket.id, by=by.id, note=text)
         return await self.look(ticket_id)
@@ -439,13 +454,16 @@ class Tickets:
             at = self._now()
             await self._settle(ticket.id, lambda t: t.handed_over(at=at), AuditTag.TICKET_HANDED_OVER)
 
-    async def look(self, ticket_id: str) -> Ticket:
-        """Read what Microsoft has of it by now, and keep it where it says something new. Raises NotFound, Upstream."""
+    async def look(self, ticket_id: str, *, unless_younger: timedelta = timedelta(0)) -> Ticket:
+        """Read what Microsoft has of it by now, and keep it. Raises NotFound, Upstream.
+
+        Without news it is kept only where what is known was not read so short a time ago.
+        """
         ticket = await self.get(ticket_id)
         if not self.is_followed(ticket):
             return ticket
         state = await self._read(ticket)
-        return await self._heard(ticket, state) if state else ticket
+        return await self._heard(ticket, state, unless_younger=unless_younger) if state else ticket
 
     async def read(self) -> None:
         """Look at all that are followed; what cannot be read now is looked at the next time."""
@@ -453,7 +471,7 @@ class Tickets:
             followed = [ticket for ticket in await tx.tickets.open() if self.is_followed(ticket)]
         for ticket in followed:
             try:
-                await self.look(ticket.id)
+                await self.look(ticket.id, unless_younger=STALE_AFTER)
             except (Upstream, NotFound) as error:
                 log.warning("%s at Microsoft: %s", ticket.id, error.code)
 
@@ -510,14 +528,18 @@ class Tickets:
             raise found
         return found
 
-    async def _heard(self, ticket: Ticket, state: VendorState) -> Ticket:
+    async def _heard(self, ticket: Ticket, state: VendorState, *, unless_younger: timedelta) -> Ticket:
         async with self._store.begin() as tx:
             known = await tx.tickets.get(ticket.id)
             if known.number != ticket.number or known.status is TicketStatus.CLOSED:
                 return known
             heard = known.heard(state, at=self._now())
-            if heard.vendor == known.vendor:
-                return known
+            if heard.vendor == known.vendor:  # no news: only the card says how fresh that is
+                if known.vendor_read_at and self._now() - known.vendor_read_at < unless_younger:
+                    return known
+                kept = await tx.tickets.save(heard)
+                await self._courier.send(tx.connection, jobs.show_ticket(kept))
+                return kept
             return await self._keep(
                 tx, heard, AuditTag.TICKET_UPDATED, status=state.status, notes=len(state.notes)
             )

@@ -24,7 +24,7 @@ from handlers.views.ticket_buttons import buttons
 
 MOST_DRAFT, MOST_NOTE, MOST_WORDS = 900, 500, 500
 """Characters of it on a card; Slack refuses a message with more than some 12,000 in all."""
-MOST_NOTES = 3
+MOST_NOTES, MOST_LINES = 3, 16
 
 _MARK = {
     TicketStatus.DRAFT: "◌",
@@ -325,5 +325,12 @@ def _draft(ticket: Ticket, texts: Texts) -> list[Block]:
     subject = blocks.shortened(shown(ticket.subject), MOST_WORDS)
     return [
         blocks.context(texts("ticket-card-draft")),
-        blocks.verbatim(f"{subject}\n\n{blocks.shortened(shown(ticket.text), MOST_DRAFT)}"),
+        blocks.verbatim(f"{subject}\n\n{_beginning(shown(ticket.text))}"),
     ]
+
+
+def _beginning(text: str) -> str:
+    """So much of it that the buttons behind it stay in sight."""
+    lines = text.split("\n")
+    some = "\n".join(lines[:MOST_LINES])
+    return blocks.shortened(some if len(lines) <= MOST_LINES else f"{some}\n…", MOST_DRAFT)

@@ -270,7 +270,7 @@ def ticket_confirmation(ticket: Ticket, matter: Matter, asked: Asked, texts: Tex
     body: list[Block] = []
     if asked.dry_run:
         body.append(blocks.section(f"*{texts('dry-run')}* {texts('ticket-confirm-dry-run')}"))
-    body.append(blocks.section(f"*{blocks.name(matter.title, MOST_TITLE)}*"))
+    body.append(blocks.header(blocks.harmless(matter.title)))
     body.append(blocks.context(_whom(ticket.about, texts)))
     if not asked.is_live:
         body.append(blocks.section(f"⚠ {texts('ticket-confirm-not-live')}"))
@@ -329,7 +329,7 @@ def ticket_exists(
         said = Mrkdwn(f"{said} <{blocks.escaped(link)}|{texts.mrkdwn('ticket-confirm-exists-link')}>")
     body = [
         blocks.section(texts("ticket-confirm-exists")),
-        blocks.section(f"*{blocks.name(title, MOST_TITLE)}*"),
+        blocks.header(blocks.harmless(title)),
         blocks.context(_whom(other.about, texts)),
         blocks.fields(rows),
         blocks.section(said),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from bot.app import utc_now
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.ticket import Stage as HandOverStage
-from bot.domain.ticket import TicketKind, TicketStatus, VendorNote, VendorState, Way
+from bot.domain.ticket import TicketKind, TicketStatus, Way
+from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.slack import Player
-from tests.builders import noon
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.ticketing import CHANNEL, TICKETS, Opened, a_matter, opens
@@ -226,31 +226,16 @@ async def test_of_a_mail_nobody_knows_of_a_person_says_what_became_of_it(
     assert len(office.taken) == 1
 
 
-@dataclass
-class FarDesk:
-    """Microsoft's side of one service request, as the port of `bot.services.tickets` has it; it keeps its state."""
-
-    state: VendorState = field(default_factory=lambda: VendorState("2611001", "open"))
-
-    async def service_request(self, number: str) -> VendorState:
-        return self.state
-
-    async def add_note(self, number: str, text: str) -> None:
-        self.state = replace(self.state, notes=(VendorNote(text, "ana", noon, is_ours=True),))
-
-    async def close_service_request(self, number: str) -> None:
-        self.state = replace(self.state, status="closed")
-
-
 async def test_what_microsoft_tells_is_read_noted_and_closed_there(set_stage: SetStage):
-    stage = await set_stage(**CHANNEL)
-    tickets, there = stage.app.core.backstop.tickets, FarDesk()
-    tickets._desks = replace(tickets._desks, partner_center=there)
+    partner_center = PartnerCenterSandbox(now=utc_now)
+    token = SecretStr(partner_center.refresh_token)
+    stage = await set_stage(partner_center=partner_center, partner_center_refresh_token=token, **CHANNEL)
+    there = partner_center.file_service_request("Mail does not arrive", customer="Contoso", number="2611001")
     ticket = await opens(stage)
     await files(stage, ticket, "2611001")
     card = await ticket.card("At Microsoft: *open*")
     assert "Microsoft answered" not in story.buttons(card)
-    there.state = replace(there.state, status="attention_needed")
+    partner_center.microsoft_answers(there, status="attention_needed")
     assert (await stage.ana.click(card, "Look now")).ok
     await story.is_told(stage.ana, "attention needed", channel=TICKETS)
     card = await ticket.card("At Microsoft: *attention needed")
