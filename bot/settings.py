@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.customer import Cloud
 from bot.domain.letter import is_address
-from bot.domain.ticket import MOST_CONTACT, TicketKind, Way
+from bot.domain.matter import MOST_CONTACT, TicketKind
+from bot.domain.ticket import Way
 
 _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,}")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?")

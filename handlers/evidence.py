@@ -10,8 +10,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.errors import Invalid, Rejected
+from bot.domain.matter import Evidence
 from bot.domain.people import Person
-from bot.domain.ticket import Evidence
 from bot.services.evidence import MadePack
 from handlers import errors, ids, packing
 from handlers.desk import Desk, call

@@ -10,19 +10,19 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.action import Reason, Verb
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId
-from bot.domain.people import Person, Right
-from bot.domain.request import ActionRequest, Result
-from bot.domain.ticket import (
+from bot.domain.matter import (
     MOST_DESCRIPTION,
     About,
     Matter,
     Problem,
-    Ticket,
     TicketKind,
     TicketSeverity,
     about,
     shown,
 )
+from bot.domain.people import Person, Right
+from bot.domain.request import ActionRequest, Result
+from bot.domain.ticket import Ticket
 from handlers import asking, ids, slack, ticket_review
 from handlers.command import Command, Shortcut
 from handlers.desk import Desk, call, open_modal

@@ -19,22 +19,11 @@ from bot.domain.customer import (
     SubscriptionKind,
 )
 from bot.domain.errors import BackstopError, Invalid, NotFound, TicketExists, Upstream
+from bot.domain.matter import About, Check, Evidence, Matter, Problem, TicketKind, TicketSeverity, about
 from bot.domain.people import Person, Right
 from bot.domain.portal import portal_link
 from bot.domain.request import ActionRequest
-from bot.domain.ticket import (
-    About,
-    Check,
-    Evidence,
-    Matter,
-    Problem,
-    Ticket,
-    TicketKind,
-    TicketSeverity,
-    TicketStatus,
-    Way,
-    about,
-)
+from bot.domain.ticket import Ticket, TicketStatus, Way
 from handlers import asking, errors, ids, reading
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given

@@ -18,19 +18,11 @@ from bot.domain.customer import (
 )
 from bot.domain.drift import Drift, DriftId
 from bot.domain.letter import Letter, LetterId, LetterKind
+from bot.domain.matter import Matter, TicketKind, TicketSeverity, about
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.preview import Finding, Owed, Preview, PreviewId, PreviewStatus, Reading
 from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Target
-from bot.domain.ticket import (
-    HandOver,
-    Matter,
-    Ticket,
-    TicketId,
-    TicketKind,
-    TicketSeverity,
-    TicketStatus,
-    about,
-)
+from bot.domain.ticket import HandOver, Ticket, TicketId, TicketStatus
 
 noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,7 +11,8 @@ import pytest
 
 from bot.app import check_ready_to_run, mail_of, utc_now
 from bot.domain.customer import Cloud
-from bot.domain.ticket import About, TicketKind, Way, way_for
+from bot.domain.matter import About, TicketKind
+from bot.domain.ticket import Way, way_for
 from bot.settings import BadSettings, Mode, Settings, load
 
 

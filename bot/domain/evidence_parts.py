@@ -14,10 +14,11 @@ from bot.domain.audit import AuditEvent
 from bot.domain.case import Judged, Ticked
 from bot.domain.evidence import Entry, Label, Pack, as_json, pack
 from bot.domain.letter import Letter, one_line
+from bot.domain.matter import Evidence
 from bot.domain.receivables import OpenItem
 from bot.domain.request import ActionRequest, Decision, Target
 from bot.domain.signal import Signal
-from bot.domain.ticket import Evidence, Ticket
+from bot.domain.ticket import Ticket
 
 Document = dict[str, object]
 

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from bot.domain.customer import Cloud, SubscriptionKind
-from bot.domain.ticket import About, TicketKind
+from bot.domain.matter import About, TicketKind
 
 _AZURE: Final = (SubscriptionKind.LEGACY_AZURE, SubscriptionKind.AZURE_PLAN)
 _ABOUT_THE_SERVICE: Final = (TicketKind.SERVICE, TicketKind.FRAUD)

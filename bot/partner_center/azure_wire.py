@@ -17,7 +17,8 @@ from babel.core import get_global
 
 from bot.domain.contact import contact_person
 from bot.domain.errors import Rejected
-from bot.domain.ticket import Ticket, TicketSeverity, VendorNote, VendorState
+from bot.domain.matter import TicketSeverity
+from bot.domain.ticket import Ticket, VendorNote, VendorState
 from bot.partner_center.fields import Fields, Unreadable
 from bot.partner_center.service_requests import in_order, status
 from bot.partner_center.wire import Page, graph_page

@@ -12,8 +12,9 @@ from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId
 from bot.domain.errors import NotFound
 from bot.domain.evidence_parts import Material, compose
+from bot.domain.matter import Evidence
 from bot.domain.people import Person, Right
-from bot.domain.ticket import Evidence, Ticket, TicketStatus
+from bot.domain.ticket import Ticket, TicketStatus
 from bot.services.cases import Cases
 from bot.services.digests import Digests
 from bot.store import Store, Tx

@@ -16,13 +16,12 @@ from bot.domain.audit import AuditTag
 from bot.domain.capability import Feature
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.errors import Invalid, NotFound, NotReady, TicketExists, TicketSettled, Unavailable, Upstream
+from bot.domain.matter import About, Matter
 from bot.domain.people import Person, Right
 from bot.domain.policy import InForce
 from bot.domain.ticket import (
     BY_BACKSTOP,
-    About,
     HandOver,
-    Matter,
     Nudge,
     Stage,
     Ticket,

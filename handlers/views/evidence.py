@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.ticket import Evidence
+from bot.domain.matter import Evidence
 from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.customer import Cloud
-from bot.domain.ticket import (
-    BY_BACKSTOP,
-    Check,
-    Stage,
-    Ticket,
-    TicketStatus,
-    VendorNote,
-    Way,
-    first_response,
-    shown,
-)
+from bot.domain.matter import Check, first_response, shown
+from bot.domain.ticket import BY_BACKSTOP, Stage, Ticket, TicketStatus, VendorNote, Way
 from bot.texts import Mrkdwn, Texts
 from handlers.views import blocks
 from handlers.views.blocks import Block

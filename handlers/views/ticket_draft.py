@@ -13,8 +13,8 @@ from typing import Final
 
 from bot.domain.action import Verb
 from bot.domain.customer import Cloud
+from bot.domain.matter import MOST_TITLE, About, Check, Matter, TicketKind
 from bot.domain.request import ActionRequest, Result, Status, Target
-from bot.domain.ticket import MOST_TITLE, About, Check, Matter, TicketKind
 from bot.texts import Texts, in_language
 from handlers.views.blocks import harmless, shortened
 

@@ -9,22 +9,20 @@ from datetime import timedelta
 from typing import Final
 
 from bot.domain.customer import Cloud, Customer, Subscription, SubscriptionKind
-from bot.domain.portal import clicks, health_link
-from bot.domain.ticket import (
+from bot.domain.matter import (
     MOST_CONTACT,
     MOST_TITLE,
     MOST_TRIED,
     About,
     Check,
     Evidence,
-    HandOver,
     Matter,
-    Ticket,
     TicketKind,
     TicketSeverity,
-    Way,
     first_response,
 )
+from bot.domain.portal import clicks, health_link
+from bot.domain.ticket import HandOver, Ticket, Way
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks

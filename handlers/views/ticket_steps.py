@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from bot.domain.customer import Cloud
-from bot.domain.ticket import MOST_NOTE, MOST_NUMBER, Ticket, shown
+from bot.domain.matter import shown
+from bot.domain.ticket import MOST_NOTE, MOST_NUMBER, Ticket
 from bot.texts import LANGUAGES, Texts
 from handlers import ids
 from handlers.views import blocks

@@ -15,24 +15,12 @@ from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained
 from bot.domain.case import Judged, Step, Ticked, Verdict
 from bot.domain.evidence import MANIFEST, verify
 from bot.domain.evidence_parts import LEFT_OUT, CaseFile, Material, compose
+from bot.domain.matter import Check, Evidence, Matter, TicketKind, TicketSeverity, about
 from bot.domain.people import PersonId
 from bot.domain.receivables import OpenItem
 from bot.domain.request import Outcome, Result
 from bot.domain.signal import Rule, Severity, Signal
-from bot.domain.ticket import (
-    Check,
-    Evidence,
-    HandOver,
-    Matter,
-    Ticket,
-    TicketId,
-    TicketKind,
-    TicketSeverity,
-    VendorNote,
-    VendorState,
-    Way,
-    about,
-)
+from bot.domain.ticket import HandOver, Ticket, TicketId, VendorNote, VendorState, Way
 from tests.builders import (
     CONTOSO,
     DAY,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.customer import Cloud, SubscriptionKind
+from bot.domain.matter import About, TicketKind, about
 from bot.domain.portal import clicks, health_link, portal_link
-from bot.domain.ticket import About, TicketKind, about
 from tests.builders import a_customer, a_subscription
 
 BASE = "https://partner.microsoft.com/dashboard"

@@ -18,23 +18,25 @@ from bot.domain.errors import (
     RequestExpired,
     TicketSettled,
 )
-from bot.domain.ticket import (
+from bot.domain.matter import (
     MOST_DESCRIPTION,
     About,
     Check,
+    TicketKind,
+    TicketSeverity,
+    first_response,
+    shown,
+)
+from bot.domain.ticket import (
     Due,
     HandOver,
     Nudge,
     Stage,
     Ticket,
-    TicketKind,
-    TicketSeverity,
     TicketStatus,
     VendorNote,
     VendorState,
     Way,
-    first_response,
-    shown,
     way_for,
 )
 from tests.builders import DAY, HOUR, a_draft_ticket, a_matter, a_ticket, ana, ben, boss, eve, mei, noon

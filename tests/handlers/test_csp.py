@@ -7,7 +7,7 @@ import pytest
 from bot.domain.capability import Feature
 from bot.domain.customer import CustomerId
 from bot.domain.errors import AccessDenied
-from bot.domain.ticket import About
+from bot.domain.matter import About
 from tests.builders import a_matter, ana
 from tests.handlers import story
 from tests.stage import Stage

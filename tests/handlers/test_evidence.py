@@ -9,16 +9,8 @@ from typing import Any
 
 from bot.domain.audit import AuditTag
 from bot.domain.evidence import Verified, verify
-from bot.domain.ticket import (
-    Evidence,
-    HandOver,
-    Matter,
-    Ticket,
-    TicketId,
-    TicketKind,
-    TicketSeverity,
-    about,
-)
+from bot.domain.matter import Evidence, Matter, TicketKind, TicketSeverity, about
+from bot.domain.ticket import HandOver, Ticket, TicketId
 from bot.store.tickets import addition
 from handlers import ids
 from handlers.desk import call

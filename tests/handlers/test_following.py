@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import utc_now
+from bot.domain.matter import TicketKind
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.ticket import Stage as HandOverStage
-from bot.domain.ticket import TicketKind, TicketStatus, Way
+from bot.domain.ticket import TicketStatus, Way
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.slack import Player
 from tests.conftest import SetStage

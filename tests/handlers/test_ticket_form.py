@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.ticket import Evidence, Ticket, TicketSeverity, TicketStatus, Way
+from bot.domain.matter import Evidence, TicketSeverity
+from bot.domain.ticket import Ticket, TicketStatus, Way
 from bot.sandbox.slack import Player
 from handlers import ids
 from handlers.desk import call

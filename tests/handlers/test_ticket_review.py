@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import Invalid
-from bot.domain.ticket import MOST_DESCRIPTION, Check, Matter, Ticket, TicketId, TicketKind, TicketSeverity
+from bot.domain.matter import MOST_DESCRIPTION, Check, Matter, TicketKind, TicketSeverity
+from bot.domain.ticket import Ticket, TicketId
 from handlers import ids
 from handlers.ticket_review import entered
 from handlers.views.ticket_form import DESCRIPTION, block_of

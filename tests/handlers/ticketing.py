@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.customer import CustomerId
+from bot.domain.matter import About, Matter, TicketKind, TicketSeverity
 from bot.domain.people import Person
-from bot.domain.ticket import About, Matter, Ticket, TicketKind, TicketSeverity
+from bot.domain.ticket import Ticket
 from tests.builders import ana
 from tests.handlers import story
 from tests.stage import Stage

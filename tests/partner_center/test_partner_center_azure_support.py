@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.errors import NotFound, Rejected, Throttled, Unavailable
-from bot.domain.ticket import TicketSeverity
+from bot.domain.matter import TicketSeverity
 from bot.partner_center import azure_wire
 from bot.partner_center.azure_support import MOST_CUSTOMERS, MOST_LOOKS, AzureSupport
 from bot.partner_center.cloud import hosts_of

@@ -6,16 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.domain.matter import Matter, Problem, TicketKind, TicketSeverity
 from bot.domain.people import PersonId
-from bot.domain.ticket import (
-    Matter,
-    Problem,
-    Ticket,
-    TicketId,
-    TicketKind,
-    TicketSeverity,
-    TicketStatus,
-)
+from bot.domain.ticket import Ticket, TicketId, TicketStatus
 
 noon = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 SERVICE = "/providers/Microsoft.Support/services/f3dc5421-79ef-1efa-41a5-42bf3cbb52c6"

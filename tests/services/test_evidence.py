@@ -16,8 +16,9 @@ from bot.domain.audit import AuditTag
 from bot.domain.case import Verdict
 from bot.domain.errors import NotFound, NotPermitted
 from bot.domain.evidence import verify
+from bot.domain.matter import Evidence, Matter, TicketKind, TicketSeverity, about
 from bot.domain.people import Person
-from bot.domain.ticket import Evidence, HandOver, Matter, Ticket, TicketId, TicketKind, TicketSeverity, about
+from bot.domain.ticket import HandOver, Ticket, TicketId
 from bot.services import evidence
 from bot.services.evidence import EvidencePacks, MadePack
 from bot.store.tickets import addition

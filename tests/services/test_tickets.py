@@ -12,8 +12,9 @@ import pytest
 from bot.domain.audit import AuditTag, is_intact
 from bot.domain.customer import Cloud
 from bot.domain.errors import Invalid, NotFound, NotPermitted, OwnRequest, TicketExists, TicketSettled
+from bot.domain.matter import About, TicketKind, about
 from bot.domain.people import Person
-from bot.domain.ticket import About, Stage, Ticket, TicketKind, TicketStatus, Way, about
+from bot.domain.ticket import Stage, Ticket, TicketStatus, Way
 from bot.services.tickets import DRAFTS_LIVE, GIVEN_UP_AFTER, STRANDED_AFTER, TicketRules
 from tests.builders import DAY, a_customer, a_matter, a_subscription, ana, ben, boss, eve, noon
 from tests.post_office import CUT, PostOffice, mail_to, post_office

@@ -69,6 +69,7 @@ from bot.domain.errors import (
     Upstream,
 )
 from bot.domain.letter import LetterKind, LetterStatus
+from bot.domain.matter import Check, Evidence, TicketKind, TicketSeverity
 from bot.domain.observation import Source
 from bot.domain.people import Right
 from bot.domain.policy import StageAction
@@ -77,7 +78,7 @@ from bot.domain.receivables import FILE, AgingBucket
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
-from bot.domain.ticket import Check, Evidence, TicketKind, TicketSeverity, TicketStatus
+from bot.domain.ticket import TicketStatus
 from bot.receivables import Code
 from bot.settings import NEEDED_BY_SOURCE
 from bot.texts import LANGUAGES, for_locale, in_language

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bot.domain.ticket import Evidence
+from bot.domain.matter import Evidence
 from bot.texts import Texts
 from handlers.views import blocks, evidence
 from tests.builders import ana

@@ -9,10 +9,11 @@ from typing import Any
 
 from bot.domain.audit import AuditEvent
 from bot.domain.digest import Banner, OverdueTotals
+from bot.domain.matter import About, TicketKind, about
 from bot.domain.people import Person, PersonId
 from bot.domain.receivables import Balance
 from bot.domain.request import ActionRequest
-from bot.domain.ticket import About, HandOver, Stage, Ticket, TicketId, TicketKind, VendorState, Way, about
+from bot.domain.ticket import HandOver, Stage, Ticket, TicketId, VendorState, Way
 from bot.texts import Texts
 from handlers.views import home, replies
 from handlers.views.ticket_lines import OpenTicket

@@ -7,20 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.customer import Cloud, SubscriptionKind
-from bot.domain.ticket import (
-    BY_BACKSTOP,
-    About,
-    HandOver,
-    Matter,
-    Nudge,
-    Ticket,
-    TicketId,
-    TicketKind,
-    TicketSeverity,
-    VendorNote,
-    VendorState,
-    Way,
-)
+from bot.domain.matter import About, Matter, TicketKind, TicketSeverity
+from bot.domain.ticket import BY_BACKSTOP, HandOver, Nudge, Ticket, TicketId, VendorNote, VendorState, Way
 from bot.texts import Texts, in_language
 from handlers import ids
 from handlers.views import blocks, forms, ticket_card, ticket_nudge, ticket_steps

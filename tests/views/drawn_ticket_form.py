@@ -9,21 +9,10 @@ from typing import Any
 
 from bot.domain.action import Reason
 from bot.domain.customer import Cloud, SubscriptionId, SubscriptionKind
+from bot.domain.matter import About, Check, Evidence, Matter, Problem, TicketKind, TicketSeverity, about
 from bot.domain.portal import portal_link
 from bot.domain.request import ActionRequest, Outcome, Result
-from bot.domain.ticket import (
-    About,
-    Check,
-    Evidence,
-    HandOver,
-    Matter,
-    Problem,
-    TicketKind,
-    TicketSeverity,
-    TicketStatus,
-    Way,
-    about,
-)
+from bot.domain.ticket import HandOver, TicketStatus, Way
 from bot.texts import Texts
 from handlers.views import ticket_draft, ticket_form
 from handlers.views.ticket_draft import Background

@@ -7,17 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.customer import Cloud
-from bot.domain.ticket import (
-    MOST_NOTE,
-    MOST_TITLE,
-    Evidence,
-    Stage,
-    Ticket,
-    TicketKind,
-    TicketStatus,
-    VendorNote,
-    VendorState,
-)
+from bot.domain.matter import MOST_TITLE, Evidence, TicketKind
+from bot.domain.ticket import MOST_NOTE, Stage, Ticket, TicketStatus, VendorNote, VendorState
 from bot.texts import LANGUAGES, in_language
 from handlers import ids
 from handlers.views import ticket_nudge, ticket_steps

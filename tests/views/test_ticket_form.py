@@ -9,9 +9,10 @@ import pytest
 
 from bot import texts
 from bot.domain.customer import Cloud, SubscriptionKind
+from bot.domain.matter import MOST_TITLE, About, TicketKind, TicketSeverity, about
 from bot.domain.policy import StageAction
 from bot.domain.request import Result
-from bot.domain.ticket import MOST_TITLE, About, HandOver, TicketKind, TicketSeverity, Way, about
+from bot.domain.ticket import HandOver, Way
 from handlers import ids
 from handlers.views import blocks, digests, ticket_draft, ticket_form
 from tests.builders import (
