@@ -46,7 +46,7 @@ async def ask_why(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     request = await desk.backstop.requests.may_decide(_request_id(body), by=person)
     await ack()
     texts = desk.texts_for(person)
-    view = forms.deny_form(request.id, blocks.escaped(headline(request, texts)), texts)
+    view = forms.deny_form(request.id, headline(request, texts), texts)
     desk.after_ack(open_modal(desk, body["trigger_id"], view))
 
 

@@ -19,7 +19,7 @@ from handlers.filled import chosen, given
 from handlers.views import blocks, forms
 from handlers.views import ticket_steps as views
 from handlers.views.errors import view as refusal
-from handlers.views.ticket_card import line, vendor_status
+from handlers.views.ticket_card import headline, vendor_status
 
 Form = Callable[[Ticket, Texts], blocks.View]
 
@@ -87,7 +87,7 @@ async def ask_why(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     texts = desk.texts_for(person)
     view = forms.deny_form(
         ticket.id,
-        line(ticket, texts),
+        headline(ticket, texts),
         texts,
         title=texts("ticket-step-deny-title"),
         callback_id=ids.TICKET_DENY_REASON,

@@ -153,11 +153,11 @@ def options(found: Iterable[Option]) -> list[Option]:
 def deny_form(
     request_id: str, about: str, texts: Texts, *, title: str = "", callback_id: str = ids.DENY_REASON
 ) -> View:
-    """`about` is one line of mrkdwn that says what is being denied."""
+    """`about` says in one line of plain words what is being denied."""
     return blocks.modal(
         title or texts("deny-title"),
         [
-            blocks.section(about),
+            blocks.verbatim(about),
             blocks.input_block(
                 texts("deny-reason"),
                 blocks.text_input(ids.DENY_REASON, most=500),

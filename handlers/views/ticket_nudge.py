@@ -8,13 +8,16 @@ from bot.domain.ticket import Nudge, Stage, Ticket
 from bot.texts import Texts
 from handlers.views import blocks
 from handlers.views.blocks import Block
-from handlers.views.ticket_card import Known, line, progress
+from handlers.views.ticket_card import Known, headline, line, progress
 
 
 def news(ticket: Ticket, texts: Texts, known: Known, *, channel: str | None) -> tuple[str, list[Block]]:
     """What became of it, and what happens next; in one line, and in full."""
     said = line(ticket, texts)
-    body = [blocks.section(f"*{said}*"), blocks.section("\n".join(progress(ticket, texts, known)[1:]))]
+    body = [
+        blocks.verbatim(headline(ticket, texts)),
+        blocks.section("\n".join(progress(ticket, texts, known)[1:])),
+    ]
     if channel and ticket.status.is_open:
         body.append(blocks.context(texts.mrkdwn("ticket-card-where", channel=blocks.channel(channel))))
     return said, body
@@ -61,4 +64,4 @@ def to_opener(
 
 def _said(ticket: Ticket, todo: str, texts: Texts) -> tuple[str, list[Block]]:
     said = line(ticket, texts)
-    return said, [blocks.section(f"*{said}*"), blocks.section(todo)]
+    return said, [blocks.verbatim(headline(ticket, texts)), blocks.section(todo)]

@@ -13,7 +13,7 @@ from bot.texts import LANGUAGES, Texts
 from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import View
-from handlers.views.ticket_card import line
+from handlers.views.ticket_card import headline
 
 PART, MOST_PARTS, MOST_BYTES = 3000, 14, 200_000
 """What an input holds, so many of them, and what all of them may weigh: Slack refuses a view above 250,000 bytes."""
@@ -172,7 +172,7 @@ def _form(
     """A form about one ticket, which is named first; where it does more than keep something, its submit says what."""
     return blocks.modal(
         title,
-        [blocks.section(line(ticket, texts)), *body],
+        [blocks.verbatim(headline(ticket, texts)), *body],
         callback_id=callback_id,
         submit=title if callback_id in (ids.TICKET_INFORMED, ids.TICKET_NOTE) else texts("save"),
         close=texts("cancel"),

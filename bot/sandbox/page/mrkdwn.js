@@ -96,7 +96,7 @@ function reference(inside) {
 
 const MARKS = { "*": "strong", _: "em", "~": "s" };
 const isWord = (character) => character !== undefined && /[\p{L}\p{N}]/u.test(character);
-const isSpace = (character) => character === undefined || /\s/.test(character);
+const isSpace = (character) => character === undefined || /[\s⁠]/.test(character);
 
 /** Where the mark opened at `start` is closed: on the same line, outside references and code. */
 function closing(text, start) {
