@@ -1,0 +1,228 @@
+"""Customers by part of a name, a domain or an id: what a word stands in is looked up, then ranked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    String,
+    and_,
+    case,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from bot.domain.customer import MPN_ID, Customer, CustomerId
+from bot.domain.names import folded
+from bot.store.tables import customers, subscriptions
+
+MOST_RANKED = 2000
+"""Of so many all are ranked; of more, those that begin so are asked for first, and the rest comes by name."""
+LEAST_OF_AN_ID = 6
+"""From so many characters on, a word may be part of a tenant id."""
+LEAST_OF_A_SUBSCRIPTION = 8
+"""From so many on, it may be what a subscription's id begins with."""
+MOST_TYPED = 500
+"""Nobody's name is that long, and a database refuses a pattern without end."""
+
+_OF_AN_ID: Final = re.compile(r"[0-9a-f-]+")
+_INDEXED_FROM: Final = 3
+"""The index holds all that stands in a row of three characters."""
+_MOST_LOOKED_UP = 8
+_MOST_PIECES = 64
+_EDGES: Final = (" ", "-", "(")
+"""What stands before a word of a name."""
+_LAST: Final = "\U0010ffff"
+
+# SQLite's alone, and kept in step by triggers: migration 0014.
+_words = table("customer_words", column("rowid"), column("customer_words"))
+_names = table("customer_names", column("n"), column("id"))
+_terms = table("customer_terms", column("term", String))
+
+
+def customer_of(row: Row[Any]) -> Customer:
+    return Customer(CustomerId(row.id), row.name, row.domain, row.relationship)
+
+
+class Finder:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._is_sqlite = connection.dialect.name == "sqlite"
+
+    async def find(self, words: str, *, limit: int) -> list[Customer]:
+        """As `Mirror.find` tells."""
+        parts = list(dict.fromkeys(folded(words).split()))
+        needle = " ".join(folded(words).split())
+        if len(needle) > MOST_TYPED or not _can_be_kept(needle):
+            return []
+        begun = await self._begun(needle, limit)
+        if len(begun) >= limit or not parts:
+            return begun
+        found, is_all = await self._ranked(parts, needle, limit)
+        if is_all:
+            return found
+        starts, is_all = await self._ranked(parts, needle, limit, starts=True)
+        if not is_all:
+            starts = await self._by_name(parts, limit, starts=True)
+        best = _once([*begun, *starts])
+        return (best if len(best) >= limit else _once([*best, *await self._by_name(parts, limit)]))[:limit]
+
+    async def _begun(self, needle: str, limit: int) -> list[Customer]:
+        """Whose name begins so, by name; where these are more than enough, the very name before them."""
+        found = await self._customers(
+            select(customers)
+            .where(_between(customers.c.folded, needle, needle + _LAST))
+            .order_by(customers.c.folded)
+            .limit(limit)
+        )
+        if not needle or len(found) < limit:
+            return found
+        very = await self._customers(
+            select(customers)
+            .where(_between(customers.c.folded, f"{needle} ", f"{needle}!"), _name(customers.c) == needle)
+            .order_by(customers.c.folded)
+            .limit(limit)
+        )
+        return _once([*very, *found])[:limit]
+
+    async def _ranked(
+        self, parts: Sequence[str], needle: str, limit: int, *, starts: bool = False
+    ) -> tuple[list[Customer], bool]:
+        """The best that have all of these words, and whether those were all: else they are any."""
+        they = await self._who_may_have(parts, starts=starts)
+        if they is None:
+            return [], True
+        they = they.where(*(_stands_in(part, starts=starts) for part in parts))
+        some = they.limit(MOST_RANKED + 1).subquery("some_customers")
+        query = (
+            select(some, func.count().over().label("many"))
+            .order_by(_rank(some.c, parts, needle), some.c.folded, some.c.id)
+            .limit(limit)
+        )
+        rows = (await self._connection.execute(query)).all()
+        return [customer_of(row) for row in rows], not rows or rows[0].many <= MOST_RANKED
+
+    async def _by_name(self, parts: Sequence[str], limit: int, *, starts: bool = False) -> list[Customer]:
+        """The first by name; when many have these words it has read enough of them soon."""
+        return await self._customers(
+            select(customers)
+            .where(*(_stands_in(part, starts=starts) for part in parts))
+            .order_by(customers.c.folded)
+            .limit(limit)
+        )
+
+    async def _who_may_have(self, parts: Sequence[str], *, starts: bool) -> Select[Any] | None:
+        """Whom to look through: all customers, or those the index gives; None when no name can have these words.
+
+        Postgres knows by itself when to use its index. SQLite's holds nothing shorter than three characters, but
+        what begins with one or two is few in a script of many characters.
+        """
+        if not self._is_sqlite:
+            return select(customers)
+        wanted = []
+        for part in sorted(parts, key=len, reverse=True)[:_MOST_LOOKED_UP]:
+            if _may_be_id(part):
+                continue
+            piece = f" {part}" if starts else part
+            pieces = [piece] if len(piece) >= _INDEXED_FROM else await self._longer(piece)
+            if not pieces:
+                return None
+            if len(pieces) <= _MOST_PIECES:
+                wanted.append(f"({' OR '.join(map(_quoted, pieces))})")
+        if not wanted:
+            return select(customers)
+        return (
+            select(customers)
+            # The sign keeps SQLite from asking the index anew for each name.
+            .join_from(_words, _names, _names.c.n == literal_column("+customer_words.rowid"))
+            .join(customers, customers.c.id == _names.c.id)
+            .where(_words.c.customer_words.op("MATCH")(" AND ".join(wanted)))
+        )
+
+    async def _longer(self, text: str) -> list[str]:
+        """What the index holds that begins with so short a text; one more than are taken, if there are so many."""
+        query = (
+            select(_terms.c.term).where(_between(_terms.c.term, text, text + _LAST)).limit(_MOST_PIECES + 1)
+        )
+        return list((await self._connection.execute(query)).scalars())
+
+    async def _customers(self, query: Select[Any]) -> list[Customer]:
+        return [customer_of(row) for row in (await self._connection.execute(query)).all()]
+
+
+Columns = ReadOnlyColumnCollection[str, Any]
+
+
+def _stands_in(part: str, *, starts: bool) -> ColumnElement[bool]:
+    """Whether the name, the domain or an id has it; with `starts`, whether a word of them begins so."""
+    names = customers.c.folded
+    found = names.contains(part, autoescape=True)
+    if starts:
+        found = and_(found, (" " + names).contains(f" {part}", autoescape=True))
+    if not _may_be_id(part):
+        return found
+    ways = [found]
+    if len(part) >= LEAST_OF_AN_ID:
+        ways.append(customers.c.id.contains(part, autoescape=True))
+    if len(part) >= LEAST_OF_A_SUBSCRIPTION:
+        begun = _between(subscriptions.c.id, part, part + _LAST)
+        ways.append(customers.c.id.in_(select(subscriptions.c.customer_id).where(begun)))
+    if MPN_ID.fullmatch(part):
+        ways.append(
+            customers.c.id.in_(select(subscriptions.c.customer_id).where(subscriptions.c.mpn_id == part))
+        )
+    return or_(*ways)
+
+
+def _rank(of: Columns, parts: Sequence[str], needle: str) -> ColumnElement[int]:
+    """The very name, domain or id; who begins so; words of the name that begin so; the domain; anything."""
+    name, domain = _name(of), func.lower(func.coalesce(of.domain, ""))
+    begin = (
+        or_(*((" " + name).contains(f"{edge}{part}", autoescape=True) for edge in _EDGES)) for part in parts
+    )
+    return case(
+        (or_(name == needle, domain == needle, of.id == needle), 0),
+        (of.folded.startswith(needle, autoescape=True), 1),
+        (and_(*begin), 2),
+        (domain.startswith(needle, autoescape=True), 3),
+        else_=4,
+    )
+
+
+def _name(of: Columns) -> ColumnElement[str]:
+    """What is before the domain; a domain keeps its length when it is folded, or else only the rank is another."""
+    return func.substr(of.folded, 1, func.length(of.folded) - func.length(func.coalesce(of.domain, "")) - 1)
+
+
+def _between(what: ColumnElement[str], first: str, end: str) -> ColumnElement[bool]:
+    return and_(what >= first, what < end)
+
+
+def _may_be_id(part: str) -> bool:
+    is_long = len(part) >= LEAST_OF_AN_ID and _OF_AN_ID.fullmatch(part)
+    return bool(is_long or MPN_ID.fullmatch(part))
+
+
+def _quoted(text: str) -> str:
+    """For the index; nothing in quotes is an operator of it."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _can_be_kept(text: str) -> bool:
+    """No database takes NUL or half of a surrogate pair; so nobody has them in a name."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def _once(found: Iterable[Customer]) -> list[Customer]:
+    return list({customer.id: customer for customer in found}.values())
