@@ -19,15 +19,16 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from bot.domain.customer import MPN_ID, Customer, CustomerId
+from bot.domain.customer import MPN_ID, TENANT_ID, Customer, CustomerId
 from bot.domain.names import folded
 from bot.store.tables import customers, subscriptions
 
-MOST_RANKED = 2000
+MOST_RANKED = 500
 """Of so many all are ranked; of more, those that begin so are asked for first, and the rest comes by name."""
 LEAST_OF_AN_ID = 6
 """From so many characters on, a word may be part of a tenant id."""
@@ -123,32 +124,34 @@ class Finder:
         )
 
     async def _who_may_have(self, parts: Sequence[str], *, starts: bool) -> Select[Any] | None:
-        """Whom to look through: all customers, or those the index gives; None when no name can have these words.
+        """Whom to look through: all customers, or those an index gives; None when nobody can have these words.
 
         Postgres knows by itself when to use its index. SQLite's holds nothing shorter than three characters, but
         what begins with one or two is few in a script of many characters.
         """
-        if not self._is_sqlite:
-            return select(customers)
+        ids = [part for part in parts if _may_be_id(part)]
+        names = [part for part in parts if part not in ids] if self._is_sqlite else []
         wanted = []
-        for part in sorted(parts, key=len, reverse=True)[:_MOST_LOOKED_UP]:
-            if _may_be_id(part):
-                continue
+        for part in sorted(names, key=len, reverse=True)[:_MOST_LOOKED_UP]:
             piece = f" {part}" if starts else part
             pieces = [piece] if len(piece) >= _INDEXED_FROM else await self._longer(piece)
             if not pieces:
                 return None
             if len(pieces) <= _MOST_PIECES:
                 wanted.append(f"({' OR '.join(map(_quoted, pieces))})")
-        if not wanted:
-            return select(customers)
-        return (
-            select(customers)
-            # The sign keeps SQLite from asking the index anew for each name.
-            .join_from(_words, _names, _names.c.n == literal_column("+customer_words.rowid"))
-            .join(customers, customers.c.id == _names.c.id)
-            .where(_words.c.customer_words.op("MATCH")(" AND ".join(wanted)))
-        )
+        if wanted:
+            return _indexed(customers, " AND ".join(wanted))
+        if ids:
+            return select(customers).where(customers.c.id.in_(union_all(*self._whose(max(ids, key=len)))))
+        return select(customers)
+
+    def _whose(self, part: str) -> list[Select[Any]]:
+        """Whose id it may be a part of, or whose name after all."""
+        if self._is_sqlite:
+            by_name = _indexed(customers.c.id, _quoted(part))
+        else:
+            by_name = select(customers.c.id).where(customers.c.folded.contains(part, autoescape=True))
+        return [by_name, *_by_id(part)]
 
     async def _longer(self, text: str) -> list[str]:
         """What the index holds that begins with so short a text; one more than are taken, if there are so many."""
@@ -170,19 +173,33 @@ def _stands_in(part: str, *, starts: bool) -> ColumnElement[bool]:
     found = names.contains(part, autoescape=True)
     if starts:
         found = and_(found, (" " + names).contains(f" {part}", autoescape=True))
-    if not _may_be_id(part):
-        return found
-    ways = [found]
-    if len(part) >= LEAST_OF_AN_ID:
-        ways.append(customers.c.id.contains(part, autoescape=True))
+    return or_(found, *(customers.c.id.in_(whose) for whose in _by_id(part))) if _may_be_id(part) else found
+
+
+def _by_id(part: str) -> list[Select[Any]]:
+    """Those whose own id it stands in, or with which a subscription's begins, or whose reseller has that number."""
+    theirs = select(subscriptions.c.customer_id)
+    ways = []
+    if TENANT_ID.fullmatch(part):
+        ways.append(select(customers.c.id).where(customers.c.id == part))
+    elif len(part) >= LEAST_OF_AN_ID:
+        ways.append(select(customers.c.id).where(customers.c.id.contains(part, autoescape=True)))
     if len(part) >= LEAST_OF_A_SUBSCRIPTION:
-        begun = _between(subscriptions.c.id, part, part + _LAST)
-        ways.append(customers.c.id.in_(select(subscriptions.c.customer_id).where(begun)))
+        ways.append(theirs.where(_between(subscriptions.c.id, part, part + _LAST)))
     if MPN_ID.fullmatch(part):
-        ways.append(
-            customers.c.id.in_(select(subscriptions.c.customer_id).where(subscriptions.c.mpn_id == part))
-        )
-    return or_(*ways)
+        ways.append(theirs.where(subscriptions.c.mpn_id == part))
+    return ways
+
+
+def _indexed(what: Any, wanted: str) -> Select[Any]:
+    """Of SQLite's index, with what the name has to have in its own language."""
+    return (
+        select(what)
+        # The sign keeps SQLite from asking the index anew for each name.
+        .join_from(_words, _names, _names.c.n == literal_column("+customer_words.rowid"))
+        .join(customers, customers.c.id == _names.c.id)
+        .where(_words.c.customer_words.op("MATCH")(wanted))
+    )
 
 
 def _rank(of: Columns, parts: Sequence[str], needle: str) -> ColumnElement[int]:
