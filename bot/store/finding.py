@@ -49,6 +49,7 @@ _LAST: Final = "\U0010ffff"
 # SQLite's alone, and kept in step by triggers: migration 0014.
 _words = table("customer_words", column("rowid"), column("customer_words"))
 _names = table("customer_names", column("n"), column("id"))
+_SHOWN: Final = [customers.c[name] for name in ("id", "name", "domain", "relationship", "folded")]
 _terms = table("customer_terms", column("term", String))
 
 
@@ -82,7 +83,7 @@ class Finder:
     async def _begun(self, needle: str, limit: int) -> list[Customer]:
         """Whose name begins so, by name; where these are more than enough, the very name before them."""
         found = await self._customers(
-            select(customers)
+            select(*_SHOWN)
             .where(_between(customers.c.folded, needle, needle + _LAST))
             .order_by(customers.c.folded)
             .limit(limit)
@@ -90,7 +91,7 @@ class Finder:
         if not needle or len(found) < limit:
             return found
         very = await self._customers(
-            select(customers)
+            select(*_SHOWN)
             .where(_between(customers.c.folded, f"{needle} ", f"{needle}!"), _name(customers.c) == needle)
             .order_by(customers.c.folded)
             .limit(limit)
@@ -100,10 +101,18 @@ class Finder:
     async def _ranked(
         self, parts: Sequence[str], needle: str, limit: int, *, starts: bool = False
     ) -> tuple[list[Customer], bool]:
-        """The best that have all of these words, and whether those were all: else they are any."""
-        they = await self._who_may_have(parts, starts=starts)
-        if they is None:
+        """The best that have all of these words, and whether those are all: else they are any, or not looked for."""
+        wanted, is_exact = await self._wanted(parts, starts=starts)
+        if wanted is None:
             return [], True
+        if wanted and is_exact and await self._are_many(wanted):
+            return [], False
+        if wanted:
+            they = _indexed(_SHOWN, wanted)
+        elif ids := [part for part in parts if _may_be_id(part)]:
+            they = select(*_SHOWN).where(customers.c.id.in_(union_all(*self._whose(max(ids, key=len)))))
+        else:
+            they = select(*_SHOWN)
         they = they.where(*(_stands_in(part, starts=starts) for part in parts))
         some = they.limit(MOST_RANKED + 1).subquery("some_customers")
         query = (
@@ -117,38 +126,41 @@ class Finder:
     async def _by_name(self, parts: Sequence[str], limit: int, *, starts: bool = False) -> list[Customer]:
         """The first by name; when many have these words it has read enough of them soon."""
         return await self._customers(
-            select(customers)
+            select(*_SHOWN)
             .where(*(_stands_in(part, starts=starts) for part in parts))
             .order_by(customers.c.folded)
             .limit(limit)
         )
 
-    async def _who_may_have(self, parts: Sequence[str], *, starts: bool) -> Select[Any] | None:
-        """Whom to look through: all customers, or those an index gives; None when nobody can have these words.
+    async def _wanted(self, parts: Sequence[str], *, starts: bool) -> tuple[str | None, bool]:
+        """What to ask SQLite's index for, and whether nothing is left to compare; None when nobody can have the words.
 
-        Postgres knows by itself when to use its index. SQLite's holds nothing shorter than three characters, but
-        what begins with one or two is few in a script of many characters.
+        It holds nothing shorter than three characters, but what begins with one or two is few in a script of many
+        characters. Postgres knows by itself when to use its index.
         """
-        ids = [part for part in parts if _may_be_id(part)]
-        names = [part for part in parts if part not in ids] if self._is_sqlite else []
+        if not self._is_sqlite:
+            return "", False
         wanted = []
-        for part in sorted(names, key=len, reverse=True)[:_MOST_LOOKED_UP]:
+        for part in sorted(parts, key=len, reverse=True)[:_MOST_LOOKED_UP]:
+            if _may_be_id(part):
+                continue
             piece = f" {part}" if starts else part
             pieces = [piece] if len(piece) >= _INDEXED_FROM else await self._longer(piece)
             if not pieces:
-                return None
+                return None, True
             if len(pieces) <= _MOST_PIECES:
                 wanted.append(f"({' OR '.join(map(_quoted, pieces))})")
-        if wanted:
-            return _indexed(customers, " AND ".join(wanted))
-        if ids:
-            return select(customers).where(customers.c.id.in_(union_all(*self._whose(max(ids, key=len)))))
-        return select(customers)
+        return " AND ".join(wanted), len(wanted) == len(parts)
+
+    async def _are_many(self, wanted: str) -> bool:
+        found = select(_words.c.rowid).where(_words.c.customer_words.op("MATCH")(wanted))
+        some = found.limit(MOST_RANKED + 1).subquery()
+        return int((await self._connection.scalar(select(func.count()).select_from(some))) or 0) > MOST_RANKED
 
     def _whose(self, part: str) -> list[Select[Any]]:
         """Whose id it may be a part of, or whose name after all."""
         if self._is_sqlite:
-            by_name = _indexed(customers.c.id, _quoted(part))
+            by_name = _indexed([customers.c.id], _quoted(part))
         else:
             by_name = select(customers.c.id).where(customers.c.folded.contains(part, autoescape=True))
         return [by_name, *_by_id(part)]
@@ -191,10 +203,10 @@ def _by_id(part: str) -> list[Select[Any]]:
     return ways
 
 
-def _indexed(what: Any, wanted: str) -> Select[Any]:
+def _indexed(what: Sequence[ColumnElement[Any]], wanted: str) -> Select[Any]:
     """Of SQLite's index, with what the name has to have in its own language."""
     return (
-        select(what)
+        select(*what)
         # The sign keeps SQLite from asking the index anew for each name.
         .join_from(_words, _names, _names.c.n == literal_column("+customer_words.rowid"))
         .join(customers, customers.c.id == _names.c.id)
