@@ -107,13 +107,12 @@ class Finder:
             return [], True
         if wanted and is_exact and await self._are_many(wanted):
             return [], False
-        if wanted:
-            they = _indexed(_SHOWN, wanted)
-        elif ids := [part for part in parts if _may_be_id(part)]:
-            they = select(*_SHOWN).where(customers.c.id.in_(union_all(*self._whose(max(ids, key=len)))))
-        else:
-            they = select(*_SHOWN)
-        they = they.where(*(_stands_in(part, starts=starts) for part in parts))
+        they, left = _indexed(_SHOWN, wanted) if wanted else select(*_SHOWN), list(parts)
+        if not wanted and (ids := [part for part in parts if _may_be_id(part)]):
+            whose = max(ids, key=len)
+            they = they.where(customers.c.id.in_(union_all(*self._whose(whose))))
+            left.remove(whose)
+        they = they.where(*(_stands_in(part, starts=starts) for part in left))
         some = they.limit(MOST_RANKED + 1).subquery("some_customers")
         query = (
             select(some, func.count().over().label("many"))
@@ -182,9 +181,9 @@ Columns = ReadOnlyColumnCollection[str, Any]
 def _stands_in(part: str, *, starts: bool) -> ColumnElement[bool]:
     """Whether the name, the domain or an id has it; with `starts`, whether a word of them begins so."""
     names = customers.c.folded
-    found = names.contains(part, autoescape=True)
+    found = names.contains(f" {part}" if starts else part, autoescape=True)
     if starts:
-        found = and_(found, (" " + names).contains(f" {part}", autoescape=True))
+        found = or_(_between(names, part, part + _LAST), found)
     return or_(found, *(customers.c.id.in_(whose) for whose in _by_id(part))) if _may_be_id(part) else found
 
 
