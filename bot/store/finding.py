@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bot.domain.customer import MPN_ID, TENANT_ID, Customer, CustomerId
-from bot.domain.names import folded
+from bot.domain.names import can_be_kept, folded
 from bot.store.tables import customers, subscriptions
 
 MOST_RANKED = 500
@@ -66,7 +66,7 @@ class Finder:
         """As `Mirror.find` tells."""
         parts = list(dict.fromkeys(folded(words).split()))
         needle = " ".join(folded(words).split())
-        if len(needle) > MOST_TYPED or not _can_be_kept(needle):
+        if len(needle) > MOST_TYPED or not can_be_kept(needle):
             return []
         begun = await self._begun(needle, limit)
         if len(begun) >= limit or not parts:
@@ -245,11 +245,6 @@ def _may_be_id(part: str) -> bool:
 def _quoted(text: str) -> str:
     """For the index; nothing in quotes is an operator of it."""
     return '"' + text.replace('"', '""') + '"'
-
-
-def _can_be_kept(text: str) -> bool:
-    """No database takes NUL or half of a surrogate pair; so nobody has them in a name."""
-    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _once(found: Iterable[Customer]) -> list[Customer]:
