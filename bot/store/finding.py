@@ -19,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    text,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -71,6 +72,7 @@ class Finder:
         begun = await self._begun(needle, limit)
         if len(begun) >= limit or not parts:
             return begun
+        await self._plan_each_time()
         found, is_all = await self._ranked(parts, needle, limit)
         if is_all:
             return found
@@ -98,20 +100,32 @@ class Finder:
         )
         return _once([*very, *found])[:limit]
 
+    async def _plan_each_time(self) -> None:
+        """A plan for any word would read all names; the right one for this word is found in a fraction of that."""
+        if not self._is_sqlite:
+            await self._connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
     async def _ranked(
         self, parts: Sequence[str], needle: str, limit: int, *, starts: bool = False
     ) -> tuple[list[Customer], bool]:
-        """The best that have all of these words, and whether those are all: else they are any, or not looked for."""
-        wanted, is_exact = await self._wanted(parts, starts=starts)
-        if wanted is None:
-            return [], True
-        if wanted and is_exact and await self._are_many(wanted):
-            return [], False
-        they, left = _indexed(_SHOWN, wanted) if wanted else select(*_SHOWN), list(parts)
-        if not wanted and (ids := [part for part in parts if _may_be_id(part)]):
-            whose = max(ids, key=len)
-            they = they.where(customers.c.id.in_(union_all(*self._whose(whose))))
-            left.remove(whose)
+        """The best that have all of these words, and whether those are all: else they are any, or not looked for.
+
+        Of words that may be ids the longest is looked up, for few have it. Postgres knows by itself when to use its
+        index.
+        """
+        they, left = select(*_SHOWN), list(parts)
+        if ids := [part for part in parts if _may_be_id(part)]:
+            rarest = max(ids, key=len)
+            they = they.where(customers.c.id.in_(union_all(*self._whose(rarest))))
+            left.remove(rarest)
+        elif self._is_sqlite:
+            wanted, is_exact = await self._wanted(parts, starts=starts)
+            if wanted is None:
+                return [], True
+            if wanted:
+                if is_exact and await self._are_many(wanted):
+                    return [], False
+                they = _indexed(_SHOWN, wanted)
         they = they.where(*(_stands_in(part, starts=starts) for part in left))
         some = they.limit(MOST_RANKED + 1).subquery("some_customers")
         query = (
@@ -135,14 +149,10 @@ class Finder:
         """What to ask SQLite's index for, and whether nothing is left to compare; None when nobody can have the words.
 
         It holds nothing shorter than three characters, but what begins with one or two is few in a script of many
-        characters. Postgres knows by itself when to use its index.
+        characters.
         """
-        if not self._is_sqlite:
-            return "", False
         wanted = []
         for part in sorted(parts, key=len, reverse=True)[:_MOST_LOOKED_UP]:
-            if _may_be_id(part):
-                continue
             piece = f" {part}" if starts else part
             pieces = [piece] if len(piece) >= _INDEXED_FROM else await self._longer(piece)
             if not pieces:
@@ -164,10 +174,10 @@ class Finder:
             by_name = select(customers.c.id).where(customers.c.folded.contains(part, autoescape=True))
         return [by_name, *_by_id(part)]
 
-    async def _longer(self, text: str) -> list[str]:
-        """What the index holds that begins with so short a text; one more than are taken, if there are so many."""
+    async def _longer(self, piece: str) -> list[str]:
+        """What the index holds that begins with so short a piece; one more than are taken, if there are so many."""
         query = (
-            select(_terms.c.term).where(_between(_terms.c.term, text, text + _LAST)).limit(_MOST_PIECES + 1)
+            select(_terms.c.term).where(_between(_terms.c.term, piece, piece + _LAST)).limit(_MOST_PIECES + 1)
         )
         return list((await self._connection.execute(query)).scalars())
 
@@ -230,7 +240,8 @@ def _rank(of: Columns, parts: Sequence[str], needle: str) -> ColumnElement[int]:
 
 def _name(of: Columns) -> ColumnElement[str]:
     """What is before the domain; a domain keeps its length when it is folded, or else only the rank is another."""
-    return func.substr(of.folded, 1, func.length(of.folded) - func.length(func.coalesce(of.domain, "")) - 1)
+    left = func.length(of.folded) - func.length(func.coalesce(of.domain, "")) - 1
+    return func.substr(of.folded, 1, case((left > 0, left), else_=0))
 
 
 def _between(what: ColumnElement[str], first: str, end: str) -> ColumnElement[bool]:
@@ -242,9 +253,9 @@ def _may_be_id(part: str) -> bool:
     return bool(is_long or MPN_ID.fullmatch(part))
 
 
-def _quoted(text: str) -> str:
+def _quoted(piece: str) -> str:
     """For the index; nothing in quotes is an operator of it."""
-    return '"' + text.replace('"', '""') + '"'
+    return '"' + piece.replace('"', '""') + '"'
 
 
 def _once(found: Iterable[Customer]) -> list[Customer]:

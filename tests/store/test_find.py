@@ -73,6 +73,11 @@ async def test_of_those_with_one_beginning_the_very_name_is_first_even_when_few_
     ]
 
 
+async def test_a_domain_that_is_shorter_when_folded(store: Store):
+    await kept(store, [named("a", "e\u0301" * 8)])
+    assert await find(store, "a") == await find(store, "ee") == ["a " + "e\u0301" * 8]
+
+
 async def test_without_words_the_first_by_name(store: Store):
     await kept(store, [named("beta"), named("Alpha"), named("Gamma"), named("Äpfel")])
     assert await find(store, "  ", limit=3) == ["Alpha", "Äpfel", "beta"]
