@@ -18,6 +18,8 @@ CustomerId = NewType("CustomerId", str)
 """The customer's Entra tenant GUID, in lower case."""
 TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The form of such a GUID."""
+MPN_ID = re.compile(r"[0-9]{5,10}")
+"""The form of the number a reseller has in Microsoft's partner network."""
 SubscriptionId = NewType("SubscriptionId", str)
 """In lower case; a GUID today, but opaque to us."""
 
@@ -76,6 +78,8 @@ class Subscription:
     auto_renew: bool | None = None
     order_id: str | None = None
     publisher: str | None = None
+    mpn_id: str | None = None
+    """Of the indirect reseller it was bought through."""
 
     @property
     def fingerprint(self) -> str:

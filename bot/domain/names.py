@@ -17,6 +17,11 @@ def folded(words: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
+def can_be_kept(text: str) -> bool:
+    """Whether a database and a request can take it: no NUL, no half of a surrogate pair. So nobody is called so."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
 @lru_cache(maxsize=65_536)
 def spelling(name: str) -> str:
     """A name but for case, accents, spaces and punctuation; its legal form counts."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from bot.domain.customer import (
+    MPN_ID,
     Customer,
     CustomerId,
     Subscription,
@@ -163,7 +164,13 @@ def subscription(raw: object, *, customer: CustomerId) -> Subscription:
         auto_renew=fields.truth("autoRenewEnabled"),
         order_id=fields.text("orderId"),
         publisher=fields.text("publisherName"),
+        mpn_id=_mpn_id(fields.text("partnerId")),
     )
+
+
+def _mpn_id(word: str | None) -> str | None:
+    """None for what is no such number: elsewhere `partnerId` is the partner's tenant."""
+    return word if word and MPN_ID.fullmatch(word) else None
 
 
 def azure_entitlement(raw: object) -> AzureEntitlement:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from bot.domain.audit import AuditTag
 from bot.domain.customer import TENANT_ID, Customer, CustomerId, Subscription, SubscriptionId
 from bot.domain.errors import NotFound, Upstream
+from bot.domain.names import can_be_kept
 from bot.partner_center.client import AzureEntitlement, PartnerCenter
 from bot.services.drift import Drifts
 from bot.store import Store
@@ -61,7 +62,9 @@ class Customers:
         self._at_once = at_once
 
     async def find(self, words: str, *, limit: int = 20) -> Found:
-        """Look in the mirror by part of a name, domain, tenant id, or by a whole subscription id."""
+        """Look in the mirror: by a whole subscription id, or as `Mirror.find` does."""
+        if not can_be_kept(words):
+            return Found(())
         async with self._store.read() as tx:
             subscription = await tx.mirror.subscription(words)
             if subscription:
@@ -72,7 +75,7 @@ class Customers:
     async def search(self, words: str, *, limit: int = 100) -> tuple[Customer, ...]:
         """As `find`, and where the mirror knows nobody, ask Partner Center within a type-ahead's time."""
         found = (await self.find(words, limit=limit)).customers
-        if found or not words.strip():
+        if found or not words.strip() or not can_be_kept(words):
             return found
         try:
             async with asyncio.timeout(TYPE_AHEAD_SECONDS):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, text
+from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.customer import (
@@ -19,11 +20,10 @@ from bot.domain.customer import (
     SubscriptionStatus,
 )
 from bot.domain.names import folded
+from bot.store.finding import Finder, customer_of
 from bot.store.tables import customers, subscriptions
 
 READING_LOCK = 0x52656164  # any number, as long as it is always this one
-LEAST_OF_AN_ID = 6
-"""From so many characters on, a word may be part of a tenant id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,11 @@ class Reading:
 class Mirror:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._is_postgres = connection.dialect.name == "postgresql"
 
     async def put_customers(self, found: Iterable[Customer], *, at: datetime) -> None:
-        rows = [
-            {
+        rows = {
+            c.id: {
                 "id": c.id,
                 "name": c.name,
                 "domain": c.domain,
@@ -50,12 +51,23 @@ class Mirror:
                 "as_of": at,
             }
             for c in found
-        ]
-        if rows:
-            await self._connection.execute(
-                delete(customers).where(customers.c.id.in_([row["id"] for row in rows]))
+        }
+        if not rows:
+            return
+        # Most are as they were: only their age is written, and no index is touched.
+        known = await self._connection.execute(select(customers).where(customers.c.id.in_(rows)))
+        same = [row.id for row in known.all() if {**row._mapping, "as_of": at} == rows[row.id]]
+        if same:
+            aged = (
+                update(customers).where(customers.c.id.in_(same)).values(as_of=at).returning(customers.c.id)
             )
-            await self._connection.execute(insert(customers), rows)
+            same = list((await self._connection.execute(aged)).scalars())
+        if new := [row for id, row in rows.items() if id not in set(same)]:
+            added = (postgresql.insert if self._is_postgres else sqlite.insert)(customers)
+            again = {c.name: c for c in added.excluded if c.name != "id"}
+            await self._connection.execute(
+                added.on_conflict_do_update(index_elements=["id"], set_=again), new
+            )
 
     async def readings(self, customer: CustomerId) -> dict[SubscriptionId, Reading]:
         """What that customer's subscriptions were when they were last read; nobody writes them while we do."""
@@ -98,7 +110,7 @@ class Mirror:
 
     async def _hold(self, customer: CustomerId) -> None:
         """Keep others that write this customer's subscriptions waiting until our transaction ends."""
-        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        if self._is_postgres:  # SQLite has one writer anyway
             await self._connection.execute(
                 text("SELECT pg_advisory_xact_lock(:lock, hashtext(:customer))"),
                 {"lock": READING_LOCK, "customer": customer},
@@ -115,28 +127,24 @@ class Mirror:
         row = (
             await self._connection.execute(select(customers).where(customers.c.id == customer_id.lower()))
         ).one_or_none()
-        return _customer(row) if row else None
+        return customer_of(row) if row else None
 
     async def find(self, words: str, *, limit: int = 20) -> list[Customer]:
-        """Customers with these words in name, domain or id, those that begin so first.
+        """Customers with all of these words, each in their name, domain or id; without words, the first by name.
 
-        Short words are not looked for in ids: by chance they stand in many.
+        First the very name, domain or tenant id, then whose name begins so, then those with words in the name that
+        begin so, then domains that do, then all others; among these by name, then by domain. When many have the words
+        (MOST_RANKED), the very domain is not looked for first, and the others come by name.
+
+        Of ids a word is a part of the tenant id (LEAST_OF_AN_ID: a shorter one stands in many by chance), the
+        beginning of the id of a subscription of theirs (LEAST_OF_A_SUBSCRIPTION), or the MPN id of the reseller of
+        one. What databases take for operators or wild cards is text.
         """
-        needle = folded(words.strip())
-        query = select(customers)
-        for part in needle.split():
-            found = customers.c.folded.contains(part, autoescape=True)
-            if len(part) >= LEAST_OF_AN_ID:
-                found = or_(found, customers.c.id.contains(part, autoescape=True))
-            query = query.where(found)
-        query = query.order_by(
-            ~customers.c.folded.startswith(needle, autoescape=True), customers.c.name, customers.c.domain
-        ).limit(limit)
-        return [_customer(row) for row in (await self._connection.execute(query)).all()]
+        return await Finder(self._connection).find(words, limit=limit)
 
     async def all_customers(self) -> list[Customer]:
         query = select(customers).order_by(customers.c.name)
-        return [_customer(row) for row in (await self._connection.execute(query)).all()]
+        return [customer_of(row) for row in (await self._connection.execute(query)).all()]
 
     async def subscriptions_of(self, customer: str) -> list[Subscription]:
         query = (
@@ -184,10 +192,6 @@ class Mirror:
         return int(n_customers or 0), int(n_subs or 0)
 
 
-def _customer(row: Row[Any]) -> Customer:
-    return Customer(CustomerId(row.id), row.name, row.domain, row.relationship)
-
-
 def _subscription_row(s: Subscription, at: datetime) -> dict[str, Any]:
     return {
         "customer_id": s.customer_id,
@@ -195,6 +199,7 @@ def _subscription_row(s: Subscription, at: datetime) -> dict[str, Any]:
         "name": s.name,
         "status": s.status.value,
         "as_of": at,
+        "mpn_id": s.mpn_id,
         "facts": {
             "status_word": s.status_word,
             "kind": s.kind.value,
@@ -226,5 +231,6 @@ def _subscription(row: Row[Any]) -> Subscription:
         parent_id=SubscriptionId(parent) if parent else None,
         term_end=datetime.fromisoformat(term_end) if term_end else None,
         suspension_reasons=tuple(facts.pop("suspension_reasons")),
+        mpn_id=row.mpn_id,
         **facts,
     )

@@ -256,6 +256,7 @@ LEGACY_SEAT = Subscription(
     term_end=utc(2018, 5, 7),
     auto_renew=True,
     order_id="3EDDCAC6-63B2-4C40-B0B6-F47E18301492",
+    mpn_id="4847383",
 )
 MARKETPLACE = Subscription(
     id=SubscriptionId("6e7aa601-629e-461b-8933-0898c3cc3c7c"),

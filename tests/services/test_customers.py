@@ -110,6 +110,11 @@ class TestSearch:
         tenant = w.far_side.customer("Contoso").id
         assert [c.name for c in await w.customers.search(tenant.upper())] == ["Contoso Ltd"]
 
+    async def test_what_nobody_can_be_called_is_asked_of_nobody(self, w: Workshop):
+        for words in ("contoso\0", "contoso \ud83c"):
+            assert await w.customers.search(words) == ()
+        assert not w.far_side.requests
+
     async def test_partner_center_being_away_finds_nobody_rather_than_fail(self, w: Workshop):
         w.far_side.faults.add(status=500, times=None)
         assert await w.customers.search("contoso") == ()

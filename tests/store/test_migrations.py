@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import resources
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, MetaData, Table, create_engine, insert
+from sqlalchemy import Connection, MetaData, Table, create_engine, insert, inspect, make_url, select
 from sqlalchemy.pool import NullPool
 
 from bot import store as database
@@ -17,16 +19,21 @@ from bot.domain.receivables import FILE
 from bot.domain.request import Outcome, Result, Status
 from bot.store import Store
 from bot.store.store import sync_url
-from tests.builders import came_of, noon
+from tests.builders import CONTOSO, a_customer, came_of, noon
+from tests.postgres import new_database
 
 LATER = noon + timedelta(minutes=2)
 
 
 def upgrade(connection: Connection, revision: str) -> None:
+    command.upgrade(config_for(connection), revision)
+
+
+def config_for(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    return config
 
 
 def a_row(number: int, status: Status, **fields: Any) -> dict[str, Any]:
@@ -154,6 +161,74 @@ async def test_what_was_imported_before_there_were_sources_came_from_a_file(data
         assert (last.file, last.applied_at) == ("open.csv", noon)
     finally:
         await store.close()
+
+
+async def test_customers_there_were_before_the_index_are_found_by_it(database_url: str):
+    engine = create_engine(sync_url(_empty(database_url)), poolclass=NullPool)
+    row = {
+        "id": CONTOSO,
+        "name": "Contoso Ltd",
+        "domain": "contoso.example",
+        "folded": "contoso ltd contoso.example",
+    }
+    subscription = {"customer_id": CONTOSO, "id": "s-1", "name": "E3", "status": "active"}
+    with engine.begin() as connection:
+        upgrade(connection, "0013")
+        tables, at = MetaData(), _plain({"as_of": noon}, engine.dialect.name)
+        customers = Table("customers", tables, autoload_with=connection)
+        connection.execute(insert(customers).values(**row, **at))
+        kept = Table("subscriptions", tables, autoload_with=connection)
+        connection.execute(insert(kept).values(**subscription, **at, facts={}))
+        before = _schema(connection)
+    for _ in range(2):  # there, back, and there again
+        assert database.migrate(database_url) is True
+        store = Store(database_url, now=lambda: noon)
+        async with store.read() as tx:
+            assert [c.name for c in await tx.mirror.find("ontos")] == ["Contoso Ltd"]
+            assert (await tx.mirror.sizes()) == (1, 1)
+        await store.close()
+        with engine.begin() as connection:
+            command.downgrade(config_for(connection), "0013")
+            assert _schema(connection) == before
+            assert connection.scalars(select(customers.c.name)).all() == ["Contoso Ltd"]
+            assert connection.scalars(select(kept.c.name)).all() == ["E3"]
+    engine.dispose()
+
+
+async def test_where_the_role_may_not_have_the_index_customers_are_found_without_it(
+    postgres_server: str | None, caplog: pytest.LogCaptureFixture
+):
+    if postgres_server is None:
+        pytest.skip("no Postgres server is installed, and TEST_POSTGRES_URL names none")
+    url = make_url(new_database(postgres_server))
+    role = f"plain_{uuid4().hex[:8]}"
+    engine = create_engine(sync_url(url.render_as_string(hide_password=False)), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'plain'")
+        connection.exec_driver_sql(f"GRANT ALL ON SCHEMA public TO {role}")
+    as_them = url.set(username=role, password="plain").render_as_string(hide_password=False)
+    assert database.migrate(as_them) is True
+    assert "CREATE EXTENSION pg_trgm" in caplog.text
+    store = Store(as_them, now=lambda: noon)
+    async with store.begin() as tx:
+        await tx.mirror.put_customers([a_customer()], at=noon)
+        assert await tx.mirror.find("ontos") == [a_customer()]
+    await store.close()
+    with engine.begin() as connection:
+        indexes = inspect(connection).get_indexes("customers")
+        assert [index["name"] for index in indexes] == ["ix_customers_folded"]
+        connection.exec_driver_sql(f"DROP OWNED BY {role}")
+        connection.exec_driver_sql(f"DROP ROLE {role}")
+    engine.dispose()
+
+
+def _schema(connection: Connection) -> object:
+    """What there is, whichever database it is."""
+    tables = inspect(connection)
+    return {
+        name: ([str(column) for column in tables.get_columns(name)], tables.get_indexes(name))
+        for name in sorted(tables.get_table_names())
+    }
 
 
 def _empty(url: str) -> str:

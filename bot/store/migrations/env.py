@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from bot.store.tables import metadata
+from bot.store.tables import is_declared, metadata
 
 connection = context.config.attributes["connection"]
-ours = frozenset(metadata.tables)
 context.configure(
     connection=connection,
     target_metadata=metadata,
-    # The engine's own tables live beside ours; they are none of Alembic's business.
-    include_name=lambda name, kind, _parents: kind != "table" or name in ours,
+    include_name=lambda name, kind, _parents: is_declared(name, kind),
 )
 context.run_migrations()
