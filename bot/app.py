@@ -56,7 +56,8 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests, Rules
 from bot.services.sources import Sources
-from bot.services.tickets import Desks, TicketRules, Tickets
+from bot.services.support import Desks, Support
+from bot.services.tickets import TicketRules, Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 from bot.settings import BadSettings, Mode, Settings
@@ -166,6 +167,14 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
     events, event_clients = events_of(settings, db, post, now=now)
     limits = Limits(db, post, most=settings.backstop_max_suspensions_per_day, zone=settings.zone, now=now)
     features = Features(db, cloud=settings.partner_center_cloud, now=now)
+    support = Support(
+        db,
+        post,
+        features,
+        Desks(partner_center, partner_center, azure, mail),
+        cloud=settings.partner_center_cloud,
+        now=now,
+    )
     drifts = Drifts(db, post, features, suspensions=partner_center.suspensions, now=now)
     policies = Policies(
         db, settings.backstop_policy_file, zone=settings.zone, now=now, host=socket.gethostname()
@@ -260,11 +269,11 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         ),
         watch=watch,
         cases=cases,
+        support=support,
         tickets=Tickets(
             db,
             post,
-            features,
-            Desks(partner_center, partner_center, azure, mail),
+            takes=support.takes,
             rules=TicketRules(
                 approvals=settings.backstop_approvals_ticket,
                 time_to_live=settings.backstop_approval_ttl,
@@ -485,10 +494,10 @@ class Application:
             jobs.READ_EXPORT: backstop.previews.read,
             jobs.APPLY_EXPORT: backstop.previews.carry_out,
             jobs.SHOW_PREVIEW: partial(show_preview, self.desk),
-            jobs.HAND_OVER_TICKET: backstop.tickets.hand_over,
+            jobs.HAND_OVER_TICKET: backstop.support.hand_over,
             jobs.SHOW_TICKET: partial(show_ticket, self.desk),
             jobs.NUDGE_TICKET: partial(nudge_ticket, self.desk),
-            jobs.READ_TICKETS: backstop.tickets.read,
+            jobs.READ_TICKETS: backstop.support.read,
         }
         try:
             worker = await self.core.store.worker_name(socket.gethostname())
@@ -518,6 +527,7 @@ class Application:
         self._scheduler.every(SWEEP_SECONDS, backstop.letters.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.previews.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.tickets.sweep)
+        self._scheduler.every(SWEEP_SECONDS, backstop.support.sweep)
         self._scheduler.daily("*/15 * * * *", self._read_tickets)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
 
@@ -526,7 +536,7 @@ class Application:
         await self.core.backstop.execution.begin(worker)
         await self.core.backstop.posts.begin(worker)
         await self.core.backstop.letters.begin(worker)
-        await self.core.backstop.tickets.begin_work(worker)
+        await self.core.backstop.support.begin(worker)
         self._worker = worker
 
     async def _keep_name(self) -> None:

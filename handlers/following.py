@@ -149,7 +149,7 @@ async def note(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     where = {"user": body["user"], "channel": {"id": channel}}
 
     async def write() -> None:
-        await desk.backstop.tickets.note(ticket_id, text, by=person, id=str(body["view"]["id"]))
+        await desk.backstop.support.note(ticket_id, text, by=person, id=str(body["view"]["id"]))
         await errors.tell(desk, where, desk.texts_for(person).mrkdwn("ticket-step-noted", id=ticket_id))
 
     desk.after_ack(errors.behind_ack(desk, where, person, write(), attempted=ids.TICKET_NOTE))
@@ -161,7 +161,7 @@ async def look(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRe
     await ack()
 
     async def read() -> None:
-        ticket = await desk.backstop.tickets.look(ticket_id)
+        ticket = await desk.backstop.support.look(ticket_id)
         await errors.tell(desk, body, _as_read(ticket, desk.texts_for(person)), respond)
 
     desk.after_ack(errors.behind_ack(desk, body, person, read(), respond, attempted=ids.TICKET_LOOK))
@@ -174,7 +174,7 @@ async def close_there(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: 
     await ack()
 
     async def end() -> None:
-        ticket = await desk.backstop.tickets.close_there(ticket_id, by=person)
+        ticket = await desk.backstop.support.close_there(ticket_id, by=person)
         is_closed = ticket.vendor is not None and ticket.vendor.is_closed
         texts = desk.texts_for(person)
         said = texts.mrkdwn(

@@ -183,14 +183,14 @@ async def suggest_azure(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None
 
 async def suggest_services(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await _draft_of(desk, body)
-    found = await desk.backstop.tickets.azure_services()
+    found = await desk.backstop.support.azure_services()
     await ack(options=ticket_form.resource_options(found, str(body.get("value") or "")))
 
 
 async def suggest_problems(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     draft = await _draft_of(desk, body)
     service = await ticket_review.chosen_service(desk, draft, chosen(body["view"], ids.TICKET_SERVICE))
-    found = await desk.backstop.tickets.azure_problems(service[0]) if service else ()
+    found = await desk.backstop.support.azure_problems(service[0]) if service else ()
     await ack(options=ticket_form.resource_options(found, str(body.get("value") or "")))
 
 

@@ -72,7 +72,7 @@ async def nudge_ticket(desk: Desk, ticket_id: str, nudge: str, key: str) -> None
         texts,
         channel=workplace(desk),
         response_due=backstop.tickets.response_due(ticket),
-        is_followed=backstop.tickets.is_followed(ticket),
+        is_followed=backstop.support.is_followed(ticket),
     )
     await backstop.posts.once(
         post, partial(message, desk, ticket.opened_by, said, body), channel=ticket.opened_by
@@ -122,7 +122,7 @@ def known(desk: Desk, ticket: Ticket) -> views.Known:
     return views.Known(
         at=desk.backstop.now(),
         cloud=desk.backstop.cloud,
-        is_followed=tickets.is_followed(ticket),
+        is_followed=desk.backstop.support.is_followed(ticket),
         response_due=tickets.response_due(ticket),
     )
 

@@ -110,7 +110,7 @@ async def chosen_service(desk: Desk, draft: Ticket, value: str) -> tuple[str, st
     known = draft.matter.problem if draft.matter else None
     if known and ticket_form.resource_value(known.service_id) == value:
         return known.service_id, known.service_name
-    return _meant(await desk.backstop.tickets.azure_services(), value)
+    return _meant(await desk.backstop.support.azure_services(), value)
 
 
 def _meant(found: tuple[tuple[str, str], ...], value: str) -> tuple[str, str] | None:
@@ -260,7 +260,7 @@ async def _problem(desk: Desk, draft: Ticket, form: Entered) -> Problem | None:
     service = await chosen_service(desk, draft, form.service)
     if service is None:
         raise Invalid(ids.TICKET_SERVICE, "missing")
-    found = _meant(await desk.backstop.tickets.azure_problems(service[0]), form.problem)
+    found = _meant(await desk.backstop.support.azure_problems(service[0]), form.problem)
     if found is None:  # of a service that was chosen before
         raise Invalid(ids.TICKET_PROBLEM, "missing")
     return Problem(*service, *found)
@@ -312,7 +312,7 @@ async def _of_customer(desk: Desk, customer_id: CustomerId | None) -> str:
     """Partner Center's own link for that customer, where it tells it in time."""
     try:
         async with asyncio.timeout(LINK_SECONDS):
-            return await desk.backstop.tickets.portal_of(customer_id) or ""
+            return await desk.backstop.support.portal_of(customer_id) or ""
     except TimeoutError:
         log.info("no link of the customer's own in time")
         return ""

@@ -27,6 +27,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
 from bot.services.sources import Sources
+from bot.services.support import Support
 from bot.services.tickets import Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
@@ -56,6 +57,7 @@ class Backstop:
     cases: Cases
     write_back: WriteBack
     tickets: Tickets
+    support: Support
     evidence: EvidencePacks
     cloud: Cloud
     zone: ZoneInfo

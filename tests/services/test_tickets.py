@@ -15,7 +15,8 @@ from bot.domain.errors import Invalid, NotFound, NotPermitted, OwnRequest, Ticke
 from bot.domain.matter import About, TicketKind, about
 from bot.domain.people import Person
 from bot.domain.ticket import Stage, Ticket, TicketStatus, Way
-from bot.services.tickets import DRAFTS_LIVE, GIVEN_UP_AFTER, STRANDED_AFTER, TicketRules
+from bot.services.support import GIVEN_UP_AFTER
+from bot.services.tickets import DRAFTS_LIVE, STRANDED_AFTER, TicketRules
 from tests.builders import DAY, a_customer, a_matter, a_subscription, ana, ben, boss, eve, noon
 from tests.post_office import CUT, PostOffice, mail_to, post_office
 from tests.services.conftest import OpenWorkshop
@@ -50,7 +51,7 @@ async def opened(w: Workshop, *, by: Person = ana, **fields: Any) -> Ticket:
 
 
 async def mailed(w: Workshop, ticket: Ticket) -> Ticket:
-    await w.tickets.hand_over(ticket.id)
+    await w.support.hand_over(ticket.id)
     return await w.tickets.get(ticket.id)
 
 
@@ -137,7 +138,7 @@ async def test_many_workers_mail_it_once(workshop: OpenWorkshop, office: PostOff
     ]
     ticket = await opened(one)
     assert ticket.hand_over.stage is Stage.DUE
-    await asyncio.gather(*(w.tickets.hand_over(ticket.id) for w in (one, two) * 4))
+    await asyncio.gather(*(w.support.hand_over(ticket.id) for w in (one, two) * 4))
     assert len(office.taken) == 1
     assert office.taken[0]["To"] == "support@21vianet.example"
     assert (await two.tickets.get(ticket.id)).hand_over.stage is Stage.DONE
@@ -148,18 +149,18 @@ async def test_a_worker_that_died_over_the_mail_does_not_mail_twice(
 ):
     office.slow = asyncio.Event()  # it has taken the mail, and its answer is still to come
     w = await workshop(database_url=database_url, mail=mail_to(office), tickets=BY_MAIL)
-    await w.tickets.begin_work("w-0")
+    await w.support.begin("w-0")
     ticket = await opened(w)
-    dying = asyncio.create_task(w.tickets.hand_over(ticket.id))
+    dying = asyncio.create_task(w.support.hand_over(ticket.id))
     await office.arrived.wait()
     dying.cancel()
     await asyncio.wait({dying})
     again = await workshop(database_url=database_url, mail=mail_to(office), tickets=BY_MAIL)
-    await again.tickets.hand_over(ticket.id)  # its job comes again
-    await again.tickets.begin_work("w-0")  # and its name is taken by the next
+    await again.support.hand_over(ticket.id)  # its job comes again
+    await again.support.begin("w-0")  # and its name is taken by the next
     clock.passes(GIVEN_UP_AFTER + STRANDED_AFTER)
-    await again.tickets.sweep()
-    await again.tickets.hand_over(ticket.id)
+    await again.support.sweep()
+    await again.support.hand_over(ticket.id)
     known = await again.tickets.get(ticket.id)
     assert (known.hand_over.stage, known.hand_over.reason) == (Stage.UNKNOWN, "interrupted")
     assert len(office.taken) == 1

@@ -46,7 +46,8 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.services.sources import Sources
-from bot.services.tickets import Desks, TicketRules, Tickets
+from bot.services.support import Desks, Support
+from bot.services.tickets import TicketRules, Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 from bot.store import Store
@@ -105,6 +106,7 @@ class Workshop:
     cases: Cases
     write_back: WriteBack
     tickets: Tickets
+    support: Support
 
     def subscription(self, name: str = E3, *, of: str = "Contoso") -> Subscription:
         """As Partner Center has it now."""
@@ -232,7 +234,11 @@ async def open_workshop(
     customers = Customers(store, partner_center, drifts, now=now)
     graph = Graph(cloud=cloud, http=graph_http, now=now, sleep=at_once, jitter=lambda: 1.0)
     watch = Watch(store, customers, digests, features, partner_center, graph, now=now)
+    support = Support(
+        store, courier, features, Desks(partner_center, partner_center, None, mail), cloud=hosting, now=now
+    )
     return Workshop(
+        support=support,
         clock=clock,
         store=store,
         courier=courier,
@@ -275,8 +281,7 @@ async def open_workshop(
         tickets=Tickets(
             store,
             courier,
-            features,
-            Desks(partner_center, partner_center, None, mail),
+            takes=support.takes,
             rules=tickets or TicketRules(dry_run=dry_run),
             in_force=billing,
             cloud=hosting,
