@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,8 +12,9 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from bot.domain.errors import BackstopError, Rejected, Unavailable, Upstream
+from bot.domain.errors import BackstopError, Rejected, Throttled, Unavailable, Upstream
 from bot.partner_center.answers import Answer, Sought, Trouble, decipher
+from bot.partner_center.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,8 @@ MORE_TRIES: Final = 3
 LONGEST_WAIT: Final = 120.0
 """Seconds. Asked to stay away for longer, we tell the caller instead of holding the call."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
+MOST_CONNECTIONS: Final = 80
+"""More than PARTNER_CENTER_MAX_CONCURRENCY may be: what paces the calls is `Pace`, not the lack of a connection."""
 
 _LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
@@ -35,7 +37,11 @@ def http_client(*, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         auth=auth,
         timeout=httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0),
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0),
+        limits=httpx.Limits(
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_CONNECTIONS,
+            keepalive_expiry=30.0,
+        ),
         mounts=dict.fromkeys(_LOOPBACK),
     )
 
@@ -53,6 +59,8 @@ class Call:
     body: bytes | None = None
     request_id: UUID = field(default_factory=uuid4)
     """Makes a write count once, however often it is sent."""
+    unhurried: bool = False
+    """Nobody waits for it: calls that somebody waits for go first."""
     as_user: bool = False
     """Needs App+User; where nobody has signed in, the application asks for itself and is refused."""
 
@@ -74,7 +82,7 @@ class Exchange:
         """`as_user` is signed in as App+User."""
         self._http = http
         self._as_user = as_user or http
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self.pace = Pace(max_concurrency, now=now, sleep=sleep)
         self._now = now
         self._sleep = sleep
         self._jitter = jitter
@@ -97,7 +105,9 @@ class Exchange:
         asked = trouble.retry_after or 0.0
         if asked > LONGEST_WAIT:
             return False
+        since = self._now()
         await self._sleep(asked + 2**tries * (1 + self._jitter()) / 2)
+        self.pace.waited(asked, since=since)
         return True
 
     async def once(self, call: Call) -> Answer | Trouble:
@@ -114,7 +124,7 @@ class Exchange:
         http = self._as_user if call.as_user else self._http
         request = http.build_request(call.method, call.url, headers=self._headers(call), content=call.body)
         try:
-            async with self._slots:
+            async with self.pace.slot(unhurried=call.unhurried) as under:
                 # A redirect would carry our token along.
                 response = await http.send(request, stream=True, follow_redirects=False)
                 try:
@@ -134,7 +144,7 @@ class Exchange:
                 reason="too-large", status=response.status_code, correlation_id=call.correlation_id
             )
             return Trouble(too_large, effect_open=True)
-        return decipher(
+        outcome = decipher(
             response.status_code,
             response.headers,
             body,
@@ -142,6 +152,13 @@ class Exchange:
             sought=call.sought,
             now=self._now(),
         )
+        if isinstance(outcome, Answer):
+            self.pace.go_on()
+        elif isinstance(outcome.error, Throttled):
+            wait = outcome.retry_after
+            # Asked to stay away for longer than that, each call is told so instead of being held.
+            self.pace.slow_down(under, wait=wait if wait is None or wait <= LONGEST_WAIT else None)
+        return outcome
 
     def _headers(self, call: Call) -> dict[bytes, bytes]:
         """learn.microsoft.com/partner-center/developer/headers."""
