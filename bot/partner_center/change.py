@@ -140,7 +140,7 @@ class Change(ABC, Generic[Seen]):
         asked_to_wait = 0.0
         for pause in self.READ_BACK:
             if wait := max(pause, asked_to_wait):
-                await self._sleep(wait)
+                await self._exchange.rest(wait)
             asked_to_wait = 0.0
             outcome = await self._exchange.once(self._fresh_look())
             if isinstance(outcome, Trouble):

@@ -105,10 +105,14 @@ class Exchange:
         asked = trouble.retry_after or 0.0
         if asked > LONGEST_WAIT:
             return False
-        since = self._now()
-        await self._sleep(asked + 2**tries * (1 + self._jitter()) / 2)
-        self.pace.waited(asked, since=since)
+        await self.rest(asked + 2**tries * (1 + self._jitter()) / 2)
         return True
+
+    async def rest(self, seconds: float) -> None:
+        """Let that time pass; who has done so does not sit it out once more when it calls again."""
+        since = self._now()
+        await self._sleep(seconds)
+        self.pace.waited(seconds, since=since)
 
     async def once(self, call: Call) -> Answer | Trouble:
         """Send a call one time; a slot is held only while it is on its way."""
