@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -24,6 +26,11 @@ LONGEST_WAIT: Final = 120.0
 LARGEST_BODY: Final = 32 * 1024 * 1024
 MOST_CONNECTIONS: Final = 80
 """More than PARTNER_CENTER_MAX_CONCURRENCY may be: what paces the calls is `Pace`, not the lack of a connection."""
+
+# Httpcore tries to import it at every lock it makes, nine times a request; where it is not there, each looks through
+# the whole path in vain and takes longer than the rest of the call. None says at once that it is not there.
+if find_spec("sniffio") is None:
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 _LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
