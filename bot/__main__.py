@@ -106,9 +106,11 @@ def parser() -> argparse.ArgumentParser:
     add("manifest", _manifest, "print the Slack app manifest").add_argument(
         "--url", help="https://… of this installation, for HTTP mode; without it Socket Mode"
     )
-    add("sync", _sync, "read customers and subscriptions from Partner Center now").add_argument(
-        "--json", action="store_true", help="one JSON document"
+    sync = add("sync", _sync, "read customers and subscriptions from Partner Center now")
+    sync.add_argument(
+        "--full", action="store_true", help="everybody, even where the activity log tells who has changed"
     )
+    sync.add_argument("--json", action="store_true", help="one JSON document")
     take_in = add("import", _import, "import a receivables export (CSV, TSV, XLSX)")
     take_in.add_argument("file", type=Path, metavar="FILE")
     take_in.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
@@ -235,9 +237,14 @@ def _sync(arguments: argparse.Namespace) -> int:
     given.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
 
     async def sync(made: Core) -> MirrorState:
-        show = None if arguments.json else _progress
+        show = None
+        if sys.stderr.isatty():
+            show = _Bar().show
+            if not arguments.verbose:
+                logging.getLogger("bot").setLevel(logging.ERROR)  # the bar has the line to itself
         await made.courier.open()  # a worker tells of what was changed outside
-        return await made.backstop.customers.refresh(progress=show)
+        customers = made.backstop.customers
+        return await (customers.refresh if arguments.full else customers.sync)(progress=show)
 
     state = _with_core(given, sync)
     if arguments.json:
@@ -512,9 +519,20 @@ def _open_browser(address: str) -> None:
         webbrowser.open(address)
 
 
-def _progress(done: int, known: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done} of {known} customers", end="" if done < known else "\n", file=sys.stderr, flush=True)
+class _Bar:
+    """How far it is, on one line of a terminal, and no other character there."""
+
+    WIDTH = 30
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, done: int, known: int) -> None:
+        full = self.WIDTH * done // max(known, 1)
+        line = f"[{'#' * full}{'.' * (self.WIDTH - full)}] {done:,} of {known:,} customers"
+        if line != self._shown:
+            self._shown = line
+            print(f"\r{line}", end="\n" if done >= known else "", file=sys.stderr, flush=True)
 
 
 def _json(document: object) -> str:

@@ -74,11 +74,11 @@ class Pace:
         Of all that were on their way together, the first halves the limit.
         """
         now = self._now()
+        until = now + timedelta(seconds=wait) if wait else None
         if under <= self._limit:
             self._limit = max(1, self._limit // 2)
-            self._changed_at = now
+            self._changed_at = until or now
             log.warning("Partner Center throttles: %s calls at once from now on", self._limit)
-        until = now + timedelta(seconds=wait) if wait else None
         self._throttled = Throttle(self._limit, now, until)
         if until and (self._pause is None or self._pause.until is None or self._pause.until < until):
             self._pause = self._throttled
@@ -100,9 +100,10 @@ class Pace:
         now = self._now()
         self._throttled = told
         # As it would have grown by now.
-        limit = min(self._most, told.limit + int(max(timedelta(0), now - told.at) / QUIET))
+        quiet_since = told.until or told.at
+        limit = min(self._most, told.limit + int(max(timedelta(0), now - quiet_since) / QUIET))
         if limit < self._limit:
-            self._limit, self._changed_at = limit, now
+            self._limit, self._changed_at = limit, max(now, quiet_since)
         if told.until and told.until > now:
             self._pause = told
 
