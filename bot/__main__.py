@@ -237,14 +237,15 @@ def _sync(arguments: argparse.Namespace) -> int:
     given.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
 
     async def sync(made: Core) -> MirrorState:
-        show = None
-        if sys.stderr.isatty():
-            show = _Bar().show
-            if not arguments.verbose:
-                logging.getLogger("bot").setLevel(logging.ERROR)  # the bar has the line to itself
         await made.courier.open()  # a worker tells of what was changed outside
         customers = made.backstop.customers
-        return await (customers.refresh if arguments.full else customers.sync)(progress=show)
+        read = customers.refresh if arguments.full else customers.sync
+        if arguments.json or not sys.stderr.isatty():
+            return await read()
+        if not arguments.verbose:
+            logging.getLogger("bot").setLevel(logging.ERROR)  # the bar has the line to itself
+        with _Bar() as bar:
+            return await read(progress=bar.show)
 
     state = _with_core(given, sync)
     if arguments.json:
@@ -525,14 +526,21 @@ class _Bar:
     WIDTH = 30
 
     def __init__(self) -> None:
-        self._shown = ""
+        self._done = -1
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._done >= 0:
+            print(file=sys.stderr)
 
     def show(self, done: int, known: int) -> None:
-        full = self.WIDTH * done // max(known, 1)
+        if done <= self._done:  # it never goes back: what is known may grow meanwhile
+            return
+        self._done, full = done, self.WIDTH * done // max(known, 1)
         line = f"[{'#' * full}{'.' * (self.WIDTH - full)}] {done:,} of {known:,} customers"
-        if line != self._shown:
-            self._shown = line
-            print(f"\r{line}", end="\n" if done >= known else "", file=sys.stderr, flush=True)
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 
 def _json(document: object) -> str:

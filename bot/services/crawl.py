@@ -226,6 +226,7 @@ class Part:
                 await tx.crawl.want_new(ours, at=now)
             await tx.crawl.may_list(run, holder=self.holder, now=now, until=now + LEASE)
         self._listed += len(page)
+        self._left += len(ours) if run.kind is Kind.ALL else 0
         if self._of._courier and not self._asked_for_help and self._listed >= HELP_FROM:
             self._asked_for_help = True
             for number in range(HELPERS):
@@ -329,6 +330,8 @@ class Part:
         async with self._of._store.begin() as tx:
             if read:
                 await self._of._drifts.keep_all(tx, read, read_at=read_at)
+            await tx.crawl.lock_held(holder=self.holder)
+            if read:
                 await tx.crawl.read(list(read), holder=self.holder, at=read_at, run_id=self._run_id)
             for each in came:
                 if each.failed:

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, or_, select, true, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,38 +78,51 @@ class Crawl:
         """Have these read; who reads one of them at this moment does not count, it reads what was before."""
         if not ids:
             return
-        insert = self._insert(ids, why, at)
+        insert = self._upsert(crawl)
         await self._connection.execute(
             insert.on_conflict_do_update(
                 index_elements=["customer_id"],
-                set_={"why": why, "wanted_at": at, "holder": "", "lease_until": None},
-            )
+                set_={name: insert.excluded[name] for name in ("why", "wanted_at", "holder", "lease_until")},
+            ),
+            _rows(ids, why, at),
         )
 
     async def want_listed(self, ids: Collection[str], *, run: Run, at: datetime) -> None:
         """Have these read, as far as they were not yet in this crawl, and do not wait for it."""
         if not ids:
             return
-        waits = crawl.c.wanted_at.is_not(None) & (crawl.c.wanted_at >= run.begun_at)
+        await self.want_new(ids, at=at, why=Why.ALL)
+        waits = crawl.c.why.is_not(None) & (crawl.c.wanted_at >= run.begun_at)
+        due = (
+            select(crawl.c.customer_id)
+            .where(crawl.c.customer_id.in_(ids), crawl.c.read_in != run.id, ~waits)
+            .order_by(crawl.c.customer_id)
+            .with_for_update()
+        )
         await self._connection.execute(
-            self._insert(ids, Why.ALL, at).on_conflict_do_update(
-                index_elements=["customer_id"],
-                set_={"why": Why.ALL, "wanted_at": at, "holder": "", "lease_until": None},
-                where=(crawl.c.read_in != run.id) & ~func.coalesce(waits, ~true()),
-            )
+            update(crawl)
+            .where(crawl.c.customer_id.in_(due))
+            .values(why=Why.ALL, wanted_at=at, holder="", lease_until=None)
         )
 
-    async def want_new(self, ids: Collection[str], *, at: datetime) -> None:
+    async def want_new(self, ids: Collection[str], *, at: datetime, why: Why = Why.NEW) -> None:
         """Have those read who never were, nor wait for it."""
         if ids:
             await self._connection.execute(
-                self._insert(ids, Why.NEW, at).on_conflict_do_nothing(index_elements=["customer_id"])
+                self._upsert(crawl).on_conflict_do_nothing(index_elements=["customer_id"]),
+                _rows(ids, why, at),
             )
 
     async def want_failed(self, *, at: datetime) -> None:
         """Try those again who could not be read."""
-        failed = (crawl.c.failed != "") & crawl.c.why.is_(None)
-        await self._connection.execute(update(crawl).where(failed).values(why=Why.AGE, wanted_at=at))
+        failed = (
+            select(crawl.c.customer_id)
+            .where(crawl.c.failed != "", crawl.c.why.is_(None))
+            .with_for_update(skip_locked=True)
+        )
+        await self._connection.execute(
+            update(crawl).where(crawl.c.customer_id.in_(failed)).values(why=Why.AGE, wanted_at=at)
+        )
 
     async def want_oldest(self, *, before: datetime, most: int, at: datetime) -> None:
         """Have so many read who were last read before that moment, the oldest first."""
@@ -118,6 +131,7 @@ class Crawl:
             .where(crawl.c.why.is_(None), crawl.c.read_at < before)
             .order_by(crawl.c.read_at)
             .limit(most)
+            .with_for_update(skip_locked=True)
         )
         await self._connection.execute(
             update(crawl).where(crawl.c.customer_id.in_(oldest)).values(why=Why.AGE, wanted_at=at)
@@ -142,12 +156,19 @@ class Crawl:
         )
         return [CustomerId(id) for id in taken.scalars()]
 
+    async def lock_held(self, *, holder: str) -> None:
+        """Before several statements change what one holds: all do so in one order, lest two wait for each other."""
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            held = select(crawl.c.customer_id).where(self._held(holder)).order_by(crawl.c.customer_id)
+            await self._connection.execute(held.with_for_update())
+
     async def renew(self, *, holder: str, until: datetime) -> None:
         """Hold what one holds until then."""
         await self._connection.execute(update(crawl).where(self._held(holder)).values(lease_until=until))
 
     async def release(self, *, holder: str) -> None:
         """Leave to others what one holds."""
+        await self.lock_held(holder=holder)
         await self._connection.execute(
             update(crawl).where(self._held(holder)).values(holder="", lease_until=None)
         )
@@ -163,7 +184,7 @@ class Crawl:
             await self._connection.execute(
                 update(crawl)
                 .where(crawl.c.customer_id.in_(ids), crawl.c.holder == holder)
-                .values(_OVER | {"read_at": at, "read_in": run_id, "failed": ""})
+                .values({**_OVER, "read_at": at, "read_in": run_id, "failed": ""})
             )
 
     async def failed(self, id: str, why: str, *, holder: str, run_id: str) -> None:
@@ -171,7 +192,7 @@ class Crawl:
         await self._connection.execute(
             update(crawl)
             .where(crawl.c.customer_id == id, crawl.c.holder == holder)
-            .values(_OVER | {"read_in": run_id, "failed": why[:64]})
+            .values({**_OVER, "read_in": run_id, "failed": why[:64]})
         )
 
     async def waiting(self, *, now: datetime) -> Waiting:
@@ -265,11 +286,6 @@ class Crawl:
     def _held(self, holder: str) -> Any:
         return crawl.c.why.is_not(None) & (crawl.c.holder == holder)
 
-    def _insert(self, ids: Iterable[str], why: Why, at: datetime) -> Any:
-        row = {"read_at": None, "read_in": "", "failed": "", "holder": "", "lease_until": None}
-        rows = [row | {"customer_id": id, "why": why, "wanted_at": at} for id in ids]
-        return self._upsert(crawl).values(rows)
-
     def _upsert(self, table: Any) -> Any:
         return _INSERTS[self._connection.dialect.name](table)
 
@@ -277,6 +293,11 @@ class Crawl:
 _OVER: Final[Mapping[str, Any]] = MappingProxyType(
     {"why": None, "wanted_at": None, "holder": "", "lease_until": None}
 )
+
+
+def _rows(ids: Iterable[str], why: Why, at: datetime) -> list[dict[str, Any]]:
+    row = {"read_at": None, "read_in": "", "failed": "", "holder": "", "lease_until": None}
+    return [row | {"customer_id": id, "why": why, "wanted_at": at} for id in sorted(ids)]
 
 
 def _run(row: Row[Any]) -> Run:

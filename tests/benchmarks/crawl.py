@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+from pydantic import SecretStr
+
 from bot.app import core, migrate
 from bot.settings import Settings
 from tests import postgres
@@ -56,7 +58,7 @@ async def crawl(database_url: str, customers: int, latency_ms: float, concurrenc
             graph_base_url=address,
             partner_center_tenant_id="tenant",
             partner_center_client_id="client",
-            partner_center_client_secret="secret",
+            partner_center_client_secret=SecretStr("secret"),
             partner_center_max_concurrency=concurrency,
         )
         await asyncio.to_thread(migrate, settings)
