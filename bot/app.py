@@ -475,7 +475,7 @@ class Application:
             jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
             jobs.REREAD_MIRROR: backstop.customers.look,
-            jobs.CRAWL: backstop.customers.crawler.lend_a_hand,
+            jobs.CRAWL: backstop.customers.lend_a_hand,
             jobs.READ_RISK: self._read_risk,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),

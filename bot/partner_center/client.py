@@ -69,7 +69,6 @@ class PartnerCenter:
         self._cloud = cloud
         self._now = now
         self._write_timeout = write_timeout
-        self._sleep = sleep
         self._exchange = Exchange(
             http=http,
             as_user=as_user,
@@ -228,7 +227,6 @@ class PartnerCenter:
             call=self._call(_entitlement(customer, plan, id), Sought("azure-subscription", id)),
             entitlement=id,
             request_id=ms_request_id,
-            sleep=self._sleep,
         )
         return await cancellation.run(timeout=self._write_timeout)
 
@@ -242,7 +240,6 @@ class PartnerCenter:
             subscription=id,
             wanted=wanted,
             request_id=ms_request_id,
-            sleep=self._sleep,
         )
         return await change.run(timeout=self._write_timeout)
 

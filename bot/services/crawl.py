@@ -93,20 +93,28 @@ class Crawler:
         """
         async with self._part(run, progress) as part:
             await part.free_of_the_dead()
-            while True:
-                lists = await part.may_list()
-                await part.work(part.read_list() if lists else None)
+            try:
+                await self._to_the_end(part, run, end)
+            except Upstream as error:
                 async with self._store.begin() as tx:
-                    found = await tx.crawl.run()
-                    if found is None or found.id != run.id:
-                        return
-                    waiting = await tx.crawl.waiting(now=self._now())
-                    if found.listed_at and not waiting.all:
-                        if await tx.crawl.end(found):
-                            await end(tx, found)
-                        return
-                if not waiting.free and not lists:
-                    await self._sleep(LOOKS_AGAIN)
+                    await tx.crawl.broke_off(run, _why(error), holder=part.holder)
+                raise
+
+    async def _to_the_end(self, part: Part, run: Run, end: Callable[[Tx, Run], Awaitable[None]]) -> None:
+        while True:
+            lists = await part.may_list()
+            await part.work(part.read_list() if lists else None)
+            async with self._store.begin() as tx:
+                found = await tx.crawl.run()
+                if found is None or found.id != run.id:
+                    return
+                waiting = await tx.crawl.waiting(now=self._now())
+                if found.listed_at and not waiting.all:
+                    if await tx.crawl.end(found):
+                        await end(tx, found)
+                    return
+            if not waiting.free and not lists:
+                await self._sleep(LOOKS_AGAIN)
 
     async def help(self) -> None:
         """Read what is free, and leave the rest to those who read it."""
@@ -116,21 +124,27 @@ class Crawler:
             async with self._part(run) as part:
                 await part.work()
 
-    async def lend_a_hand(self, hop: int = 0) -> None:
-        """As `help`, as a job: a process that takes part already passes it on to one that may not."""
-        if not self._taking_part:
-            await self.help()
-        elif self._courier and hop < 3 * HELPERS:
+    @property
+    def takes_part(self) -> bool:
+        return self._taking_part > 0
+
+    async def pass_on(self, hop: int) -> None:
+        """Ask once more for help, which we cannot give ourselves; after some hops whoever can has heard of it."""
+        if self._courier and hop < 3 * HELPERS:
             async with self._store.read() as tx:
                 waiting = await tx.crawl.waiting(now=self._now())
             if waiting.free > self._at_once:
                 await self._courier.post(jobs.crawl(hop=hop + 1, delay=1.0))
 
     async def sweep(self) -> None:
-        """Have somebody take over what a process that died has left behind."""
+        """Have somebody take over what a process that died has left behind.
+
+        A crawl that broke off is gone on with at the next full hour: what it could not reach is hardly back by now.
+        """
         async with self._store.read() as tx:
-            waiting = await tx.crawl.waiting(now=self._now())
-        if waiting.free and not self._taking_part and self._courier:
+            run, waiting = await tx.crawl.run(), await tx.crawl.waiting(now=self._now())
+        left = waiting.free or (run and not waiting.all)
+        if left and not (run and run.trouble) and not self.takes_part and self._courier:
             slot = int(self._now().timestamp() // LEASE.total_seconds())
             await self._courier.post(jobs.crawl(slot=slot))
 
@@ -190,9 +204,10 @@ class Part:
     async def may_list(self) -> bool:
         now = self._of._now()
         async with self._of._store.begin() as tx:
-            return self._run is not None and await tx.crawl.may_list(
-                self._run, holder=self.holder, now=now, until=now + LEASE
-            )
+            if self._run is None:
+                return False
+            await tx.crawl.goes_on(self._run)
+            return await tx.crawl.may_list(self._run, holder=self.holder, now=now, until=now + LEASE)
 
     async def read_list(self) -> None:
         """Read the list into the mirror, page by page, and have read who is to be read."""
@@ -208,9 +223,8 @@ class Part:
                     page = []
             await self._keep(run, page)
         except Upstream as error:
+            log.warning("the list of customers broke off: %s", _why(error))
             await self._keep(run, page)
-            async with self._of._store.begin() as tx:
-                await tx.crawl.broke_off(run, _why(error), holder=self.holder)
             raise
         async with self._of._store.begin() as tx:
             await tx.crawl.listed(run, at=self._of._now())

@@ -262,8 +262,22 @@ class Customers:
     async def refresh_if_old(self) -> None:
         """As `refresh`, unless that was done not long ago (FRESH_FOR); what was left off is gone on with."""
         state = await self.state()
-        if state.as_of is None or self._now() - state.as_of >= FRESH_FOR or state.running_since:
+        if state.as_of is None or self._now() - state.as_of >= FRESH_FOR:
             await self.refresh()
+        elif state.running_since:
+            await self.sync()
+
+    async def lend_a_hand(self, hop: int = 0) -> None:
+        """Take part in what is to be read, as a job: a process that does so already passes it on."""
+        if self.crawler.takes_part:
+            await self.crawler.pass_on(hop)
+            return
+        async with self._store.read() as tx:
+            run = await tx.crawl.run()
+        if run and self._is_fresh(run):
+            await self._crawl(run, None)
+        else:
+            await self.crawler.help()
 
     async def state(self) -> MirrorState:
         async with self._store.read() as tx:

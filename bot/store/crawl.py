@@ -209,11 +209,15 @@ class Crawl:
         return Waiting(*map(int, counts))
 
     async def oldest(self) -> datetime | None:
-        """When the one was read who was read longest ago; None where somebody never was."""
-        never = select(crawl.c.customer_id).where(crawl.c.read_at.is_(None)).limit(1)
+        """When the one was read who was read longest ago; None where somebody never was.
+
+        Who could not be read is counted as that, and not here.
+        """
+        could = crawl.c.failed == ""
+        never = select(crawl.c.customer_id).where(crawl.c.read_at.is_(None), could).limit(1)
         if (await self._connection.execute(never)).one_or_none():
             return None
-        first = select(crawl.c.read_at).order_by(crawl.c.read_at).limit(1)
+        first = select(crawl.c.read_at).where(could).order_by(crawl.c.read_at).limit(1)
         return (await self._connection.execute(first)).scalar_one_or_none()
 
     async def forget_gone(self) -> int:
@@ -260,13 +264,19 @@ class Crawl:
         taken = await self._connection.execute(
             update(crawls)
             .where(crawls.c.id == run.id, crawls.c.listed_at.is_(None), free)
-            .values(holder=holder, lease_until=until, trouble="")
+            .values(holder=holder, lease_until=until)
         )
         return bool(taken.rowcount == 1)
 
     async def listed(self, run: Run, *, at: datetime) -> None:
         await self._connection.execute(
             update(crawls).where(crawls.c.id == run.id).values(listed_at=at, holder="", lease_until=None)
+        )
+
+    async def goes_on(self, run: Run) -> None:
+        """Somebody takes it up again."""
+        await self._connection.execute(
+            update(crawls).where(crawls.c.id == run.id, crawls.c.trouble != "").values(trouble="")
         )
 
     async def broke_off(self, run: Run, why: str, *, holder: str) -> None:

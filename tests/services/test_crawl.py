@@ -133,10 +133,37 @@ class TestShared:
             await tx.crawl.read([held], holder="a", at=w.clock(), run_id="")
             assert (await tx.crawl.waiting(now=w.clock())).free == 1
 
-    async def test_a_process_that_takes_part_passes_the_job_on(self, w: Workshop):
-        crawler = w.customers.crawler
-        await crawler.lend_a_hand()
+    async def test_what_a_dead_process_left_is_taken_over(self, workshop: OpenWorkshop, clock: Clock):
+        w = await workshop()
+        await left_lying(w, "another-host:1:dead", most=100)
+        await w.customers.crawler.sweep()
+        assert await waiting(w, jobs.CRAWL) == [], "it may live"
+        clock.passes(LEASE)
+        for _ in range(2):
+            await w.customers.crawler.sweep()
+        assert await waiting(w, jobs.CRAWL) == [{"hop": 0}]
+        await w.customers.lend_a_hand(hop=0)
+        assert (await w.customers.state()).is_complete
+
+    async def test_what_broke_off_waits_for_the_next_hour(self, w: Workshop):
+        w.far_side.faults.add(status=503, path_contains="/subscriptions", times=None)
+        with pytest.raises(Unavailable):
+            await w.customers.refresh()
+        await w.customers.crawler.sweep()
         assert await waiting(w, jobs.CRAWL) == []
+        w.far_side.faults.clear()
+        await w.customers.look()
+        assert (await w.customers.state()).is_complete
+
+    async def test_one_replicas_patience_is_the_others(self, workshop: OpenWorkshop, clock: Clock):
+        one, two = [await workshop() for _ in range(2)]
+        one.far_side.faults.add(status=429, path_contains="/subscriptions", headers={"Retry-After": "7"})
+        await one.customers.refresh()
+        assert one.partner_center.pace.limit == 2
+        await one.customers.reread()
+        assert two.partner_center.pace.limit == 4
+        await two.customers.reread()
+        assert two.partner_center.pace.limit == 2
 
 
 class TestIncremental:
