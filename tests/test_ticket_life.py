@@ -42,7 +42,9 @@ class Firm:
 
     async def backstop(self) -> Program:
         """Start the program, again if it was killed."""
-        program = Program("run", name=f"run-{len(self.programs)}", settings=self.settings, cwd=self.cwd)
+        program = Program(
+            "run", name=f"run-{len(self.programs)}", settings=self.settings, cwd=self.cwd
+        )
         self.programs.append(await self.ends.enter_async_context(program))
         await program.start()
         await program.comes_up()
@@ -84,9 +86,7 @@ async def firm(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         slack = slack_sandbox()
         await slack.start()
         ends.push_async_callback(slack.stop)
-        settings = settings_of(
-            slack, partner_center, database_url=f"sqlite:///{tmp_path / 'backstop.db'}"
-        ) | {
+        settings = settings_of(slack, partner_center, database_url=f"sqlite:///{tmp_path / 'backstop.db'}") | {
             "PARTNER_CENTER_CLOUD": cloud,
             "PARTNER_CENTER_REFRESH_TOKEN": partner_center.refresh_token,
             "BACKSTOP_TICKETS_CHANNEL": slack.workspace.channel(TICKETS).id,

@@ -96,8 +96,9 @@ class Crawler:
             try:
                 await self._to_the_end(part, run, end)
             except Upstream as error:
-                async with self._store.begin() as tx:
-                    await tx.crawl.broke_off(run, _why(error), holder=part.holder)
+                if error.system != "database":
+                    async with self._store.begin() as tx:
+                        await tx.crawl.broke_off(run, _why(error), holder=part.holder)
                 raise
 
     async def _to_the_end(self, part: Part, run: Run, end: Callable[[Tx, Run], Awaitable[None]]) -> None:

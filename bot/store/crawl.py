@@ -172,11 +172,17 @@ class Crawl:
         await self._connection.execute(
             update(crawl).where(self._held(holder)).values(holder="", lease_until=None)
         )
+        await self._connection.execute(
+            update(crawls).where(crawls.c.holder == holder).values(holder="", lease_until=None)
+        )
 
     async def holders(self) -> set[str]:
-        """Everybody who holds something, the dead too."""
+        """Everybody who holds some customers, or the list of them; the dead too."""
         held = select(crawl.c.holder).where(crawl.c.why.is_not(None), crawl.c.holder != "").distinct()
-        return set((await self._connection.execute(held)).scalars())
+        lists = select(crawls.c.holder).where(crawls.c.holder != "")
+        return {
+            holder for query in (held, lists) for holder in (await self._connection.execute(query)).scalars()
+        }
 
     async def read(self, ids: Collection[str], *, holder: str, at: datetime, run_id: str) -> None:
         """These were read, at that moment; whoever is wanted again meanwhile goes on waiting."""

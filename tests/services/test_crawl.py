@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from bot.domain.customer import CustomerId
 from bot.domain.errors import Unavailable
@@ -15,6 +19,7 @@ from bot.services import jobs
 from bot.services.crawl import LEASE
 from bot.services.customers import AGED, FRESH_FOR, RESUMED_FOR
 from bot.store.crawl import Kind, Run, Why
+from bot.store.tables import crawl
 from tests.builders import DAY, HOUR, noon
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_drift import waiting
@@ -82,28 +87,28 @@ class TestGoesOn:
         assert set(asked(w)) == ours(w)
 
     async def test_at_once_where_the_dead_was_a_process_of_this_host(self, workshop: OpenWorkshop):
-        import os
-        import socket
-        import subprocess
-        import sys
-
         process = subprocess.Popen([sys.executable, "-c", ""])
         process.wait()
+        dead, now = f"{socket.gethostname()[:80]}:{process.pid}:x", noon
         w = await workshop()
-        await left_lying(w, f"{socket.gethostname()[:80]}:{process.pid}:x")
-        await left_lying(w, f"{socket.gethostname()[:80]}:{os.getppid()}:x", most=0)
-        state = await w.customers.refresh()
-        assert state.is_complete
+        async with w.store.begin() as tx:
+            contoso = CustomerId(w.far_side.customer("Contoso").id.lower())
+            run = await tx.crawl.begin(Run("the-first", Kind.ALL, now, None))
+            assert await tx.crawl.may_list(run, holder=dead, now=now, until=now + LEASE)
+            await tx.crawl.want_listed([contoso], run=run, at=now)
+            assert await tx.crawl.claim(holder=dead, now=now, until=now + LEASE, most=9) == [contoso]
+        assert (await w.customers.refresh()).is_complete
+        assert asked(w) == dict.fromkeys(ours(w), 1)
 
     async def test_after_being_told_to_stop_nothing_is_held(self, workshop: OpenWorkshop):
         w = await workshop()
         w.far_side.faults.slow(30, path_contains="/subscriptions", times=None)
-        crawl = asyncio.create_task(w.customers.refresh())
+        reading = asyncio.create_task(w.customers.refresh())
         async with asyncio.timeout(20):
             while (await w.customers.state()).remaining < len(ours(w)):
                 await asyncio.sleep(0)
-        crawl.cancel()
-        await asyncio.gather(crawl, return_exceptions=True)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
         async with w.store.read() as tx:
             left = await tx.crawl.waiting(now=w.clock())
         assert left.free == left.all == len(ours(w))
@@ -221,16 +226,8 @@ class TestIncremental:
         assert AGED < HOUR * 16
 
     async def test_a_new_customer_is_read(self, w: Workshop):
+        new = w.far_side.customer("Contoso").id.lower()
         async with w.store.begin() as tx:
-            new = w.far_side.customer("Contoso").id.lower()
-            await tx.crawl.want([new], Why.ALL, at=w.clock())
-            held = await tx.crawl.claim(holder="a", now=w.clock(), until=w.clock(), most=9)
-            assert held == [new]
-        async with w.store.begin() as tx:
-            from sqlalchemy import delete
-
-            from bot.store.tables import crawl
-
             await tx.connection.execute(delete(crawl).where(crawl.c.customer_id == new))
         before = len(w.far_side.requests)
         await w.customers.sync()
