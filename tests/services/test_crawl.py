@@ -100,6 +100,17 @@ class TestGoesOn:
         assert (await w.customers.refresh()).is_complete
         assert asked(w) == dict.fromkeys(ours(w), 1)
 
+    async def test_a_list_that_is_read_once_more_has_nobody_read_twice(self, workshop: OpenWorkshop):
+        w, now = await workshop(), noon
+        contoso = CustomerId(w.far_side.customer("Contoso").id.lower())
+        async with w.store.begin() as tx:
+            run = await tx.crawl.begin(Run("the-first", Kind.ALL, now, None))
+            await tx.crawl.want_listed([contoso], run=run, at=now)
+            await tx.crawl.claim(holder="a", now=now, until=now + LEASE, most=9)
+            await tx.crawl.read([contoso], holder="a", at=now, run_id=run.id)
+        assert (await w.customers.refresh()).is_complete
+        assert asked(w) == dict.fromkeys(ours(w) - {contoso}, 1)
+
     async def test_after_being_told_to_stop_nothing_is_held(self, workshop: OpenWorkshop):
         w = await workshop()
         w.far_side.faults.slow(30, path_contains="/subscriptions", times=None)
