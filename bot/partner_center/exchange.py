@@ -16,6 +16,7 @@ import httpx
 
 from bot.domain.errors import BackstopError, Rejected, Throttled, Unavailable, Upstream
 from bot.partner_center.answers import Answer, Sought, Trouble, decipher
+from bot.partner_center.lanes import LaneClient
 from bot.partner_center.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def http_client(*, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
     The environment is trusted: a proxy and its certificates are how a server in a company reaches the
     internet. Loopback addresses never go through the proxy.
     """
-    return httpx.AsyncClient(
+    return LaneClient(
         auth=auth,
         timeout=httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0),
         limits=httpx.Limits(
