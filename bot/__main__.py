@@ -107,9 +107,11 @@ def parser() -> argparse.ArgumentParser:
     add("manifest", _manifest, "print the Slack app manifest").add_argument(
         "--url", help="https://… of this installation, for HTTP mode; without it Socket Mode"
     )
-    add("sync", _sync, "read customers and subscriptions from Partner Center now").add_argument(
-        "--json", action="store_true", help="one JSON document"
+    sync = add("sync", _sync, "read customers and subscriptions from Partner Center now")
+    sync.add_argument(
+        "--full", action="store_true", help="everybody, even where the activity log tells who has changed"
     )
+    sync.add_argument("--json", action="store_true", help="one JSON document")
     take_in = add("import", _import, "import a receivables export (CSV, TSV, XLSX)")
     take_in.add_argument("file", type=Path, metavar="FILE")
     take_in.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
@@ -243,9 +245,15 @@ def _sync(arguments: argparse.Namespace) -> int:
     given.need("partner_center_tenant_id", "partner_center_client_id", "partner_center_client_secret")
 
     async def sync(made: Core) -> MirrorState:
-        show = None if arguments.json else _progress
         await made.courier.open()  # a worker tells of what was changed outside
-        return await made.backstop.customers.refresh(progress=show)
+        customers = made.backstop.customers
+        read = customers.refresh if arguments.full else customers.sync
+        if arguments.json or not sys.stderr.isatty():
+            return await read()
+        if not arguments.verbose:
+            logging.getLogger("bot").setLevel(logging.ERROR)  # the bar has the line to itself
+        with _Bar() as bar:
+            return await read(progress=bar.show)
 
     state = _with_core(given, sync)
     if arguments.json:
@@ -541,9 +549,27 @@ def _open_browser(address: str) -> None:
         webbrowser.open(address)
 
 
-def _progress(done: int, known: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done} of {known} customers", end="" if done < known else "\n", file=sys.stderr, flush=True)
+class _Bar:
+    """How far it is, on one line of a terminal, and no other character there."""
+
+    WIDTH = 30
+
+    def __init__(self) -> None:
+        self._done = -1
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._done >= 0:
+            print(file=sys.stderr)
+
+    def show(self, done: int, known: int) -> None:
+        if done <= self._done:  # it never goes back: what is known may grow meanwhile
+            return
+        self._done, full = done, self.WIDTH * done // max(known, 1)
+        line = f"[{'#' * full}{'.' * (self.WIDTH - full)}] {done:,} of {known:,} customers"
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 
 def _json(document: object) -> str:

@@ -188,7 +188,13 @@ def core(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Core:
         dry_run=settings.backstop_dry_run,
     )
     customers = Customers(
-        db, partner_center, drifts, now=now, at_once=settings.partner_center_max_concurrency
+        db,
+        partner_center,
+        drifts,
+        now=now,
+        at_once=settings.partner_center_max_concurrency,
+        features=features,
+        courier=post,
     )
     watch = Watch(
         db,
@@ -483,7 +489,8 @@ class Application:
             jobs.TELL_MICROSOFT: backstop.write_back.tell,
             jobs.READ_SOURCE: backstop.sources.work,
             jobs.REFRESH_MIRROR: backstop.customers.refresh_if_old,
-            jobs.REREAD_MIRROR: backstop.customers.reread,
+            jobs.REREAD_MIRROR: backstop.customers.look,
+            jobs.CRAWL: backstop.customers.lend_a_hand,
             jobs.READ_RISK: self._read_risk,
             jobs.TELL_DRIFTS: backstop.drifts.tell,
             jobs.SHOW_DRIFT: partial(show_drift, self.desk),
@@ -521,6 +528,7 @@ class Application:
             self._scheduler.every(SWEEP_SECONDS, self._read_sources)
         self._scheduler.daily("30 3 * * *", self._refresh)
         self._scheduler.daily("20 * * * *", self._reread)
+        self._scheduler.every(SWEEP_SECONDS, backstop.customers.crawler.sweep)
         self._scheduler.daily("0 8 * * *", self._warn_of_deletion)
         self._scheduler.every(SWEEP_SECONDS, backstop.requests.sweep)
         self._scheduler.every(SWEEP_SECONDS, backstop.drifts.sweep)

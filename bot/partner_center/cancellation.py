@@ -5,7 +5,6 @@ learn.microsoft.com/partner-center/developer/cancel-an-azure-subscription
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -51,9 +50,8 @@ class Cancellation(Change[AzureEntitlement]):
         call: Call,
         entitlement: str,
         request_id: UUID,
-        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        super().__init__(exchange, call=call, request_id=request_id, sleep=sleep)
+        super().__init__(exchange, call=call, request_id=request_id)
         self._entitlement = entitlement
 
     async def run(self, *, timeout: float) -> Cancelled:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Generic, TypeVar
 from uuid import UUID, uuid4
@@ -42,14 +41,11 @@ class Change(ABC, Generic[Seen]):
     READ_BACK: ClassVar[tuple[float, ...]]
     """Seconds before each look at what became of an accepted write."""
 
-    def __init__(
-        self, exchange: Exchange, *, call: Call, request_id: UUID, sleep: Callable[[float], Awaitable[None]]
-    ) -> None:
+    def __init__(self, exchange: Exchange, *, call: Call, request_id: UUID) -> None:
         """`call` is the look; whatever else is sent is made from it."""
         self._exchange = exchange
         self._call = call
         self._request_id = request_id
-        self._sleep = sleep
         self._open = False
         self._refusal: BackstopError | None = None
 
@@ -140,7 +136,7 @@ class Change(ABC, Generic[Seen]):
         asked_to_wait = 0.0
         for pause in self.READ_BACK:
             if wait := max(pause, asked_to_wait):
-                await self._sleep(wait)
+                await self._exchange.rest(wait)
             asked_to_wait = 0.0
             outcome = await self._exchange.once(self._fresh_look())
             if isinstance(outcome, Trouble):

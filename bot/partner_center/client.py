@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from bot.partner_center.cancellation import Cancellation, Cancelled
 from bot.partner_center.change import NOT_SENT
 from bot.partner_center.cloud import CloudHosts
 from bot.partner_center.exchange import Call, Exchange
+from bot.partner_center.pace import Pace
 from bot.partner_center.reading import Reads, of_a_part
 from bot.partner_center.status_change import StatusChange, Written
 from bot.partner_center.wire import AzureEntitlement, StatusRecord
@@ -69,7 +71,6 @@ class PartnerCenter:
         self._cloud = cloud
         self._now = now
         self._write_timeout = write_timeout
-        self._sleep = sleep
         self._exchange = Exchange(
             http=http,
             as_user=as_user,
@@ -80,6 +81,19 @@ class PartnerCenter:
             locale=locale,
         )
         self._reads = Reads(self._exchange, resolve=cloud.resolve)
+        self._unhurried = False
+
+    @property
+    def unhurried(self) -> PartnerCenter:
+        """The same, for what nobody waits for: calls of everybody else go first."""
+        other = copy(self)
+        other._unhurried = True
+        return other
+
+    @property
+    def pace(self) -> Pace:
+        """How many calls go out at once, and what Microsoft said to that."""
+        return self._exchange.pace
 
     async def sign_in(self) -> None:
         """Ask for one customer, to see that our credentials open the door; raises what stands in the way."""
@@ -244,7 +258,6 @@ class PartnerCenter:
             call=self._call(_entitlement(customer, plan, id), Sought("azure-subscription", id)),
             entitlement=id,
             request_id=ms_request_id,
-            sleep=self._sleep,
         )
         return await cancellation.run(timeout=self._write_timeout)
 
@@ -258,7 +271,6 @@ class PartnerCenter:
             subscription=id,
             wanted=wanted,
             request_id=ms_request_id,
-            sleep=self._sleep,
         )
         return await change.run(timeout=self._write_timeout)
 
@@ -275,7 +287,9 @@ class PartnerCenter:
 
     def _call(self, path: str, sought: Sought, *, as_user: bool = False) -> Call:
         url = f"{self._cloud.api}/v1{path}"
-        return Call("GET", url, sought, correlation_id=str(uuid4()), as_user=as_user)
+        return Call(
+            "GET", url, sought, correlation_id=str(uuid4()), as_user=as_user, unhurried=self._unhurried
+        )
 
 
 def _customer(id: CustomerId) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
 
-from bot.domain.errors import BackstopError, Rejected, Unavailable, Upstream
+from bot.domain.errors import BackstopError, Rejected, Throttled, Unavailable, Upstream
 from bot.partner_center.answers import Answer, Sought, Trouble, decipher
+from bot.partner_center.lanes import LaneClient
+from bot.partner_center.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,13 @@ MORE_TRIES: Final = 3
 LONGEST_WAIT: Final = 120.0
 """Seconds. Asked to stay away for longer, we tell the caller instead of holding the call."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
+MOST_CONNECTIONS: Final = 80
+"""More than PARTNER_CENTER_MAX_CONCURRENCY may be: what paces the calls is `Pace`, not the lack of a connection."""
+
+# Httpcore tries to import it at every lock it makes, nine times a request; where it is not there, each looks through
+# the whole path in vain and takes longer than the rest of the call. None says at once that it is not there.
+if find_spec("sniffio") is None:
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 _LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
@@ -32,10 +42,14 @@ def http_client(*, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
     The environment is trusted: a proxy and its certificates are how a server in a company reaches the
     internet. Loopback addresses never go through the proxy.
     """
-    return httpx.AsyncClient(
+    return LaneClient(
         auth=auth,
         timeout=httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0),
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0),
+        limits=httpx.Limits(
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_CONNECTIONS,
+            keepalive_expiry=30.0,
+        ),
         mounts=dict.fromkeys(_LOOPBACK),
     )
 
@@ -53,6 +67,8 @@ class Call:
     body: bytes | None = None
     request_id: UUID = field(default_factory=uuid4)
     """Makes a write count once, however often it is sent."""
+    unhurried: bool = False
+    """Nobody waits for it: calls that somebody waits for go first."""
     as_user: bool = False
     """Needs App+User; where nobody has signed in, the application asks for itself and is refused."""
     auth: httpx.Auth | None = field(default=None, repr=False)
@@ -76,7 +92,7 @@ class Exchange:
         """`as_user` is signed in as App+User."""
         self._http = http
         self._as_user = as_user or http
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self.pace = Pace(max_concurrency, now=now, sleep=sleep)
         self._now = now
         self._sleep = sleep
         self._jitter = jitter
@@ -99,8 +115,14 @@ class Exchange:
         asked = trouble.retry_after or 0.0
         if asked > LONGEST_WAIT:
             return False
-        await self._sleep(asked + 2**tries * (1 + self._jitter()) / 2)
+        await self.rest(asked + 2**tries * (1 + self._jitter()) / 2)
         return True
+
+    async def rest(self, seconds: float) -> None:
+        """Let that time pass; who has done so does not sit it out once more when it calls again."""
+        since = self._now()
+        await self._sleep(seconds)
+        self.pace.waited(seconds, since=since)
 
     async def once(self, call: Call) -> Answer | Trouble:
         """Send a call one time; a slot is held only while it is on its way."""
@@ -116,7 +138,7 @@ class Exchange:
         http = self._as_user if call.as_user else self._http
         request = http.build_request(call.method, call.url, headers=self._headers(call), content=call.body)
         try:
-            async with self._slots:
+            async with self.pace.slot(unhurried=call.unhurried) as under:
                 # A redirect would carry our token along.
                 auth = call.auth or httpx.USE_CLIENT_DEFAULT
                 response = await http.send(request, auth=auth, stream=True, follow_redirects=False)
@@ -137,7 +159,7 @@ class Exchange:
                 reason="too-large", status=response.status_code, correlation_id=call.correlation_id
             )
             return Trouble(too_large, effect_open=True)
-        return decipher(
+        outcome = decipher(
             response.status_code,
             response.headers,
             body,
@@ -145,6 +167,13 @@ class Exchange:
             sought=call.sought,
             now=self._now(),
         )
+        if isinstance(outcome, Answer):
+            self.pace.go_on()
+        elif isinstance(outcome.error, Throttled):
+            wait = outcome.retry_after
+            # Asked to stay away for longer than that, each call is told so instead of being held.
+            self.pace.slow_down(under, wait=wait if wait is None or wait <= LONGEST_WAIT else None)
+        return outcome
 
     def _headers(self, call: Call) -> dict[bytes, bytes]:
         """learn.microsoft.com/partner-center/developer/headers."""

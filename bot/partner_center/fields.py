@@ -83,6 +83,10 @@ class Fields:
 
 def text(value: object) -> str | None:
     """Text that a database and a screen can take: no NUL, no half of a surrogate pair."""
+    if (
+        type(value) is str and value.isascii() and "\0" not in value
+    ):  # most of it is, and nothing need be cleaned
+        return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     clean = str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "").strip()

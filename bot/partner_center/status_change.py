@@ -5,7 +5,6 @@ learn.microsoft.com/partner-center/developer/suspend-a-subscription and reactiva
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from uuid import UUID, uuid5
@@ -45,9 +44,8 @@ class StatusChange(Change[Resource]):
         subscription: SubscriptionId,
         wanted: SubscriptionStatus,
         request_id: UUID,
-        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        super().__init__(exchange, call=call, request_id=request_id, sleep=sleep)
+        super().__init__(exchange, call=call, request_id=request_id)
         self._customer = customer
         self._subscription = subscription
         self._wanted = wanted

@@ -44,6 +44,8 @@ def mirror(state: MirrorState) -> Document:
         "subscriptions": state.subscriptions,
         "failed": state.failed,
         "as_of": state.as_of.isoformat() if state.as_of else None,
+        "oldest": state.oldest.isoformat() if state.oldest else None,
+        "complete": state.is_complete,
     }
 
 

@@ -76,15 +76,44 @@ class Drifts:
         `read_at` is when the reading began: what was read of a subscription later is newer and stays. `whole` is
         a reading of all the customer has. Whoever calls it sees to it that `tell` follows.
         """
+        if whole:
+            return await self.keep_all(tx, {customer: found}, read_at=read_at)
         earlier = await tx.mirror.readings(customer)
         fresh = [s for s in found if s.id not in earlier or earlier[s.id].at <= read_at]
         await tx.observations.keep(_changed_quantities(fresh, earlier, read_at=read_at), at=self._now())
-        if whole:
-            await tx.mirror.put_subscriptions(customer, found, at=read_at)
-        else:
-            for subscription in fresh:
-                await tx.mirror.put_subscription(subscription, at=read_at)
-        standing = await tx.drifts.standing([s.id for s in fresh])
+        for subscription in fresh:
+            await tx.mirror.put_subscription(subscription, at=read_at)
+        return await self._drifted(tx, fresh, earlier, read_at=read_at)
+
+    async def keep_all(
+        self, tx: Tx, found: Mapping[CustomerId, Sequence[Subscription]], *, read_at: datetime
+    ) -> tuple[Drift, ...]:
+        """As `keep`, for all that several customers have; `read_at` is when the first of the readings began."""
+        known = await tx.mirror.readings_of(list(found))
+        earlier: dict[SubscriptionId, Reading] = {}
+        fresh: list[Subscription] = []
+        quantities: list[Observation] = []
+        for customer, theirs in found.items():
+            before = known[customer].readings
+            newer = [s for s in theirs if s.id not in before or before[s.id].at <= read_at]
+            quantities += _changed_quantities(newer, before, read_at=read_at)
+            earlier |= before
+            fresh += newer
+        if quantities:
+            await tx.observations.keep(quantities, at=self._now())
+        await tx.mirror.put_all(found, known, at=read_at)
+        return await self._drifted(tx, fresh, earlier, read_at=read_at)
+
+    async def _drifted(
+        self,
+        tx: Tx,
+        fresh: Sequence[Subscription],
+        earlier: Mapping[SubscriptionId, Reading],
+        *,
+        read_at: datetime,
+    ) -> tuple[Drift, ...]:
+        """Keep what these readings show of drift, and what they show to be over."""
+        standing = await tx.drifts.standing([s.id for s in fresh]) if fresh else {}
         asked = [s for s in fresh if s.id in standing or _may_have_drifted(s, earlier.get(s.id))]
         if not asked:
             return ()

@@ -24,6 +24,7 @@ SAY_OVERDUE_IS_LATE = "say_overdue_is_late"
 WARN_OF_DELETION = "warn_of_deletion"
 REFRESH_MIRROR = "refresh_mirror"
 REREAD_MIRROR = "reread_mirror"
+CRAWL = "crawl"
 READ_SOURCE = "read_source"
 READ_RISK = "read_risk"
 TELL_DRIFTS = "tell_drifts"
@@ -118,8 +119,13 @@ def refresh_mirror(*, slot: str) -> Job:
 
 
 def reread_mirror(*, slot: str) -> Job:
-    """Read those customers again about whom something may change; `slot` as for `refresh_mirror`."""
+    """Read again what may have changed, and a part of all by its age; `slot` as for `refresh_mirror`."""
     return Job(REREAD_MIRROR, id=f"reread:{slot}")
+
+
+def crawl(*, slot: str | int | None = None, hop: int = 0, delay: float = 0.0) -> Job:
+    """Take part in reading customers; `slot` makes the wishes of several one job, `hop` counts who passed it on."""
+    return Job(CRAWL, id=f"crawl:{slot or uuid4().hex[:12]}:{hop}", args={"hop": hop}, delay=delay)
 
 
 def read_source(source: str, *, slot: str, because: str, delay: float) -> Job:

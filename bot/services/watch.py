@@ -140,7 +140,7 @@ class Watch:
     async def _subscriptions(self) -> None:
         failed, why = 0, ""
         try:
-            failed = (await self._customers.refresh()).failed
+            failed = (await self._customers.sync()).failed
         except BackstopError as error:
             why = _why(error)
         await self._mark(Source.SUBSCRIPTIONS, 0, failed=failed, why=why)

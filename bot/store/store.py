@@ -26,6 +26,7 @@ from bot.store.audit import AuditTrail
 from bot.store.books import Books
 from bot.store.cases import Cases
 from bot.store.collections import Collections
+from bot.store.crawl import Crawl
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
 from bot.store.letters import Letters
@@ -89,6 +90,10 @@ class Tx:
     @cached_property
     def mirror(self) -> Mirror:
         return Mirror(self.connection)
+
+    @cached_property
+    def crawl(self) -> Crawl:
+        return Crawl(self.connection)
 
     @cached_property
     def observations(self) -> Observations:

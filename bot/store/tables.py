@@ -195,6 +195,36 @@ subscriptions = Table(
     ),
 )
 
+# The queue of the crawl. A row for each customer; `why` and `wanted_at` are set while it waits to be read.
+crawl = Table(
+    "crawl",
+    metadata,
+    Column("customer_id", String(64), primary_key=True),
+    Column("read_at", Instant),
+    Column("read_in", String(32), nullable=False),
+    Column("failed", String(64), nullable=False),
+    Column("why", Integer),
+    Column("wanted_at", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("lease_until", Instant),
+    Index("ix_crawl_why", "why", "wanted_at"),
+    Index("ix_crawl_read_at", "read_at"),
+)
+
+# The crawl that is under way, if any: one row, whoever takes part in it.
+crawls = Table(
+    "crawls",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("id", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("listed_at", Instant),
+    Column("holder", String(128), nullable=False),
+    Column("lease_until", Instant),
+    Column("trouble", String(64), nullable=False),
+)
+
 marks = Table(
     "marks",
     metadata,

@@ -197,6 +197,11 @@ class State:
     today: date
     policy: InForce
     outages: Sequence[Outage] = ()
+    mirror_remaining: int = 0
+    """Customers that wait to be read."""
+    mirror_since: datetime | None = None
+    """When the reading began that has not come to its end."""
+    mirror_broke_off: bool = False
     digest_due: str | None = None
     """Set where today's digest is late: when it was due, by the partner's clocks."""
 
@@ -226,6 +231,10 @@ def condition(state: State, texts: Texts) -> list[Block]:
     lines = f"{mirror}\n{texts.mrkdwn('state-mirror-as-of', at=as_of)}"
     if state.mirror_failed:
         lines += "\n" + texts.count("state-mirror-failed", state.mirror_failed)
+    if state.mirror_since:
+        since = blocks.moment(state.mirror_since)
+        key = "state-mirror-broke-off" if state.mirror_broke_off else "state-mirror-running"
+        lines += "\n" + texts.mrkdwn(key, since=since, n=texts.number(state.mirror_remaining))
     body = [
         blocks.fields(
             [

@@ -232,8 +232,8 @@ async def test_only_so_many_requests_are_on_their_way(connect):
 
 
 async def test_who_waits_holds_no_place(connect, far_side):
-    """With a single place, somebody else gets an answer while we were asked to stay away."""
-    far_side.on("GET", ONE, reply(429, retry_after="57"), reply(body={"id": "C1"}))
+    """With a single place, somebody else gets an answer while we wait to try again."""
+    far_side.on("GET", ONE, reply(503), reply(body={"id": "C1"}))
     far_side.on("GET", CUSTOMERS, reply(body=collection("A")))
     meanwhile: list[str] = []
 

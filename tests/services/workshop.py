@@ -231,7 +231,9 @@ async def open_workshop(
     )
     features = Features(store, cloud=hosting, now=now)
     drifts = Drifts(store, courier, features, suspensions=suspensions, now=now)
-    customers = Customers(store, partner_center, drifts, now=now)
+    customers = Customers(
+        store, partner_center, drifts, now=now, features=features, courier=courier, sleep=at_once
+    )
     graph = Graph(cloud=cloud, http=graph_http, now=now, sleep=at_once, jitter=lambda: 1.0)
     watch = Watch(store, customers, digests, features, partner_center, graph, now=now)
     support = Support(
