@@ -156,7 +156,12 @@ async def test_a_note_has_only_what_changes(center, far_side, samples):
 
 
 @pytest.mark.parametrize(
-    "lost", [httpx.ReadTimeout("gone"), refusal(503, 1), httpx.RemoteProtocolError("cut")], ids=str
+    "lost",
+    [
+        pytest.param(httpx.ReadTimeout("gone"), id="gone"),
+        pytest.param(refusal(503, 1), id="503"),
+        pytest.param(httpx.RemoteProtocolError("cut"), id="cut"),
+    ],
 )
 async def test_a_note_without_an_answer_is_not_sent_again(center, far_side, lost):
     far_side.on("PATCH", PATH, lost)
