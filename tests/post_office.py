@@ -125,7 +125,8 @@ async def post_office(
 
 
 def _abort(server: SMTP) -> None:
-    if isinstance(server.transport, asyncio.WriteTransport):
+    # Python before 3.11.3 fails to abort a TLS transport that is closed already.
+    if isinstance(server.transport, asyncio.WriteTransport) and not server.transport.is_closing():
         server.transport.abort()
 
 
