@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
-"""Seconds; somebody who waits in vain should be told, and a busy machine may be slow."""
+PATIENCE = 120.0
+"""Seconds; somebody who waits in vain should be told, but what lost its job is only drawn by the sweep after a minute."""
 
 
 @dataclass(eq=False)
