@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PATIENCE = 120.0
-"""Seconds; somebody who waits in vain should be told, but what lost its job is only drawn by the sweep after a minute."""
+"""Seconds; somebody who waits in vain should be told, but what lost its job is drawn by the sweep after a minute."""
 
 
 @dataclass(eq=False)
