@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,13 +28,10 @@ from bot.domain.ticket import (
     Way,
     way_for,
 )
-from bot.mail import TOTAL_SECONDS
 from bot.services import jobs
 from bot.store import Store, Tx
 from bot.store.tickets import addition
 
-GIVEN_UP_AFTER = timedelta(seconds=TOTAL_SECONDS * 2)
-"""Longer than any hand-over takes: one begun so long ago was begun by a worker that died."""
 STRANDED_AFTER = timedelta(seconds=60)
 """What nobody has begun, or no card shows, for so long has lost its job."""
 LOOK_BACK = timedelta(days=2)
@@ -44,8 +40,6 @@ DRAFTS_LIVE = timedelta(days=2)
 STALE_AFTER = timedelta(hours=4)
 """So long a card may say that nothing was read since; a redraw for nothing new is Slack's time as well."""
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
