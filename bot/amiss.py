@@ -16,8 +16,14 @@ class Amiss(Exception):
         self.remedy = remedy
 
 
+class Doubtful(str):
+    """What a check found well, but with a reservation that it names."""
+
+    __slots__ = ()
+
+
 Probe = Callable[[], Awaitable[str]]
-"""Answers with what is well, or raises Amiss."""
+"""Answers with what is well (Doubtful where not quite), or raises Amiss."""
 
 
 def said(error: BackstopError) -> str:

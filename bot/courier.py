@@ -10,6 +10,8 @@ import asyncio
 import fcntl
 import logging
 import os
+import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,9 +21,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import correlation, tracing
 from bot.domain.errors import BackstopError, Unavailable
 
 APP = "backstop"
@@ -35,6 +39,14 @@ DRAIN_SECONDS = 20
 PATIENCE = 300.0
 """Seconds a job waits for a database that is away, and keeps its place meanwhile: nothing else could run either."""
 PAUSE = 1.0
+FORGOTTEN_AT_ONCE = 500
+TAKES = f"queue-worker-{QUEUE}"
+"""The engine's thread that takes jobs from the queue; it comes up within a second of the start."""
+WAKES = "dbos-background-jobs"
+"""The engine's thread that puts jobs into the queue whose delay is over."""
+COMES_UP = 5.0
+OVERDUE = 30.0
+"""Seconds that a job may wait while this worker has nothing to do."""
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +73,15 @@ class AlreadyRunning(Exception):
 class Courier:
     """Takes jobs in (`send`), and in a worker also runs them (`start`)."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, clock: Callable[[], float] = time.time) -> None:
         self._url = url
+        self._clock = clock
         self._client: DBOSClient | None = None
         self._handlers: Mapping[str, Handler] = {}
         self._lock: TextIO | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._works = False
+        self._started_at = 0.0
         self._closing = asyncio.Event()
 
     async def open(self) -> None:
@@ -116,13 +130,33 @@ class Courier:
 
         @DBOS.workflow(name=WORKFLOW)
         async def run(name: str, args: dict[str, Any]) -> None:
-            await self._run(name, args)
+            with correlation.under(DBOS.authenticated_user or ""):
+                await self._run(name, args)
 
         DBOS.listen_queues([QUEUE])
         # Launched inside our loop, asynchronous workflows run on it and can share its clients.
         DBOS.launch()
         await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_SECONDS)
-        self._works = True
+        self._works, self._started_at = True, self._clock()
+
+    async def takes_jobs(self, connection: AsyncConnection) -> bool:
+        """Whether this worker takes what is in the queue: its threads live, and no job waits while it is idle."""
+        if not self._works:
+            return False
+        if self._clock() - self._started_at < COMES_UP:
+            return True
+        living = {thread.name for thread in threading.enumerate()}
+        if not {TAKES, WAKES} <= living:
+            return False
+        if len(self._running) >= AT_ONCE:
+            return True
+        _, due = await _queued(connection)
+        return due is None or self._clock() - due / 1000 <= OVERDUE
+
+    async def waiting(self, connection: AsyncConnection) -> int:
+        """How many jobs are due and not begun, of all processes."""
+        count, _ = await _queued(connection)
+        return count
 
     async def send(self, connection: AsyncConnection, job: Job) -> None:
         """Hand a job over in the caller's transaction: both are kept, or neither."""
@@ -136,17 +170,29 @@ class Courier:
         """Hand a job over by itself."""
         await self._ready().enqueue_async(_options(job), job.name, dict(job.args))
 
-    async def forget_finished(self, *, before: datetime) -> None:
-        """Delete the records of up to 500 jobs that ended before that moment."""
+    async def is_idle(self) -> bool:
+        """Whether nothing is under way, and nothing waits but what is to come later."""
+        waiting = await self._ready().list_workflows_async(
+            status=["PENDING", "ENQUEUED"], limit=1, load_input=False, load_output=False
+        )
+        return not waiting and not self._running
+
+    async def forget_finished(self, *, before: datetime) -> bool:
+        """Delete the records of some hundred jobs that ended before that moment; whether there may be more.
+
+        A job of an id that is forgotten is a new one.
+        """
         client = self._ready()
         done = await client.list_workflows_async(
             status=["SUCCESS", "ERROR"],
             completed_before=before.isoformat(),
-            limit=500,
+            limit=FORGOTTEN_AT_ONCE,
             load_input=False,
             load_output=False,
         )
-        await client.delete_workflows_async([w.workflow_id for w in done])
+        if done:
+            await client.delete_workflows_async([w.workflow_id for w in done])
+        return len(done) == FORGOTTEN_AT_ONCE
 
     async def close(self) -> None:
         """Stop taking jobs, let the running ones end (within a limit), and let go of the database."""
@@ -172,7 +218,8 @@ class Courier:
         if task:
             self._running.add(task)
         try:
-            await self._carry_out(name, args)
+            with tracing.job(name, args):
+                await self._carry_out(name, args)
         except BackstopError as error:
             log.warning("job %s: %s %s", name, error.code, getattr(error, "reason", ""))
         except Exception:
@@ -213,9 +260,30 @@ def _options(job: Job) -> EnqueueOptions:
         "workflow_id": job.id,
         "app_version": VERSION,
     }
+    if id := correlation.current():
+        # Kept beside the arguments: a worker of an earlier release takes no others than it knows.
+        options["authenticated_user"] = id
     if job.delay > 0:
         options["delay_seconds"] = job.delay
     return options
+
+
+async def _queued(connection: AsyncConnection) -> tuple[int, int | None]:
+    """How many jobs are due and not begun, and since when the first is, in milliseconds since 1970.
+
+    The engine's own list would wait for a database that is away, without end, and hold a thread meanwhile.
+    """
+    jobs = "dbos.workflow_status" if connection.dialect.name == "postgresql" else "workflow_status"
+    found = await connection.execute(
+        text(
+            "SELECT count(*), min(CASE WHEN delay_until_epoch_ms > created_at THEN delay_until_epoch_ms "  # noqa: S608  our own word
+            f"ELSE created_at END) FROM {jobs} "
+            "WHERE queue_name = :queue AND status = 'ENQUEUED' AND application_version = :version"
+        ),
+        {"queue": QUEUE, "version": VERSION},
+    )
+    count, due = found.one()
+    return count, due
 
 
 def migrate(url: URL) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-import holidays
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -22,8 +21,10 @@ from pydantic import (
     model_validator,
 )
 
+from bot.domain.action import Reason, Verb
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.capability import DELETION_DAYS, Cloud, DeletionDays, SubscriptionKind
+from bot.domain.glass import BreakGlass
 from bot.domain.policy import (
     BillingPolicy,
     Condition,
@@ -36,8 +37,10 @@ from bot.domain.policy import (
     Stage,
     StageAction,
 )
+from bot.domain.reach import WORDS, Grant
 from bot.domain.receivables import MINOR_UNITS
 from bot.domain.request import MOST_TARGETS
+from bot.domain.step_up import StepUp
 from bot.risk_file import RiskTable
 
 
@@ -66,6 +69,8 @@ def _currency(value: str) -> str:
 def _calendar(code: object) -> BusinessCalendar:
     """The public holidays and the weekend of a country (`DE`) or its part (`DE-BE`)."""
     country, _, part = str(code).partition("-")
+    import holidays  # takes a while, and most policies name no country
+
     try:
         days = holidays.country_holidays(country, subdiv=part or None)
     except (NotImplementedError, KeyError):
@@ -264,6 +269,61 @@ class _DeletionDays(_Strict):
         }
 
 
+PersonOrGroup = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")]
+Channel = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{2,}$")]
+
+
+class _Rights(_Strict):
+    may: Literal["ask", "approve"]
+    who: Annotated[list[PersonOrGroup], Field(min_length=1)] | None = None
+    reasons: Annotated[list[Reason], Field(min_length=1)] | None = None
+    clouds: Annotated[list[Cloud], Field(min_length=1)] | None = None
+    channels: Annotated[list[Channel], Field(min_length=1)] | None = None
+    up_to: Annotated[Amounts, Field(min_length=1)] | None = None
+
+    def made(self) -> Grant:
+        return Grant(
+            may=next(right for right, word in WORDS.items() if word == self.may),
+            who=frozenset(self.who) if self.who else None,
+            reasons=frozenset(self.reasons) if self.reasons else None,
+            clouds=frozenset(self.clouds) if self.clouds else None,
+            channels=frozenset(self.channels) if self.channels else None,
+            up_to=self.up_to,
+        )
+
+
+class _StepUp(_Strict):
+    over: Annotated[Amounts, Field(min_length=1)] | None = None
+    reasons: list[Reason] = []
+    actions: list[Verb] = []
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> _StepUp:
+        if self.over is None and not self.reasons and not self.actions:
+            raise ValueError("it names over, reasons or actions; without any of them leave it out")
+        return self
+
+    def made(self) -> StepUp:
+        return StepUp(self.over, frozenset(self.reasons), frozenset(self.actions))
+
+
+class _BreakGlass(_Strict):
+    who: Annotated[list[PersonOrGroup], Field(min_length=1)]
+    reasons: Annotated[list[Reason], Field(min_length=1)] = [Reason.FRAUD, Reason.MISUSE]
+
+    @field_validator("reasons")
+    @classmethod
+    def _burns(cls, value: list[Reason]) -> list[Reason]:
+        if patient := next((reason for reason in value if not reason.is_urgent), None):
+            raise ValueError(
+                f"{patient} can wait for an approver; the glass is broken for fraud and misuse alone"
+            )
+        return value
+
+    def made(self) -> BreakGlass:
+        return BreakGlass(frozenset(self.who), frozenset(self.reasons))
+
+
 class _Policy(_Strict):
     schema_: Literal[1] = Field(alias="schema")
     timezone: str | None = None
@@ -288,6 +348,9 @@ class _Policy(_Strict):
     tags: dict[Tag, list[Tenant]] = {}
     deletion_days: _DeletionDays = _DeletionDays()
     risk: RiskTable = RiskTable()
+    rights: list[_Rights] = []
+    step_up: _StepUp | None = None
+    break_glass: _BreakGlass | None = None
     contact: Annotated[str, Field(max_length=500)] = ""
 
     @field_validator("timezone")
@@ -446,4 +509,7 @@ def parse(text: str, *, name: str, today: date | None = None) -> BillingPolicy:
         ),
         contact=data.contact.strip(),
         risk=data.risk.made(),
+        rights=tuple(each.made() for each in data.rights),
+        step_up=data.step_up.made() if data.step_up else None,
+        break_glass=data.break_glass.made() if data.break_glass else None,
     )

@@ -7,35 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
-from importlib import resources
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
-from sqlalchemy import inspect
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
-from bot import policy_file, preflight_tickets
-from bot.accounting import source_of
-from bot.amiss import Amiss, Probe, said
-from bot.app import check_ready_to_run, mail_of, slack_client
+from bot import policy_file, preflight_database, preflight_receivables, preflight_tickets
+from bot.amiss import Amiss, Doubtful, Probe, said
+from bot.checklist import Check
+from bot.core import mail_of
 from bot.domain.errors import (
     AccessDenied,
     Invalid,
@@ -45,10 +33,14 @@ from bot.domain.errors import (
     Unavailable,
     Upstream,
 )
+from bot.domain.policy import BillingPolicy
 from bot.microsoft import partner_center_of
 from bot.policy_file import BadPolicy
-from bot.receivables.json_reads import Pace
+from bot.preflight_database import schema_is_current
+from bot.preflight_receivables import NO_PLACE_FOR_A_TOKEN
 from bot.settings import BadSettings, Mode, Settings
+from bot.slack import slack_client
+from bot.start_up import check_ready_to_run
 from bot.store import Store
 from bot.store.store import async_url
 from handlers.desk import call
@@ -59,16 +51,6 @@ PATIENCE_SECONDS: Final = 10.0
 SHORT_SECRET: Final = 8
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was looked at and what was found; `remedy` is empty where all is well."""
-
-    name: str
-    ok: bool
-    message: str
-    remedy: str = ""
 
 
 async def check(
@@ -87,23 +69,6 @@ async def check(
         preflight.tickets(),
     )
     return tuple(found for group in groups for found in group)
-
-
-def table(checks: Iterable[Check]) -> str:
-    """One line a check, and under each that fails what to do."""
-    rows = tuple(checks)
-    width = max((len(row.name) for row in rows), default=0)
-    lines = []
-    for row in rows:
-        lines.append(f"{'✓' if row.ok else '✗'} {row.name:<{width}}  {row.message}".rstrip())
-        if row.remedy:
-            lines.append(f"  {'':<{width}}  → {row.remedy}")
-    return "\n".join(lines)
-
-
-def as_json(checks: Iterable[Check]) -> dict[str, Any]:
-    rows = tuple(checks)
-    return {"ok": all(row.ok for row in rows), "checks": [asdict(row) for row in rows]}
 
 
 def _explained(error: Exception) -> Amiss:
@@ -141,7 +106,7 @@ class _Preflight:
         return await self._looks(
             {
                 "settings": self._ready_to_run,
-                "database": self._database,
+                "database": partial(preflight_database.look, self._settings.database_url),
                 "billing policy": self._policy,
             }
         )
@@ -167,11 +132,21 @@ class _Preflight:
             self._named(client, "operators", self._settings.backstop_operators, needed=True),
             self._named(client, "approvers", self._settings.backstop_approvers, needed=needed > 0),
         )
+        others = [
+            (await self._named(client, what, names, needed=False))[0]
+            for what, names in (
+                ("auditors", self._settings.backstop_auditors),
+                ("admins", self._settings.backstop_admins),
+            )
+            if names
+        ]
+        others += await self._policy_groups(client)
         if not (operators.ok and approvers.ok):
-            return [operators, approvers]
+            return [operators, approvers, *others]
         return [
             operators,
             approvers,
+            *others,
             await self._look("four eyes", partial(_four_eyes, may_ask, may_decide, needed)),
         ]
 
@@ -193,7 +168,9 @@ class _Preflight:
         """Every accounting system that is configured."""
         return await self._looks(
             {
-                f"receivables: {name}": partial(self._source, name)
+                f"receivables: {name}": partial(
+                    preflight_receivables.look, self._settings, name, now=self._now
+                )
                 for name in self._settings.receivables_sources
             }
         )
@@ -211,7 +188,8 @@ class _Preflight:
         """Run one probe within its time; whatever it raises becomes a line of the table."""
         try:
             async with asyncio.timeout(self._patience):
-                return Check(name, True, self._clean(await probe()))
+                found = await probe()
+            return Check(name, True, self._clean(found), doubtful=isinstance(found, Doubtful))
         except TimeoutError:
             amiss = Amiss(
                 f"no answer within {self._patience:g} seconds",
@@ -241,26 +219,12 @@ class _Preflight:
                 "Correct the file that BACKSTOP_POLICY_FILE names, or unset it for the packaged policy; "
                 "until then the last good one stays in force, where there is one.",
             ) from None
-        return f"{path or 'the packaged one'}, version {policy.version}"
-
-    async def _database(self) -> str:
-        url = _database_url(self._settings.database_url)
-        name = _database_name(url)
-        if url.get_backend_name() == "sqlite":
-            if not _exists(url):
-                return f"{name} does not exist yet; the first start creates it"
-            url = _for_reading(url)
-        current, known = await _revision(url, name), _known_revisions()
-        if current is None:
-            return f"{name} has no tables yet; the first start creates them"
-        if current not in known:
+        if policy.step_up and self._settings.backstop_secret_key is None:
             raise Amiss(
-                f"{name} was migrated by a newer release (schema {current})",
-                "Install that release or a later one.",
+                "[step_up] wants codes, and no authenticator can be set up without BACKSTOP_SECRET_KEY",
+                "Set BACKSTOP_SECRET_KEY to 32 random characters or more, or take [step_up] out of the policy.",
             )
-        if current != known[0]:
-            return f"{name} has the old schema {current}; the next start brings it up to date"
-        return f"{name}, schema {current}"
+        return f"{path or 'the packaged one'}, version {policy.version}"
 
     async def _token(self, client: AsyncWebClient) -> str:
         self._settings.need("slack_bot_token")
@@ -276,7 +240,12 @@ class _Preflight:
     async def _reached(self) -> str:
         token = self._settings.slack_app_token
         if self._settings.mode is Mode.HTTP or token is None:
-            self._settings.need("slack_signing_secret")
+            if not self._settings.slack_signing_secret:
+                raise Amiss(
+                    "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set",
+                    "For Socket Mode create an app-level token (xapp-…) with the scope connections:write and set "
+                    "SLACK_APP_TOKEN to it; for HTTP set SLACK_SIGNING_SECRET.",
+                )
             return f"signed HTTP to port {self._settings.http_port}"
         try:
             await _ask(slack_client(self._settings).apps_connections_open, app_token=token.get_secret_value())
@@ -295,6 +264,7 @@ class _Preflight:
             ("overdue", "BACKSTOP_OVERDUE_CHANNEL", self._settings.backstop_overdue_channel),
             ("suspicious", "BACKSTOP_SUSPICIOUS_CHANNEL", self._settings.backstop_suspicious_channel),
             ("tickets", "BACKSTOP_TICKETS_CHANNEL", self._settings.backstop_tickets_channel),
+            ("audit", "BACKSTOP_AUDIT_CHANNEL", self._settings.backstop_audit_channel),
         )
         return [(what, setting, channel) for what, setting, channel in configured if channel]
 
@@ -314,17 +284,34 @@ class _Preflight:
             for group in sorted(set(names) - people):
                 people.update(await _members(client, group, setting))
             if not names:
-                return "nobody, and no approval is asked for"
+                return Doubtful("nobody, and no approval is asked for")
             return f"{len(people)} {'person' if len(people) == 1 else 'people'}: {', '.join(names)}"
 
         return await self._look(who, probe), people
 
+    async def _policy_groups(self, client: AsyncWebClient) -> list[Check]:
+        """Whether Slack knows them: while it does not say who is in one of them, nobody is let in."""
+        policy = self._policy_read()
+        groups = sorted(policy.groups) if policy else []
+
+        async def probe() -> str:
+            for group in groups:
+                await _members(client, group, "the billing policy")
+            return ", ".join(groups)
+
+        return [await self._look("groups of the policy", probe)] if groups else []
+
+    def _policy_read(self) -> BillingPolicy | None:
+        """None where it cannot be read, which is told elsewhere."""
+        try:
+            return policy_file.load(self._settings.backstop_policy_file)
+        except BadPolicy:
+            return None
+
     def _approvals_needed(self) -> int:
         """What a suspension for non-payment needs; the billing policy may ask for more than the settings."""
-        try:
-            stage = policy_file.load(self._settings.backstop_policy_file).suspend_stage
-        except BadPolicy:
-            stage = None
+        policy = self._policy_read()
+        stage = policy.suspend_stage if policy else None
         return max(self._settings.backstop_approvals_suspend, stage.approvals if stage else 0)
 
     async def _mail_server(self) -> str:
@@ -390,42 +377,9 @@ class _Preflight:
         settings = self._settings
         if settings.partner_center_refresh_token is None or settings.backstop_secret_key is None:
             return None
-        if not await self._schema_is_current():
-            raise Amiss(*_NO_PLACE_FOR_A_TOKEN)
+        if not await schema_is_current(settings.database_url):
+            raise Amiss(*NO_PLACE_FOR_A_TOKEN)
         return Store(settings.database_url, now=self._now)
-
-    async def _source(self, name: str) -> str:
-        if name == "xero" and not await self._schema_is_current():
-            raise Amiss(*_NO_PLACE_FOR_A_TOKEN)
-        store = Store(self._settings.database_url, now=self._now)
-        try:
-            source = source_of(name, self._settings, store, Pace(more_tries=0, now=self._now))
-            try:
-                await source.check()
-            except SignInFailed as error:
-                raise Amiss(f"refuses the sign-in: {said(error)}", _source_sign_in(name, error)) from error
-            except AccessDenied as error:
-                raise Amiss(
-                    f"signed in, but it does not show all that has to be read: {said(error)}",
-                    _RIGHTS[name],
-                ) from error
-            except Rejected as error:
-                raise Amiss(f"does not give what was asked for: {said(error)}", _ADDRESSES[name]) from error
-            except Unavailable as error:
-                raise Amiss(f"no usable answer: {said(error)}", _ADDRESSES[name]) from error
-            finally:
-                await source.close()
-        finally:
-            await store.close()
-        return "answers, and shows what has to be read"
-
-    async def _schema_is_current(self) -> bool:
-        url = _database_url(self._settings.database_url)
-        if url.get_backend_name() == "sqlite":
-            if not _exists(url):
-                return False
-            url = _for_reading(url)
-        return await _revision(url, _database_name(url)) == _known_revisions()[0]
 
 
 # Slack
@@ -441,6 +395,12 @@ async def _ask(method: Callable[..., Awaitable[AsyncSlackResponse]], **arguments
         raise
     except AttributeError as error:  # what Slack's client makes of an answer that is no JSON object
         raise Unavailable("slack", "unreadable") from error
+
+
+def _must_have_token(client: AsyncWebClient) -> None:
+    """What Slack would say without one tells nothing."""
+    if not client.token:
+        raise Amiss("not looked at: there is no Slack token", "Put the Slack token right first.")
 
 
 async def _hello(client: AsyncWebClient, address: str) -> AsyncSlackResponse:
@@ -459,10 +419,11 @@ def _silent(error: Upstream, address: str) -> Amiss:
 
 async def _scopes(client: AsyncWebClient, address: str) -> str:
     """Slack says in a header of every answer what it has granted."""
+    _must_have_token(client)
     answer = await _hello(client, address)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if "x-oauth-scopes" not in headers:
-        return "unknown: Slack did not say"
+        return Doubtful("unknown: Slack did not say")
     granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
     wanted = bot_scopes()
     missing = [scope for scope in wanted if scope not in granted]
@@ -476,11 +437,12 @@ async def _scopes(client: AsyncWebClient, address: str) -> str:
 
 async def _channel(client: AsyncWebClient, setting: str, channel: str) -> str:
     """Looking needs a scope that only this check would use, so we do not ask for it."""
+    _must_have_token(client)
     try:
         found: dict[str, Any] = (await _ask(client.conversations_info, channel=channel))["channel"]
     except Rejected as error:
         if error.reason in ("missing_scope", "unknown_method"):
-            return f"{channel}: unknown: Slack lets us look only with the scope channels:read"
+            return Doubtful(f"{channel}: unknown: Slack lets us look only with the scope channels:read")
         raise Amiss(
             f"{channel}: Slack does not show it ({error.reason})",
             f"Copy the channel's id from its details in Slack to {setting}; invite the app where it is private.",
@@ -494,6 +456,7 @@ async def _channel(client: AsyncWebClient, setting: str, channel: str) -> str:
 
 
 async def _members(client: AsyncWebClient, group: str, setting: str) -> frozenset[str]:
+    _must_have_token(client)
     try:
         members = frozenset((await _ask(client.usergroups_users_list, usergroup=group)).get("users") or ())
     except Rejected as error:
@@ -510,7 +473,7 @@ async def _members(client: AsyncWebClient, group: str, setting: str) -> frozense
 async def _four_eyes(operators: set[str], approvers: set[str], needed: int) -> str:
     """Nobody decides on their own request, so for each operator there must be enough others."""
     if needed == 0:
-        return "no approval is asked for"
+        return Doubtful("no approval is asked for")
     alone = sorted(person for person in operators if len(approvers - {person}) < needed)
     plural = "approvals" if needed > 1 else "approval"
     if alone and len(alone) == len(operators):
@@ -519,7 +482,7 @@ async def _four_eyes(operators: set[str], approvers: set[str], needed: int) -> s
             "Name more people in BACKSTOP_APPROVERS.",
         )
     if alone:
-        return f"{needed} {plural}; but too few others for what {', '.join(alone)} would ask for"
+        return Doubtful(f"{needed} {plural}; but too few others for what {', '.join(alone)} would ask for")
     return f"{needed} {plural} by somebody else"
 
 
@@ -532,129 +495,9 @@ _REMEDIES: Final = {
 }
 
 
-# Receivables
-
-_NO_PLACE_FOR_A_TOKEN: Final = (
-    "not looked at: there is no place yet to keep the token that signing in gives us",
-    "Run `backstop migrate`, then check again.",
-)
-_RIGHTS: Final[Mapping[str, str]] = {
-    "tryton": "Give the key's user read access to customer invoices, their move lines and parties, in the company that "
-    "RECEIVABLES_TRYTON_COMPANY names.",
-    "sql": "Grant the user of RECEIVABLES_SQL_URL the right to SELECT from what the query reads.",
-    "business-central": "Add the app in Business Central under Microsoft Entra applications, with a permission set "
-    "that reads sales documents, customers and company information.",
-    "stripe": "Give the restricted key read access to invoices, customers, charges and disputes.",
-    "xero": "Consent to the scopes accounting.transactions.read and offline_access, and check "
-    "RECEIVABLES_XERO_ORGANISATION_ID.",
-}
-_ADDRESSES: Final[Mapping[str, str]] = {
-    "tryton": "Check RECEIVABLES_TRYTON_URL and RECEIVABLES_TRYTON_DATABASE, and that Tryton is running.",
-    "sql": "Check RECEIVABLES_SQL_URL, that the database is running, and the columns of RECEIVABLES_SQL_QUERY_FILE.",
-    "business-central": "Check RECEIVABLES_BUSINESS_CENTRAL_ENVIRONMENT and RECEIVABLES_BUSINESS_CENTRAL_COMPANY_ID.",
-    "stripe": "Try again in a minute; if it stays, look at status.stripe.com.",
-    "xero": "Try again in a minute; if it stays, look at status.xero.com.",
-}
-_SIGN_INS: Final[Mapping[str, str]] = {
-    "tryton": "Set RECEIVABLES_TRYTON_KEY to the key of a user application of type REST that is validated.",
-    "sql": "Correct the user or the password in RECEIVABLES_SQL_URL.",
-    "business-central": "Check RECEIVABLES_BUSINESS_CENTRAL_TENANT_ID, RECEIVABLES_BUSINESS_CENTRAL_CLIENT_ID and "
-    "RECEIVABLES_BUSINESS_CENTRAL_CLIENT_SECRET.",
-    "stripe": "Set RECEIVABLES_STRIPE_API_KEY to a key of the account that is not revoked.",
-    "xero": "Check RECEIVABLES_XERO_CLIENT_ID and RECEIVABLES_XERO_CLIENT_SECRET.",
-}
-_SIGN_IN_ANEW: Final = "Sign in to Xero anew and set RECEIVABLES_XERO_REFRESH_TOKEN to the new token."
-
-
-def _source_sign_in(name: str, error: SignInFailed) -> str:
-    if name == "xero" and error.reason == "invalid_grant":
-        return _SIGN_IN_ANEW
-    if name == "xero" and error.reason == "other-secret-key":
-        return f"Set BACKSTOP_SECRET_KEY to what it was. Where that is lost: {_SIGN_IN_ANEW}"
-    return _SIGN_INS[name]
-
-
 def _sign_in_remedy(reason: str) -> str:
     otherwise = "Check PARTNER_CENTER_CLOUD, PARTNER_CENTER_TENANT_ID and PARTNER_CENTER_CLIENT_ID."
     return _REMEDIES.get(reason, otherwise)
-
-
-# Database
-
-
-def _database_url(url: str) -> URL:
-    try:
-        parsed = async_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or not parsed.database or parsed.database == ":memory:":
-        raise Amiss(
-            "DATABASE_URL cannot be used",
-            "Set it to sqlite:///path/to/file.db or postgresql://user:password@host/name.",
-        )
-    return parsed
-
-
-def _database_name(url: URL) -> str:
-    if url.get_backend_name() == "sqlite":
-        return f"SQLite {url.database}"
-    port = f":{url.port}" if url.port else ""
-    return f"PostgreSQL {url.host or 'localhost'}{port}/{url.database}"
-
-
-def _exists(url: URL) -> bool:
-    """Whether the file is there; if not, whether it could be made is looked at, too."""
-    path = Path(url.database or "")
-    if path.exists():
-        return True
-    if not path.parent.is_dir():
-        raise Amiss(f"the directory {path.parent} does not exist", "Create it, or correct DATABASE_URL.")
-    if not os.access(path.parent, os.W_OK):
-        raise Amiss(
-            f"{path.parent} cannot be written to", "Give the user that runs Backstop the right to it."
-        )
-    return False
-
-
-def _for_reading(url: URL) -> URL:
-    """A file that is there, opened so that not even its journal mode changes."""
-    path = Path(url.database or "")
-    if not path.is_file():
-        raise Amiss(f"{path} is not a file", "Set DATABASE_URL to sqlite:///path/to/file.db.")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise Amiss(f"{path} cannot be read and written", "Give the user that runs Backstop the right to it.")
-    return url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
-
-
-async def _revision(url: URL, name: str) -> str | None:
-    engine = create_async_engine(url, poolclass=NullPool)
-    try:
-        async with engine.connect() as connection:
-            found = await connection.run_sync(
-                lambda conn: MigrationContext.configure(conn).get_current_revision()
-            )
-            tables = await connection.run_sync(lambda conn: inspect(conn).get_table_names())
-    except (DBAPIError, sqlite3.Error, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise Amiss(
-            f"{name} cannot be reached or read ({str(cause).strip().partition(chr(10))[0]})",
-            "Check DATABASE_URL, and that the database is running and is Backstop's.",
-        ) from error
-    finally:
-        await engine.dispose()
-    if found is None and tables:
-        raise Amiss(
-            f"{name} holds tables of something else",
-            "Name a database of Backstop's own in DATABASE_URL.",
-        )
-    return found
-
-
-def _known_revisions() -> list[str]:
-    """The schema versions of this release, newest first."""
-    config = Config()
-    config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
-    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
 
 def _secrets(settings: Settings) -> re.Pattern[str]:

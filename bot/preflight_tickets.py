@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from bot.amiss import Amiss, Probe, said
+from bot.amiss import Amiss, Doubtful, Probe, said
 from bot.domain.contact import contact_person
 from bot.domain.customer import Cloud
 from bot.domain.errors import AccessDenied, Invalid, SignInFailed, Upstream
@@ -57,8 +57,10 @@ async def _azure(settings: Settings, now: Callable[[], datetime], open_store: Op
             "Set it to the three letters of the contact's country, for example DEU.",
         )
     services = await _services(settings, now, await open_store())
-    without = "" if person.phone else "; critical ones cannot be opened: the contact has no phone"
-    return f"signed in, {len(services)} services to choose from{without}"
+    found = f"signed in, {len(services)} services to choose from"
+    if person.phone:
+        return found
+    return Doubtful(f"{found}; critical ones cannot be opened: the contact has no phone")
 
 
 async def _services(

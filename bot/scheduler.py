@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +15,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 GRACE = timedelta(hours=1)
 """A slot missed by less than this is made up for at start."""
 
+BEAT_SECONDS = 10
+SILENCE = 45.0
+"""Seconds without a beat, after which the scheduler counts as dead."""
+
 log = logging.getLogger(__name__)
 
 AtSlot = Callable[[datetime], Awaitable[None]]
@@ -21,9 +26,18 @@ AtSlot = Callable[[datetime], Awaitable[None]]
 
 
 class Scheduler:
-    def __init__(self, *, zone: ZoneInfo, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` measures how long it has been silent; unlike `now` it never jumps."""
         self._zone = zone
         self._now = now
+        self._clock = clock
+        self._beat_at = -SILENCE
         self._scheduler = AsyncIOScheduler(
             timezone=zone,
             job_defaults={
@@ -33,6 +47,9 @@ class Scheduler:
             },
         )
         self._missed: list[tuple[AtSlot, datetime]] = []
+        self._daily: list[tuple[CronTrigger, AtSlot]] = []
+        self._regular: list[Callable[[], Awaitable[None]]] = []
+        self._looked = now()
 
     def daily(self, crontab: str, job: AtSlot) -> None:
         """Run at the times of a five-field cron expression in the partner's zone."""
@@ -46,6 +63,7 @@ class Scheduler:
             if slot:
                 await _guarded(job, slot)
 
+        self._daily.append((trigger, job))
         self._scheduler.add_job(fire, trigger)
 
     def every(self, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
@@ -57,18 +75,40 @@ class Scheduler:
             except Exception:
                 log.exception("a regular job failed; it runs again in %s s", seconds)
 
+        self._regular.append(fire)
         self._scheduler.add_job(fire, IntervalTrigger(seconds=seconds, jitter=min(5, seconds // 4) or None))
 
     async def start(self) -> None:
         """Start, and make up for the last slot of each daily job when it is less than an hour ago."""
         self._scheduler.start()
+        self._beat_at = self._clock()
+        self._scheduler.add_job(
+            self._beat, IntervalTrigger(seconds=BEAT_SECONDS), id="beat", replace_existing=True
+        )
         for job, slot in self._missed:
             await _guarded(job, slot)
         self._missed.clear()
 
+    async def catch_up(self) -> None:
+        """Run at once what has fallen due since this was last asked, by a clock that runs ahead of the real one.
+
+        Of several slots of one job the newest, in the order of the slots; then whatever runs again and again.
+        """
+        since, self._looked = self._looked, self._now()
+        span = self._looked - since - timedelta(microseconds=1)  # what was due at that moment has been run
+        due = [(_latest(trigger, self._zone, self._looked, span), job) for trigger, job in self._daily]
+        for slot, job in sorted(((slot, job) for slot, job in due if slot), key=lambda each: each[0]):
+            await _guarded(job, slot)
+        for regular in self._regular:
+            await regular()
+
     @property
     def is_running(self) -> bool:
-        return bool(self._scheduler.running)
+        """Whether it really runs jobs: it says of itself that it does even when nothing wakes it any more."""
+        return bool(self._scheduler.running) and self._clock() - self._beat_at < SILENCE
+
+    async def _beat(self) -> None:
+        self._beat_at = self._clock()
 
     def _latest_slot(self, trigger: CronTrigger) -> datetime | None:
         """The newest scheduled time within the grace; a late run must name the same one as a punctual run."""
@@ -82,6 +122,14 @@ class Scheduler:
 def latest_slot(crontab: str, *, zone: ZoneInfo, now: datetime, within: timedelta = GRACE) -> datetime | None:
     """The newest time a cron expression named within that span before now."""
     return _latest(CronTrigger.from_crontab(crontab, timezone=zone), zone, now, within)
+
+
+def next_slot(crontab: str, *, zone: ZoneInfo, after: datetime) -> datetime | None:
+    """The first time a cron expression names after that moment."""
+    trigger = CronTrigger.from_crontab(crontab, timezone=zone)
+    after = after.astimezone(UTC) + timedelta(microseconds=1)
+    slot: datetime | None = trigger.get_next_fire_time(None, after.astimezone(zone))
+    return slot
 
 
 def _latest(trigger: CronTrigger, zone: ZoneInfo, now: datetime, within: timedelta) -> datetime | None:

@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.domain.customer import Cloud
 from bot.domain.letter import is_address
 from bot.domain.matter import MOST_CONTACT, TicketKind
 from bot.domain.ticket import Way
+from bot.logs import Form
+from bot.secret_files import BadSecretFile, SecretFiles
+from bot.secret_keyring import BadKeyring, SecretKeyring
 
 _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,}")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?")
@@ -43,6 +46,10 @@ NEEDED_BY_SOURCE: Mapping[str, tuple[str, ...]] = {
 }
 """Every source of receivables that can be read at any time, and what must be set for it."""
 _SHORTEST_KEY = 32
+_LONGEST_YEAR = 366
+_LONGEST_MONTH = 31
+_LONGEST_RETENTION = timedelta(days=100 * _LONGEST_YEAR)
+_CALENDAR = re.compile(r"P(?:([0-9]{1,3})Y)?(?:([0-9]{1,4})M)?(?:([0-9]{1,6})D)?(T\S+)?")
 
 Names = Annotated[tuple[str, ...], NoDecode]
 Ways = Annotated[tuple[tuple[str, Way], ...], NoDecode]
@@ -58,7 +65,7 @@ class BadSettings(Exception):
 
 
 class Settings(BaseSettings):
-    """Read from the environment and `.env`; durations are ISO 8601 or seconds."""
+    """Read from the environment and `.env`; durations are ISO 8601 or seconds; secrets also from files or a keyring."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, frozen=True
@@ -116,6 +123,7 @@ class Settings(BaseSettings):
     receivables_xero_base_url: str | None = None
     receivables_xero_identity_url: str | None = None
     backstop_secret_key: SecretStr | None = None
+    backstop_keyring: str | None = None
 
     backstop_timezone: str = "UTC"
     backstop_approvals_channel: str | None = None
@@ -123,8 +131,11 @@ class Settings(BaseSettings):
     backstop_suspicious_channel: str | None = None
     backstop_escalation_channel: str | None = None
     backstop_tickets_channel: str | None = None
+    backstop_audit_channel: str | None = None
     backstop_operators: Names = ()
     backstop_approvers: Names = ()
+    backstop_auditors: Names = ()
+    backstop_admins: Names = ()
     backstop_approvals_suspend: int = Field(default=1, ge=0, le=10)
     backstop_approvals_resume: int = Field(default=0, ge=0, le=10)
     backstop_approvals_ticket: int = Field(default=0, ge=0, le=10)
@@ -139,12 +150,30 @@ class Settings(BaseSettings):
     backstop_ticket_country: str | None = None
     backstop_overdue_cron: str = "0 9 * * mon-fri"
     backstop_suspicious_cron: str = "0 8 * * *"
+    backstop_audit_cron: str = "0 6 * * *"
+    backstop_audit_retention: timedelta = timedelta(days=7 * _LONGEST_YEAR)
     backstop_policy_file: Path | None = None
     backstop_locale: Literal["en", "de", "zh-CN"] = "en"
+    backstop_native_charts: bool = False
+    backstop_log: Form | None = None
 
     smtp_url: SecretStr | None = None
     backstop_mail_from: str | None = None
     backstop_mail_signature: str | None = Field(default=None, max_length=400)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *_all: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        environment, dotenv = named["env_settings"], named["dotenv_settings"]
+        files = SecretFiles(
+            settings_cls, environment, dotenv, also=("database_url",)
+        )  # it may hold a password
+        keyring = SecretKeyring(settings_cls, files)
+        return named["init_settings"], files, keyring, environment, dotenv
 
     @field_validator("*", mode="before")
     @classmethod
@@ -155,7 +184,8 @@ class Settings(BaseSettings):
         return value.strip() if isinstance(value, str) else value
 
     @field_validator(
-        *("backstop_operators", "backstop_approvers", "receivables_sources"),
+        *("backstop_operators", "backstop_approvers", "backstop_auditors", "backstop_admins"),
+        "receivables_sources",
         "partner_center_webhook_certificate_hosts",
         mode="before",
     )
@@ -200,7 +230,7 @@ class Settings(BaseSettings):
             raise ValueError("must be the three letters of a country (ISO 3166-1), for example DEU")
         return value.upper() if value else value
 
-    @field_validator("backstop_operators", "backstop_approvers")
+    @field_validator("backstop_operators", "backstop_approvers", "backstop_auditors", "backstop_admins")
     @classmethod
     def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
@@ -249,7 +279,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("backstop_approvals_channel", "backstop_overdue_channel", "backstop_suspicious_channel"),
-        *("backstop_escalation_channel", "backstop_tickets_channel"),
+        *("backstop_escalation_channel", "backstop_tickets_channel", "backstop_audit_channel"),
     )
     @classmethod
     def _is_channel(cls, value: str | None) -> str | None:
@@ -259,10 +289,27 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("backstop_audit_retention", mode="before")
+    @classmethod
+    def _never_too_short(cls, value: Any) -> Any:
+        """A year counts 366 days and a month 31: rather a few days too many than one too few."""
+        found = _CALENDAR.fullmatch(value) if isinstance(value, str) else None
+        if found is None or value == "P":
+            return int(value) if isinstance(value, str) and value.isdigit() else value
+        years, months, days = (int(part or 0) for part in found.groups()[:3])
+        return f"P{years * _LONGEST_YEAR + months * _LONGEST_MONTH + days}D{found[4] or ''}"
+
     @field_validator("backstop_approval_ttl", "backstop_undo_window", "receivables_interval", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    @field_validator("backstop_audit_retention")
+    @classmethod
+    def _keeps(cls, value: timedelta) -> timedelta:
+        if not timedelta(0) < value <= _LONGEST_RETENTION:
+            raise ValueError("must be longer than nothing and at most P100Y, for example P7Y")
+        return value
 
     @field_validator("backstop_approval_ttl")
     @classmethod
@@ -292,7 +339,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an IANA time zone, for example Europe/Berlin")
         return value
 
-    @field_validator("backstop_overdue_cron", "backstop_suspicious_cron")
+    @field_validator("backstop_overdue_cron", "backstop_suspicious_cron", "backstop_audit_cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
         if value.count(" ") != 4:
@@ -318,7 +365,7 @@ class Settings(BaseSettings):
         return value if value.endswith("/") else value + "/"
 
     def need_source(self, source: str) -> None:
-        """Raise BadSettings naming the first setting that is not set for that source."""
+        """Raise BadSettings naming the settings that are not set for that source."""
         self.need(*NEEDED_BY_SOURCE[source])
 
     @field_validator("smtp_url")
@@ -359,21 +406,43 @@ class Settings(BaseSettings):
         return self.backstop_tickets_channel or self.backstop_approvals_channel
 
     @property
+    def audit_channel(self) -> str | None:
+        return self.backstop_audit_channel or self.backstop_approvals_channel
+
+    @property
     def ticket_ways(self) -> frozenset[Way]:
         """Every way that some kind of ticket is handed over."""
         return frozenset(way for _, way in self.backstop_ticket_handover)
 
     def need(self, *names: str) -> None:
-        """Raise BadSettings naming the first of these settings that is not set."""
-        for name in names:
-            if not getattr(self, name):
-                raise BadSettings(f"{name.upper()} is not set: add it to the environment or to .env")
+        """Raise BadSettings naming those of these settings that are not set."""
+        missing = [name.upper() for name in names if not getattr(self, name)]
+        if len(missing) == 1:
+            raise BadSettings(f"{missing[0]} is not set: add it to the environment or to .env")
+        if missing:
+            listed = f"{', '.join(missing[:-1])} and {missing[-1]}"
+            raise BadSettings(f"{listed} are not set: add them to the environment or to .env")
+
+
+def log_form() -> Form | None:
+    """How the log is to be written, known before any other setting is looked at; what is no form is told by `load`."""
+
+    class OfTheLog(BaseSettings):
+        model_config = Settings.model_config
+        backstop_log: str = ""
+
+    try:
+        return Form(OfTheLog().backstop_log.strip())
+    except (ValueError, ValidationError):
+        return None
 
 
 def load(**given: Any) -> Settings:
     """The settings, or BadSettings with one line."""
     try:
         return Settings(**given)
+    except (BadSecretFile, BadKeyring) as error:
+        raise BadSettings(str(error)) from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"

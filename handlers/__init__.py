@@ -16,6 +16,7 @@ FEATURES = (
     "ticket",
     "asking",
     "decisions",
+    "glass",
     "limit",
     "digests",
     "suspicious",
@@ -28,6 +29,7 @@ FEATURES = (
     "evidence",
     "following",
     "intake",
+    "translated",
 )
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from bot.domain.receivables import AgingBucket, Balance
 from bot.texts import Texts
+from handlers.views import blocks
+from handlers.views.blocks import Block
 from handlers.views.digests import bucket_name
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 ALT_TEXT = 1000
 """Slack takes that many characters of a picture's alternative text."""
 MOST_PANELS = 5
+MOST_NATIVE = 2
+"""So many charts of its own Slack takes in one message."""
 WIDTH = 760
 """Twice the width of a phone: text of 34 is read there as 17."""
 TEXT, HEAD = 34, 40
@@ -52,6 +56,39 @@ def in_words(totals: Mapping[str, Balance], texts: Texts) -> str:
         )
         for currency, balance in _shown(totals).items()
     )
+
+
+def native(totals: Mapping[str, Balance], texts: Texts) -> list[Block] | None:
+    """The same as charts that Slack draws itself, one a currency; None where it draws no so many in one message.
+
+    docs.slack.dev/reference/block-kit/blocks/data-visualization-block: a title of 50 characters, labels of 20.
+    """
+    shown = _shown(totals)
+    if not 0 < len(shown) <= MOST_NATIVE:
+        return None
+    return [
+        {
+            "type": "data_visualization",
+            "title": blocks.shortened(f"{currency} {texts.amount(_sum(balance), currency)}", 50),
+            "chart": {
+                "type": "bar",
+                "series": [
+                    {
+                        "name": currency,
+                        "data": [
+                            {"label": name.value, "value": float(balance.buckets[name])} for name in BARS
+                        ],
+                    }
+                ],
+                "axis_config": {
+                    "categories": [name.value for name in BARS],
+                    "x_label": blocks.shortened(texts("chart-days"), 50),
+                    "y_label": currency,
+                },
+            },
+        }
+        for currency, balance in shown.items()
+    ]
 
 
 def picture(totals: Mapping[str, Balance], texts: Texts) -> bytes | None:

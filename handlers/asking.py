@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.action import Reason, Verb
 from bot.domain.calendar import When, business_morning, chosen_moment
@@ -32,6 +32,7 @@ from bot.texts import Mrkdwn, Texts
 from handlers import errors, ids, reading
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import Filled, again, chosen, filled
+from handlers.listeners import Listeners
 from handlers.reading import Waiting
 from handlers.views import blocks, forms
 from handlers.views.confirmation import Asking, LeftOut
@@ -64,11 +65,11 @@ Review = Callable[[Desk, Filled], Awaitable[Shown | Blocked]]
 """Reads live what one action would do. Raises what stands in its way."""
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.options(ids.CUSTOMER)(partial(suggest_customers, desk))
-    app.options(ids.SUBSCRIPTION)(partial(suggest_subscriptions, desk))
-    app.action(ids.CUSTOMER)(partial(choose_customer, desk))
-    app.action(ids.WHEN)(partial(choose_when, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.options(ids.CUSTOMER)(partial(suggest_customers, desk))
+    listen.options(ids.SUBSCRIPTION)(partial(suggest_subscriptions, desk))
+    listen.action(ids.CUSTOMER)(partial(choose_customer, desk))
+    listen.action(ids.WHEN)(partial(choose_when, desk))
 
 
 async def open_form(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, verb: Verb) -> None:
@@ -441,7 +442,7 @@ async def answering(
         if isinstance(error, BackstopError) and getattr(error, "reason", "") == "hash_conflict":
             log.info("the form changed meanwhile")  # a newer update is on its way already
             return
-        person = await desk.people.who_clicked(body)
+        person = await errors.who(desk, body)
         words = await errors.words_for(desk, error, person=person, attempted=attempted)
         await errors.tell(desk, body, words)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.action import Reason, Verb, must_be_cancellable
 from bot.domain.customer import Subscription, SubscriptionId, SubscriptionKind, SubscriptionStatus
@@ -15,12 +15,13 @@ from bot.store.drafts import Draft
 from handlers import asking, ids
 from handlers.asking import Shown
 from handlers.desk import Desk
+from handlers.listeners import Listeners
 from handlers.views import confirmation
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.CANCEL_AZURE)(partial(ask, desk))
-    app.view(ids.CANCEL_AZURE_CONFIRMATION)(partial(asking.place, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.CANCEL_AZURE)(partial(ask, desk))
+    listen.view(ids.CANCEL_AZURE_CONFIRMATION)(partial(asking.place, desk))
 
 
 async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

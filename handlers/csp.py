@@ -1,4 +1,4 @@
-"""`/csp`: help, find, why, overdue, suspicious, policy, requests, audit, status, shadow, debtors."""
+"""`/csp`: what there is to read about customers, requests and approvals, and one's own authenticator."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncRespond
 
 import handlers
 from bot.domain.people import Person, Right
-from handlers import errors, state
+from handlers import authenticator, errors, ids, stamps, state
 from handlers.command import Command
 from handlers.desk import Desk
+from handlers.listeners import Listeners
 from handlers.views import blocks, digests, mapping, replies
 from handlers.views import policy as policy_views
 from handlers.views import suspicious as suspicious_views
@@ -29,7 +30,7 @@ MOST_OPEN = 500
 COMMAND = Command(
     name="/csp",
     usage="help | find TEXT | why TEXT | overdue | suspicious | policy | requests | audit ID | status | shadow"
-    " | debtors [TEXT]",
+    " | debtors [TEXT] | authenticator [ID] | stamps",
     about="help-csp",
     example="/csp find contoso",
     subcommands=(
@@ -44,17 +45,23 @@ COMMAND = Command(
         ("status", "help-status"),
         ("shadow", "help-shadow"),
         ("debtors [TEXT]", "help-debtors"),
+        ("authenticator [ID]", "rights-help-authenticator"),
+        ("stamps", "rights-help-stamps"),
     ),
 )
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.command(COMMAND.name)(partial(answer, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.command(COMMAND.name)(partial(answer, desk))
+    listen.view(ids.ENROL)(partial(authenticator.enrol, desk))
 
 
 async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
     person = await desk.people.who_looks(body)
     word, _, rest = str(body.get("text") or "").strip().partition(" ")
+    if word.lower() == "authenticator":
+        await change_authenticator(desk, ack, body, rest.strip())
+        return
     if word.lower() == "suspicious":
         await suspicious(desk, ack, body, respond, person)
         return
@@ -77,10 +84,22 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: Async
             found = await status(desk, person)
         case "shadow":
             found = await shadow(desk, person)
+        case "stamps":
+            found = await stamps.show(desk, person)
         case "debtors":
             found = await debtors(desk, person, rest.strip())
         case _:
             found = show_help(desk, person, mistyped=word)
+    await ack(blocks.reply(_first_words(found), found))
+
+
+async def change_authenticator(desk: Desk, ack: AsyncAck, body: dict[str, Any], named: str) -> None:
+    """One's own to set up, or by an admin somebody else's: the right is read anew."""
+    person = await desk.people.who_clicked(body)
+    if named:
+        found = await authenticator.let_set_up(desk, person, named)
+    else:
+        found = await authenticator.set_up(desk, body, person)
     await ack(blocks.reply(_first_words(found), found))
 
 
@@ -101,7 +120,7 @@ def show_help(desk: Desk, person: Person, *, mistyped: str = "") -> list[blocks.
 
 async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
     texts = desk.texts_for(person)
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     if not words:
         return [blocks.section(texts("find-what"))]
     customers = await desk.backstop.customers.search(words, limit=replies.MOST_FOUND + 1)
@@ -114,14 +133,14 @@ async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
 
 async def why(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
     texts = desk.texts_for(person)
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     if not words:
         return [blocks.section(texts("why-what"))]
     return why_views.why(await desk.backstop.inquiries.why(words), words, texts)
 
 
 def policy(desk: Desk, person: Person) -> list[blocks.Block]:
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     backstop = desk.backstop
     return policy_views.policy(
         backstop.policies.in_force(), desk.texts_for(person), on=backstop.digests.today()
@@ -130,7 +149,7 @@ def policy(desk: Desk, person: Person) -> list[blocks.Block]:
 
 async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
     """Today's digest for the person alone; its *Next* turns their pages in place."""
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     return digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person))
 
 
@@ -138,7 +157,7 @@ async def suspicious(
     desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, person: Person
 ) -> None:
     """Today's digest for the person alone. With many customers it is worked out longer than Slack waits for an ack."""
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     await ack(blocks.reply(desk.texts_for(person)("reading-suspicious")))
     work = _show_suspicious(desk, person, respond)
     desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=COMMAND.name))
@@ -155,7 +174,7 @@ async def _show_suspicious(desk: Desk, person: Person, respond: AsyncRespond) ->
 
 
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     backstop, channels = desk.backstop, desk.channels
     return replies.open_requests(
         await backstop.requests.open(limit=MOST_OPEN),
@@ -169,7 +188,7 @@ async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
 
 
 async def audit(desk: Desk, person: Person, id: str) -> list[blocks.Block]:
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     texts = desk.texts_for(person)
     if not id:
         return [blocks.section(texts("audit-what"))]
@@ -178,19 +197,19 @@ async def audit(desk: Desk, person: Person, id: str) -> list[blocks.Block]:
 
 
 async def status(desk: Desk, person: Person) -> list[blocks.Block]:
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     texts = desk.texts_for(person)
     return replies.status(await state.state_of(desk, texts), texts)
 
 
 async def shadow(desk: Desk, person: Person) -> list[blocks.Block]:
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     found = await desk.backstop.digests.shadow(days=SHADOW_DAYS)
     return shadow_report(found, desk.texts_for(person))
 
 
 async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     mappings = desk.backstop.mappings
     unmapped = await mappings.unmapped(mapping.MOST_UNMAPPED, words=words)
     return mapping.debtors(

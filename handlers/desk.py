@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,8 +15,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import texts
-from bot.domain.errors import Unavailable
+from bot.domain.errors import BackstopError, Unavailable
 from bot.domain.people import Person
+from bot.measures import Timing
 from bot.services import Backstop
 from bot.texts import Texts
 from handlers import slack
@@ -26,6 +28,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 DRAIN_SECONDS = 10.0
+LONGEST_WAIT = 0.2
+"""Seconds for which what follows an ack waits at most for others': somebody looks at the screen."""
+ACK_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+"""Seconds, by which acks are counted; Slack waits three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,37 @@ class Channels:
     """Where a request is told of that nobody decides."""
     suspicious: str | None = None
     tickets: str | None = None
+    audit: str | None = None
+    """Where the audit trail's anchor is posted."""
+
+
+class Acks:
+    """Acks come first: of many clicks at once, what each brings begins when all of them are acknowledged."""
+
+    def __init__(self) -> None:
+        self._owed = 0
+        self.times = Timing(ACK_BOUNDS)
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    @contextmanager
+    def owed(self) -> Iterator[None]:
+        """For as long as Slack waits for one."""
+        self._owed += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._owed -= 1
+            if not self._owed:
+                self._quiet.set()
+
+    async def quiet(self) -> None:
+        """Return when no ack is owed, or after a while."""
+        if self._owed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_WAIT):
+                    await self._quiet.wait()
 
 
 @dataclass(frozen=True)
@@ -46,10 +83,13 @@ class Desk:
     channels: Channels
     language: str
     """Of channel posts; a person's own replies follow their Slack."""
+    native_charts: bool = False
+    """Whether Slack is to draw charts; pictures are made where it cannot."""
     overdue_due: Callable[[], datetime | None] = lambda: None
     """When the newest overdue digest of the last 24 hours was due, in the partner's zone; None: it was not."""
     drawing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By card: whoever draws it holds its lock."""
+    acks: Acks = field(default_factory=Acks)
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -67,7 +107,10 @@ class Desk:
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
+            await self.acks.quiet()
             await work
+        except BackstopError as error:
+            log.warning("after the ack: %s %s", error.code, getattr(error, "reason", ""))
         except Exception:
             log.exception("after the ack")
 

@@ -9,23 +9,25 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncRespond
 
 from bot.domain.digest import Banner, OverdueDigest, is_late
-from bot.domain.errors import NotFound, Upstream
+from bot.domain.errors import NotFound, Rejected, Upstream
 from bot.domain.people import Person
 from bot.services.digests import overdue_key
 from handlers import aging_chart, digest_files, errors, ids
 from handlers.desk import Desk, call
+from handlers.listeners import Listeners
 from handlers.views import blocks
 from handlers.views import digests as views
+from handlers.views.translated import Card, offered
 
 log = logging.getLogger(__name__)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.NEXT_PAGE)(partial(turn, desk, by=1))
-    app.action(ids.PREVIOUS_PAGE)(partial(turn, desk, by=-1))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.NEXT_PAGE)(partial(turn, desk, by=1))
+    listen.action(ids.PREVIOUS_PAGE)(partial(turn, desk, by=-1))
 
 
 async def post_overdue(desk: Desk, day: str) -> bool:
@@ -38,7 +40,7 @@ async def post_overdue(desk: Desk, day: str) -> bool:
     digest = await _told_if_late(desk, digest, channel, posted_at=desk.backstop.now())
 
     # Drawn before it is claimed: a claim is for what Slack may have taken.
-    text, body = views.summary(digest, desk.texts), views.overdue(digest, desk.texts)
+    text, body = views.summary(digest, desk.texts), _for_all(desk, digest)
 
     async def post() -> tuple[str, str]:
         answer = await call(
@@ -68,8 +70,13 @@ async def redraw_overdue(desk: Desk, day: str) -> None:
         channel=post.channel,
         ts=post.ts,
         text=views.summary(digest, desk.texts),
-        blocks=views.overdue(digest, desk.texts),
+        blocks=_for_all(desk, digest),
     )
+
+
+def _for_all(desk: Desk, digest: OverdueDigest) -> list[blocks.Block]:
+    """As it stands in the channel."""
+    return offered(views.overdue(digest, desk.texts), Card.OVERDUE, digest.on.isoformat(), desk.texts)
 
 
 async def say_overdue_is_late(desk: Desk, day: str) -> None:
@@ -147,20 +154,21 @@ async def _attach_files(desk: Desk, key: str, digest: OverdueDigest) -> None:
     if posted is None or posted.ts is None:
         return
     texts, name = desk.texts, f"overdue-{digest.on.isoformat()}"
-    try:
-        picture = await asyncio.to_thread(aging_chart.picture, digest.totals, texts)
-    except Exception:
-        log.exception("the aging chart could not be drawn; the digest goes without it")
-        picture = None
-    if picture:
-        words = aging_chart.in_words(digest.totals, texts)
-        chart = {
-            "content": picture,
-            "filename": f"{name}-aging.png",
-            "title": texts("chart-title", day=texts.day(digest.on)),
-            "alt_txt": blocks.shortened(words, aging_chart.ALT_TEXT),
-        }
-        await _attach(desk, f"chart:{key}", posted.channel, posted.ts, [chart], words)
+    words = aging_chart.in_words(digest.totals, texts)
+    if not await _drawn_by_slack(desk, f"chart:{key}", posted.channel, posted.ts, digest, words):
+        try:
+            picture = await asyncio.to_thread(aging_chart.picture, digest.totals, texts)
+        except Exception:
+            log.exception("the aging chart could not be drawn; the digest goes without it")
+            picture = None
+        if picture:
+            chart = {
+                "content": picture,
+                "filename": f"{name}-aging.png",
+                "title": texts("chart-title", day=texts.day(digest.on)),
+                "alt_txt": blocks.shortened(words, aging_chart.ALT_TEXT),
+            }
+            await _attach(desk, f"chart:{key}", posted.channel, posted.ts, [chart], words)
     csv = await asyncio.to_thread(digest_files.as_csv, digest, texts)
     xlsx = await asyncio.to_thread(digest_files.as_xlsx, digest, texts)
     title = texts("overdue-file", day=texts.day(digest.on))
@@ -169,6 +177,31 @@ async def _attach_files(desk: Desk, key: str, digest: OverdueDigest) -> None:
         {"content": csv, "filename": f"{name}.csv", "title": f"{title} (CSV)"},
     ]
     await _attach(desk, f"list:{key}", posted.channel, posted.ts, lists, title)
+
+
+async def _drawn_by_slack(
+    desk: Desk, key: str, channel: str, ts: str, digest: OverdueDigest, words: str
+) -> bool:
+    """Whether Slack draws the chart itself, or may; False where a picture is wanted, as for a Slack that cannot yet."""
+    charts = aging_chart.native(digest.totals, desk.texts) if desk.native_charts else None
+    if charts is None:
+        return False
+    shown = [*charts, blocks.verbatim(words)]
+
+    async def post() -> tuple[str, str]:
+        answer = await call(
+            desk.client.chat_postMessage, channel=channel, thread_ts=ts, text=words, blocks=shown
+        )
+        return channel, str(answer["ts"])
+
+    try:
+        await desk.backstop.posts.once(key, post, channel=channel)
+    except Rejected as error:
+        log.info("Slack takes no chart: %s", error.reason)
+        return error.reason != "invalid_blocks"
+    except Upstream as error:
+        log.warning("the chart could not be posted: %s", error.reason)
+    return True
 
 
 async def _attach(

@@ -5,24 +5,25 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.action import Reason
 from bot.domain.customer import SubscriptionStatus
 from bot.domain.errors import Invalid
-from handlers import cards, ids
+from handlers import cards, errors, ids
 from handlers.cards import Drawing
-from handlers.desk import Desk, call, open_modal
+from handlers.desk import Desk, call
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.views import blocks
 from handlers.views import drift as views
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.ADOPT)(partial(ask, desk, form=views.adopt_form))
-    app.action(ids.EXPLAIN)(partial(ask, desk, form=views.explain_form))
-    app.view(ids.ADOPT_FORM)(partial(adopt, desk))
-    app.view(ids.EXPLAIN_FORM)(partial(explain, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.ADOPT)(partial(ask, desk, form=views.adopt_form))
+    listen.action(ids.EXPLAIN)(partial(ask, desk, form=views.explain_form))
+    listen.view(ids.ADOPT_FORM)(partial(adopt, desk))
+    listen.view(ids.EXPLAIN_FORM)(partial(explain, desk))
 
 
 async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, form: views.Form) -> None:
@@ -33,7 +34,7 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, form: views.Fo
         drift = await desk.backstop.drifts.may_decide(clicked, by=person)
     await ack()
     view = form(drift, desk.texts_for(person))
-    desk.after_ack(open_modal(desk, body["trigger_id"], view))
+    desk.after_ack(errors.opened(desk, body, person, view, attempted=ids.EXPLAIN))
 
 
 async def adopt(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.response import BoltResponse
 
-from bot.domain.errors import BackstopError, Invalid, Refused
+from bot.domain.errors import BackstopError, Invalid, Refused, Unavailable
 from bot.domain.people import Person, PersonId
 from handlers import slack
-from handlers.desk import Desk, call
+from handlers.desk import Desk, call, open_modal
 from handlers.views import blocks, errors
+
+AGAIN_AFTER: Final = (1.0, 5.0)
+"""Seconds until it is tried again to tell somebody what could be told in no other way."""
 
 log = logging.getLogger(__name__)
 
@@ -26,24 +29,18 @@ def register(app: AsyncApp, desk: Desk) -> None:
         return await answered(desk, error, body, respond)
 
 
-def register_rest(app: AsyncApp, desk: Desk) -> None:
+async def unheard(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
     """Answer what no feature listens to, an old button for one; in Socket Mode it would hang otherwise."""
-    anything = re.compile(".*")
-
-    async def unheard(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
-        await ack()
-        if body.get("type") == "block_actions" and not body["actions"][0].get("url"):
-            person = await desk.people.who_looks(body)
-            said = desk.texts_for(person)("error-old-button")
-            desk.after_ack(tell(desk, body, said, respond))
-
-    for listen in (app.action, app.shortcut, app.view, app.view_closed, app.options, app.event):
-        listen(anything)(unheard)
+    await ack()
+    if body.get("type") == "block_actions" and not body["actions"][0].get("url"):
+        person = await desk.people.who_looks(body)
+        said = desk.texts_for(person)("error-old-button")
+        desk.after_ack(tell(desk, body, said, respond))
 
 
 async def answered(desk: Desk, error: Exception, body: dict[str, Any], respond: AsyncRespond) -> BoltResponse:
     """Acknowledge with the words for what went wrong, in the form this payload can show."""
-    person = await _who(desk, body)
+    person = await who(desk, body)
     texts = desk.texts_for(person)
     words = await words_for(desk, error, person=person, attempted=_what(body))
     kind = body.get("type")
@@ -109,10 +106,24 @@ async def tell(
             log.info("no ephemeral message in %s: %s", channel, error.code)
         else:
             return
-    await call(desk.client.chat_postMessage, channel=user_id, text=words, blocks=message["blocks"])
+    await _message(desk, user_id, words, message["blocks"])
 
 
-async def _who(desk: Desk, body: dict[str, Any]) -> Person:
+async def _message(desk: Desk, user_id: str, words: str, shown: Sequence[blocks.Block]) -> None:
+    """The last way there is, so it is tried again: rather twice than not at all."""
+    for pause in (*AGAIN_AFTER, None):
+        try:
+            await call(desk.client.chat_postMessage, channel=user_id, text=words, blocks=shown)
+        except Unavailable:
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
+        else:
+            return
+
+
+async def who(desk: Desk, body: dict[str, Any]) -> Person:
+    """Whom to answer, and in which language, also where Slack does not say who it is."""
     try:
         return await desk.people.who_looks(body)
     except BackstopError:
@@ -130,6 +141,13 @@ def _what(body: dict[str, Any]) -> str:
 
 def _json(body: dict[str, Any]) -> BoltResponse:
     return BoltResponse(status=200, body=body)
+
+
+async def opened(
+    desk: Desk, body: dict[str, Any], person: Person, view: blocks.View, *, attempted: str
+) -> None:
+    """Open a form behind an ack; where Slack does not, the person is told."""
+    await behind_ack(desk, body, person, open_modal(desk, body["trigger_id"], view), attempted=attempted)
 
 
 async def behind_ack(

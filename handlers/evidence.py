@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import Invalid, Rejected
 from bot.domain.matter import Evidence
@@ -16,14 +16,15 @@ from bot.services.evidence import MadePack
 from handlers import errors, ids, packing
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.views import evidence as views
 
 log = logging.getLogger(__name__)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.EVIDENCE)(partial(ask, desk))
-    app.view(ids.EVIDENCE_FORM)(partial(make, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.EVIDENCE)(partial(ask, desk))
+    listen.view(ids.EVIDENCE_FORM)(partial(make, desk))
 
 
 async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -74,7 +73,7 @@ async def download(client: AsyncWebClient, file: SharedFile, *, most: int) -> by
     """The bytes, at most so many. Raises CannotFetch, Throttled or Unavailable (system `slack`)."""
     if not file.url:
         raise CannotFetch("not-at-slack", file)
-    if not is_slacks(file.url, client.base_url):
+    if not slack.is_slacks(file.url, client.base_url):
         raise CannotFetch("strange-address", file)
     if file.size > most:
         raise _too_large(file, most)
@@ -99,17 +98,6 @@ async def download(client: AsyncWebClient, file: SharedFile, *, most: int) -> by
             return bytes(content)
     except slack.UNREACHABLE as error:
         raise Unavailable("slack", type(error).__name__) from error
-
-
-def is_slacks(url: str, api: str) -> bool:
-    """Whether an address is on the host we were told is Slack's, or below it, and no less guarded than that."""
-    try:
-        asked, ours = urlsplit(url), urlsplit(api)
-        same = (asked.scheme, asked.port) == (ours.scheme, ours.port)
-    except ValueError:
-        return False
-    host, home = asked.hostname or "", ours.hostname or ""
-    return same and "@" not in asked.netloc and (host == home or host.endswith(f".{home}"))
 
 
 def _too_large(file: SharedFile, most: int) -> CannotFetch:

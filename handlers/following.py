@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncRespond
 
 from bot.domain.errors import Invalid, TicketSettled
 from bot.domain.people import Person, Right
@@ -16,6 +16,7 @@ from handlers import addressee, cards, errors, ids, slack, ticket_card
 from handlers.asking import answering
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.views import blocks, forms
 from handlers.views import ticket_steps as views
 from handlers.views.errors import view as refusal
@@ -31,7 +32,7 @@ _FIELDS = {
 """The blocks in which the fields of a ticket stand."""
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(listen: Listeners, desk: Desk) -> None:
     tickets = desk.backstop.tickets
     for action_id, use_case in (
         (ids.TICKET_APPROVE, tickets.approve),
@@ -41,26 +42,26 @@ def register(app: AsyncApp, desk: Desk) -> None:
         (ids.TICKET_LOST, partial(tickets.decide_hand_over, was_sent=False)),
         (ids.TICKET_ANSWERED, tickets.answered),
     ):
-        app.action(action_id)(partial(clicked, desk, use_case))
-    app.action(ids.TICKET_PORTAL)(acknowledge)
-    app.action(ids.TICKET_DENY)(partial(ask_why, desk))
-    app.view(ids.TICKET_DENY_REASON)(partial(deny, desk))
+        listen.action(action_id)(partial(clicked, desk, use_case))
+    listen.action(ids.TICKET_PORTAL)(acknowledge)
+    listen.action(ids.TICKET_DENY)(partial(ask_why, desk))
+    listen.view(ids.TICKET_DENY_REASON)(partial(deny, desk))
     for action_id, form, at in (
         (ids.TICKET_FILED, views.number_form, (TicketStatus.OPEN, TicketStatus.FILED)),
         (ids.TICKET_COPY, views.copy_form, tuple(TicketStatus)),
         (ids.TICKET_RESOLVED, views.resolved_form, (TicketStatus.FILED,)),
         (ids.TICKET_NOTE, None, (TicketStatus.FILED, TicketStatus.RESOLVED)),
     ):
-        app.action(action_id)(partial(show_form, desk, form, at))
-    app.view(ids.TICKET_COPY)(acknowledge)
-    app.view(ids.TICKET_FILED)(partial(file, desk))
-    app.view(ids.TICKET_RESOLVED)(partial(resolve, desk))
-    app.view(ids.TICKET_NOTE)(partial(note, desk))
-    app.action(ids.TICKET_LOOK)(partial(look, desk))
-    app.action(ids.TICKET_CLOSE_THERE)(partial(close_there, desk))
-    app.action(ids.TICKET_INFORMED)(partial(ask_to_inform, desk))
-    app.action(ids.TICKET_LANGUAGE)(partial(choose_language, desk))
-    app.view(ids.TICKET_INFORMED)(partial(close, desk))
+        listen.action(action_id)(partial(show_form, desk, form, at))
+    listen.view(ids.TICKET_COPY)(acknowledge)
+    listen.view(ids.TICKET_FILED)(partial(file, desk))
+    listen.view(ids.TICKET_RESOLVED)(partial(resolve, desk))
+    listen.view(ids.TICKET_NOTE)(partial(note, desk))
+    listen.action(ids.TICKET_LOOK)(partial(look, desk))
+    listen.action(ids.TICKET_CLOSE_THERE)(partial(close_there, desk))
+    listen.action(ids.TICKET_INFORMED)(partial(ask_to_inform, desk))
+    listen.action(ids.TICKET_LANGUAGE)(partial(choose_language, desk))
+    listen.view(ids.TICKET_INFORMED)(partial(close, desk))
 
 
 async def acknowledge(ack: AsyncAck) -> None:
@@ -92,7 +93,7 @@ async def ask_why(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
         title=texts("ticket-step-deny-title"),
         callback_id=ids.TICKET_DENY_REASON,
     )
-    desk.after_ack(open_modal(desk, body["trigger_id"], view))
+    desk.after_ack(errors.opened(desk, body, person, view, attempted=ids.TICKET_DENY_REASON))
 
 
 async def deny(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -6,27 +6,28 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import Invalid
 from bot.domain.followup import may_promise
 from bot.domain.people import Person, PersonId, Right
 from bot.services.followup import Followed
 from handlers import errors, ids
-from handlers.desk import Desk, call, open_modal
+from handlers.desk import Desk, call
 from handlers.filled import given
+from handlers.listeners import Listeners
 from handlers.views import blocks
 from handlers.views import followup as views
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.SNOOZE_CUSTOMER)(partial(ask_to_snooze, desk))
-    app.action(ids.PROMISE_OF_CUSTOMER)(partial(ask_for_promise, desk))
-    app.action(ids.OWNER_OF_CUSTOMER)(partial(ask_for_owner, desk))
-    app.action(ids.WAKE_CUSTOMER)(partial(wake, desk))
-    app.view(ids.SNOOZE_FORM)(partial(snooze, desk))
-    app.view(ids.PROMISE_FORM)(partial(promise, desk))
-    app.view(ids.OWNER_FORM)(partial(look_after, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.SNOOZE_CUSTOMER)(partial(ask_to_snooze, desk))
+    listen.action(ids.PROMISE_OF_CUSTOMER)(partial(ask_for_promise, desk))
+    listen.action(ids.OWNER_OF_CUSTOMER)(partial(ask_for_owner, desk))
+    listen.action(ids.WAKE_CUSTOMER)(partial(wake, desk))
+    listen.view(ids.SNOOZE_FORM)(partial(snooze, desk))
+    listen.view(ids.PROMISE_FORM)(partial(promise, desk))
+    listen.view(ids.OWNER_FORM)(partial(look_after, desk))
 
 
 async def ask_to_snooze(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -37,7 +38,7 @@ async def ask_to_snooze(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None
         _subject(await _clicked(desk, body)), desk.texts_for(person), channel=_channel(body)
     )
     await ack()
-    desk.after_ack(open_modal(desk, body["trigger_id"], form))
+    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.SNOOZE_FORM))
 
 
 async def ask_for_promise(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -49,7 +50,7 @@ async def ask_for_promise(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> No
     may_promise(followed.promises, terms, by=person)
     form = views.promise_form(_subject(followed), terms, desk.texts_for(person), channel=_channel(body))
     await ack()
-    desk.after_ack(open_modal(desk, body["trigger_id"], form))
+    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.PROMISE_FORM))
 
 
 async def ask_for_owner(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -59,7 +60,7 @@ async def ask_for_owner(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None
         _subject(await _clicked(desk, body)), desk.texts_for(person), channel=_channel(body)
     )
     await ack()
-    desk.after_ack(open_modal(desk, body["trigger_id"], form))
+    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.OWNER_FORM))
 
 
 async def snooze(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

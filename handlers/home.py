@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import BackstopError
 from bot.domain.people import Person, PersonId, Right
-from handlers import errors, slack, state
+from handlers import errors, ids, slack, state, welcome
 from handlers.desk import Desk, call
+from handlers.listeners import Kind, Listeners
 from handlers.notices import card_key
 from handlers.views import home as views
 from handlers.views.blocks import View
@@ -26,18 +28,49 @@ MOST_OPEN: Final = 500
 PATIENCE_SECONDS: Final = 0.5
 """So long everything else waits for what is owed to be added up."""
 LINK_SECONDS: Final = 1.0
+IN_SIGHT: Final = timedelta(hours=1)
+"""So long after somebody opened it it may be before their eyes still."""
+MOST_IN_SIGHT: Final = 1000
+
+CLICKS: Final = (
+    *(ids.APPROVE, ids.WITHDRAW, ids.CANCEL, ids.RETRY),
+    *(ids.TICKET_APPROVE, ids.TICKET_WITHDRAW, ids.TICKET_AGAIN, ids.TICKET_ARRIVED, ids.TICKET_LOST),
+    ids.TICKET_ANSWERED,
+)
+FORMS: Final = (
+    *(ids.SUSPEND_CONFIRMATION, ids.RESUME_CONFIRMATION, ids.CANCEL_AZURE_CONFIRMATION, ids.DENY_REASON),
+    ids.APPROVE_CODE,
+    *(ids.TICKET_CONFIRMATION, ids.TICKET_DENY_REASON, ids.TICKET_FILED, ids.TICKET_RESOLVED),
+    *(ids.TICKET_INFORMED, ids.ADOPT_FORM),
+)
+"""What changes what it shows, when it is clicked or sent."""
 
 log = logging.getLogger(__name__)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.event(EVENTS[0])(partial(opened, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    in_sight: dict[str, datetime] = {}
+    listen.event(EVENTS[0])(partial(opened, desk, in_sight))
+    listen.after(Kind.ACTION, CLICKS, partial(write_again, desk, in_sight))
+    listen.after(Kind.VIEW, FORMS, partial(write_again, desk, in_sight))
 
 
-async def opened(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    """The Home tab or the messages tab was opened; only the first is ours to write."""
+async def opened(desk: Desk, in_sight: dict[str, datetime], ack: AsyncAck, body: dict[str, Any]) -> None:
+    """The Home tab is written anew; whoever opens the messages tab for the first time is welcomed there."""
     await ack()
     if body["event"].get("tab") == "home":
+        if len(in_sight) >= MOST_IN_SIGHT:
+            in_sight.clear()
+        in_sight[slack.actor(body)] = desk.backstop.now()
+        desk.after_ack(_publish(desk, body))
+    else:
+        desk.after_ack(welcome.greet(desk, body))
+
+
+def write_again(desk: Desk, in_sight: dict[str, datetime], body: dict[str, Any]) -> None:
+    """Whoever just changed what their own Home shows may be looking at it."""
+    opened_at = in_sight.get(slack.actor(body))
+    if opened_at is not None and desk.backstop.now() - opened_at < IN_SIGHT:
         desk.after_ack(_publish(desk, body))
 
 
@@ -47,6 +80,7 @@ async def _publish(desk: Desk, body: dict[str, Any]) -> None:
     person = Person(id, locale=await desk.people.language_of(id))
     try:
         person = await desk.people.who_looks(body)
+        person.must_belong()
         if person.rights:
             await _show(desk, person)
             return

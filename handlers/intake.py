@@ -8,19 +8,19 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
-from bot.domain.errors import BackstopError, Invalid, NotFound, NotPermitted, Rejected
-from bot.domain.people import Person
+from bot.domain.errors import BackstopError, Invalid, NotFound, NotPermitted, Outsider, Rejected
 from bot.domain.preview import Preview, PreviewStatus, Reading
 from bot.domain.receivables import MINOR_UNITS
 from bot.receivables.detect import LARGEST_FILE
 from bot.texts import Texts, for_locale
 from handlers import cards, errors, files, ids, slack
 from handlers.cards import Drawing
-from handlers.desk import Desk, call, open_modal
+from handlers.desk import Desk, call
 from handlers.files import CannotFetch
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.views import blocks
 from handlers.views import intake as views
 
@@ -32,12 +32,12 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 log = logging.getLogger(__name__)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.event("file_shared")(partial(receive, desk))
-    app.action(ids.APPLY_EXPORT)(partial(apply, desk))
-    app.action(ids.DISCARD_EXPORT)(partial(discard, desk))
-    app.action(ids.EXPORT_SETTINGS)(partial(ask, desk))
-    app.view(ids.EXPORT_SETTINGS_FORM)(partial(read_as, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.event("file_shared")(partial(receive, desk))
+    listen.action(ids.APPLY_EXPORT)(partial(apply, desk))
+    listen.action(ids.DISCARD_EXPORT)(partial(discard, desk))
+    listen.action(ids.EXPORT_SETTINGS)(partial(ask, desk))
+    listen.view(ids.EXPORT_SETTINGS_FORM)(partial(read_as, desk))
 
 
 # Taking it in
@@ -53,19 +53,19 @@ async def receive(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     if not (file_id and _is_ours(desk, channel)):
         await ack()
         return
-    person = await desk.people.who_clicked(body)
     try:
         await desk.backstop.previews.receive(
-            file_id=file_id, event=str(body.get("event_id") or file_id), channel=channel, by=person
+            file_id=file_id,
+            event=str(body.get("event_id") or file_id),
+            channel=channel,
+            by=await desk.people.who_clicked(body),
         )
-    except NotPermitted as refusal:
-        desk.after_ack(_refuse(desk, body, refusal, file_id, person))
+    except (NotPermitted, Outsider) as refusal:
+        desk.after_ack(_refuse(desk, body, refusal, file_id))
     await ack()
 
 
-async def _refuse(
-    desk: Desk, body: dict[str, Any], refusal: NotPermitted, file_id: str, person: Person
-) -> None:
+async def _refuse(desk: Desk, body: dict[str, Any], refusal: NotPermitted | Outsider, file_id: str) -> None:
     """Tell them which right is missing; but people may go on talking in pictures."""
     channel = slack.place(body)
     try:
@@ -74,6 +74,7 @@ async def _refuse(
             return
     except (CannotFetch, BackstopError) as error:
         log.info("%s: %s", file_id, error)
+    person = await desk.people.who_looks(body)
     words = await errors.words_for(desk, refusal, person=person, attempted="file_shared")
     await errors.tell(desk, body, words)
 
@@ -193,7 +194,7 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
         preview = await desk.backstop.previews.may_decide(clicked.id, by=person, seal=clicked.seal)
     await ack()
     view = views.settings_form(preview, desk.texts_for(person))
-    desk.after_ack(open_modal(desk, body["trigger_id"], view))
+    desk.after_ack(errors.opened(desk, body, person, view, attempted=ids.EXPORT_SETTINGS_FORM))
 
 
 async def read_as(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.customer import Customer, CustomerId, Known, SubscriptionStatus
 from bot.domain.errors import Invalid, LetterOutdated, NotFound
@@ -28,6 +28,7 @@ from handlers import addressee, errors, ids
 from handlers.asking import answering
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.notices import message
 from handlers.views import blocks, forms
 from handlers.views import letters as views
@@ -35,15 +36,15 @@ from handlers.views.errors import view as refusal
 from handlers.views.letters import Sheet, Way
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.WRITE_LETTER)(partial(open_letter_form, desk))
-    app.action(ids.LETTER_KIND)(partial(choose, desk))
-    app.action(ids.LETTER_LANGUAGE)(partial(choose, desk))
-    app.view(ids.LETTER_FORM)(partial(review, desk))
-    app.view(ids.LETTER_SEND)(partial(confirm, desk, way=Way.SEND))
-    app.view(ids.LETTER_COPIED)(partial(confirm, desk, way=Way.COPIED))
-    app.action(ids.LETTER_ARRIVED)(partial(decide, desk, was_sent=True))
-    app.action(ids.LETTER_LOST)(partial(decide, desk, was_sent=False))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.WRITE_LETTER)(partial(open_letter_form, desk))
+    listen.action(ids.LETTER_KIND)(partial(choose, desk))
+    listen.action(ids.LETTER_LANGUAGE)(partial(choose, desk))
+    listen.view(ids.LETTER_FORM)(partial(review, desk))
+    listen.view(ids.LETTER_SEND)(partial(confirm, desk, way=Way.SEND))
+    listen.view(ids.LETTER_COPIED)(partial(confirm, desk, way=Way.COPIED))
+    listen.action(ids.LETTER_ARRIVED)(partial(decide, desk, was_sent=True))
+    listen.action(ids.LETTER_LOST)(partial(decide, desk, was_sent=False))
 
 
 @dataclass(frozen=True, slots=True)

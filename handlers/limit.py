@@ -6,15 +6,16 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import NotFound
 from handlers import ids
 from handlers.desk import Desk
+from handlers.listeners import Listeners
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.LIFT_LIMIT)(partial(lift, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.LIFT_LIMIT)(partial(lift, desk))
 
 
 async def lift(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -6,23 +6,24 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.directory import Entry
 from bot.domain.errors import Invalid
 from bot.domain.people import Person, Right
 from handlers import errors, ids
-from handlers.desk import Desk, call
+from handlers.desk import Desk
 from handlers.filled import chosen
-from handlers.views import blocks, forms
+from handlers.listeners import Listeners
+from handlers.views import forms
 from handlers.views import mapping as views
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.LINK_CUSTOMER)(partial(ask, desk))
-    app.options(ids.LINKED_CUSTOMER)(partial(suggest, desk))
-    app.view(ids.LINK_FORM)(partial(link, desk))
-    app.view(ids.UNLINK_FORM)(partial(unlink, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.LINK_CUSTOMER)(partial(ask, desk))
+    listen.options(ids.LINKED_CUSTOMER)(partial(suggest, desk))
+    listen.view(ids.LINK_FORM)(partial(link, desk))
+    listen.view(ids.UNLINK_FORM)(partial(unlink, desk))
 
 
 async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -34,7 +35,7 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await ack()
     channel = str((body.get("channel") or {}).get("id") or "")
     view = views.link_form(entry, desk.texts_for(person), channel=channel)
-    desk.after_ack(_open(desk, body["trigger_id"], view))
+    desk.after_ack(errors.opened(desk, body, person, view, attempted=ids.LINK_FORM))
 
 
 async def suggest(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -74,7 +75,3 @@ async def _say(desk: Desk, body: dict[str, Any], person: Person, reading: Awaita
 def _about(body: dict[str, Any]) -> str:
     """The id of the debtor the form is about."""
     return str(body["view"].get("private_metadata") or "").partition(" ")[0]
-
-
-async def _open(desk: Desk, trigger: str, view: blocks.View) -> None:
-    await call(desk.client.views_open, trigger_id=trigger, view=view)

@@ -21,6 +21,7 @@ from handlers.views.countdown import deletion_words
 from handlers.views.letters import notice_button
 from handlers.views.limit import limit_message
 from handlers.views.request_card import headline, progress, request_card
+from handlers.views.translated import Card, offered
 
 MOST_WARNINGS = 20
 """A partner who starts with hundreds of suspended subscriptions must still be able to read the channel."""
@@ -224,4 +225,8 @@ async def drawn(desk: Desk, request_id: str) -> Drawing:
     """Its card as it is now, or NotFound."""
     request = await desk.backstop.requests.get(request_id)
     said = blocks.escaped(headline(request, desk.texts))
-    return Drawing(request.version, said, request_card(request, desk.texts))
+    rule = desk.backstop.policy.break_glass
+    breakable = rule is not None and rule.covers(request.action)
+    card = request_card(request, desk.texts, breakable=breakable)
+    body = offered(card, Card.REQUEST, request.id, desk.texts)
+    return Drawing(request.version, said, body)

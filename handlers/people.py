@@ -3,48 +3,98 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.errors import Unavailable
-from bot.domain.people import Person, PersonId, Right
+from bot.domain.errors import BackstopError, Outsider, Unavailable
+from bot.domain.people import Outside, Person, PersonId, Right
 from handlers import slack
 
-REMEMBERED = timedelta(minutes=1)
-"""So long a group's members may be taken for known where nothing is decided: Slack allows 20 reads a minute."""
-MOST_LOCALES = 5000
-LOCALE_SECONDS = 1.0
+REMEMBERED: Final = timedelta(minutes=1)
+"""So long it is known who somebody is, and where nothing is decided who is in a group. Slack answers 20 questions
+about groups a minute and 100 about people. docs.slack.dev/apis/web-api/rate-limits"""
+MOST_KNOWN: Final = 5000
+LOOK_SECONDS: Final = 1.0
+DECISION_SECONDS: Final = 2.0
+"""Slack waits three for the ack."""
+
+_NOBODYS: Final = frozenset({"USLACKBOT"})
+"""Slack says of it that it is no bot."""
+_OF_A_WORKFLOW: Final = ("function_data", "workflow_step", "bot_access_token")
+"""What only the payloads of workflow steps have. docs.slack.dev/workflows/workflow-steps"""
+_EVENTS_OF_A_WORKFLOW: Final = frozenset({"function_executed", "workflow_step_execute", "workflow_step_edit"})
+_UNKNOWN_HERE: Final = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
+_NO_SUCH_QUESTION: Final = "unknown_method"
+"""Slack itself knows the method; what stands in for it and does not, says nothing against anybody."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The workspace the app is installed in; `enterprise` where it is one of several of an organisation."""
+
+    team: str
+    enterprise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What Slack says of one user."""
+
+    asked_at: datetime
+    locale: str
+    outside: Outside | None
 
 
 class People:
-    """`operators` and `approvers` are ids of users (`U…`, `W…`) or of user groups (`S…`)."""
+    """`named` has, by right, ids of users (`U…`, `W…`) and of user groups (`S…`); `also` are groups besides."""
 
     def __init__(
         self,
         client: AsyncWebClient,
         *,
-        operators: Sequence[str],
-        approvers: Sequence[str],
+        named: Mapping[Right, Sequence[str]],
+        also: Callable[[], Collection[str]] = frozenset,
         language: str,
         now: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._now = now
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
-        self._named = {Right.OPERATE: tuple(operators), Right.APPROVE: tuple(approvers)}
+        self._named = {right: tuple(named.get(right, ())) for right in Right}
+        self._groups_named = frozenset(n for names in named.values() for n in names if n.startswith("S"))
+        self._also = also
         self._language = language
-        self._locales: dict[str, str] = {}
+        self._members_known: dict[str, Member] = {}
+        self.home: Home | None = None
+        """Set once Slack has said whose the token is; before that nobody can be told from a stranger."""
 
     async def who_clicked(self, body: dict[str, Any]) -> Person:
         """The person behind a payload, with what they may do at this moment.
 
-        Raises Unavailable (system `slack`) when a user group cannot be read: without knowing, nobody is let in.
+        Raises Unavailable (system `slack`) when Slack does not say who is in a user group, or who this is: without
+        knowing, nobody is let in. Raises Outsider for who is no full member of the workspace.
         """
-        return await self._person(slack.actor(body), newer_than=self._now())
+        user_id, now = slack.actor(body), self._now()
+        if is_of_a_workflow(body):
+            raise Outsider(Outside.WORKFLOW)
+        member = self._remembered(user_id, newer_than=now - REMEMBERED)
+        if member:  # two tasks for what is known already would cost more than all else here
+            members = await self._groups_anew(now)
+        else:
+            members, member = await asyncio.gather(
+                self._groups_anew(now), self._member(user_id, newer_than=now - REMEMBERED)
+            )
+        person = self._with_rights(body, members, member)
+        person.must_belong()
+        return person
 
     async def holders(self, right: Right) -> frozenset[str]:
         """The ids of everybody who holds a right at this moment. Raises as `who_clicked`."""
@@ -54,19 +104,44 @@ class People:
         return frozenset({*named} - {*groups}).union(*members.values())
 
     async def who_looks(self, body: dict[str, Any]) -> Person:
-        """As `who_clicked` for what decides nothing (a type-ahead asks at every key): may be a minute old."""
-        return await self._person(slack.actor(body), newer_than=self._now() - REMEMBERED)
+        """As `who_clicked` for what decides nothing (a type-ahead asks at every key): may be a minute old.
 
-    async def _person(self, user_id: str, *, newer_than: datetime) -> Person:
-        groups = sorted({name for names in self._named.values() for name in names if name.startswith("S")})
-        members = await self._members(groups, newer_than) if groups else {}
-        locale = await self.language_of(user_id)
+        Where Slack does not say who this is, what it said before counts, and the groups.
+        """
+        user_id, at = slack.actor(body), self._now() - REMEMBERED
+        if is_of_a_workflow(body):
+            return Person(PersonId(user_id), locale=self._language, outside=Outside.WORKFLOW)
+        members, member = await asyncio.gather(self._groups_anew(at), self._member_if_told(user_id, at))
+        return self._with_rights(body, members, member)
+
+    async def language_of(self, user_id: str) -> str:
+        """The language of their Slack; asked once, since nothing depends on it but words."""
+        member = self._members_known.get(user_id) or await self._member_if_told(user_id, self._now())
+        return member.locale if member else self._language
+
+    def _with_rights(
+        self, body: Mapping[str, Any], members: Mapping[str, frozenset[str]], member: Member | None
+    ) -> Person:
+        user_id = slack.actor(body)
+        locale = member.locale if member else self._language
+        if member and member.outside:
+            return Person(PersonId(user_id), locale=locale, outside=member.outside)
         rights = {
             right
             for right, names in self._named.items()
-            if any(user_id == name or user_id in members.get(name, ()) for name in names)
+            if any(user_id in members.get(name, (name,)) for name in names)
         }
-        return Person(PersonId(user_id), frozenset(rights), locale)
+        return Person(
+            PersonId(user_id),
+            frozenset(rights),
+            locale,
+            groups=frozenset(group for group, theirs in members.items() if user_id in theirs),
+            channel=slack.place(body),
+        )
+
+    async def _groups_anew(self, newer_than: datetime) -> dict[str, frozenset[str]]:
+        groups = sorted(self._groups_named.union(self._also()))
+        return await self._members(groups, newer_than) if groups else {}
 
     async def _members(self, groups: Sequence[str], newer_than: datetime) -> dict[str, frozenset[str]]:
         answers = await asyncio.gather(*(self._known_members_of(group, newer_than) for group in groups))
@@ -92,18 +167,75 @@ class People:
             raise Unavailable("slack", type(error).__name__) from error
         return frozenset(answer.get("users") or ())
 
-    async def language_of(self, user_id: str) -> str:
-        """The language of their Slack; asked once, since nothing depends on it but words."""
-        known = self._locales.get(user_id)
-        if known:
-            return known
+    async def _member_if_told(self, user_id: str, newer_than: datetime) -> Member | None:
+        """As Slack has it, or had it when it last told us."""
+        known = self._members_known.get(user_id)
         try:
-            async with asyncio.timeout(LOCALE_SECONDS):
+            return await self._member(user_id, newer_than=newer_than, patience=LOOK_SECONDS)
+        except BackstopError as error:
+            log.info("Slack does not say who %s is (%s)", user_id, error.code)
+            return known
+
+    async def _member(
+        self, user_id: str, *, newer_than: datetime, patience: float = DECISION_SECONDS
+    ) -> Member:
+        """Raises Unavailable where Slack does not say."""
+        if known := self._remembered(user_id, newer_than=newer_than):
+            return known
+        member = await self._asked_for(user_id, patience)
+        if len(self._members_known) >= MOST_KNOWN:
+            self._members_known.clear()
+        self._members_known[user_id] = member
+        return member
+
+    def _remembered(self, user_id: str, *, newer_than: datetime) -> Member | None:
+        known = self._members_known.get(user_id)
+        return known if known and known.asked_at > newer_than else None
+
+    async def _asked_for(self, user_id: str, patience: float) -> Member:
+        asked_at, home = self._now(), self.home
+        if home is None:
+            raise Unavailable("slack", "not-signed-in")
+        try:
+            async with asyncio.timeout(patience):
                 answer = await self._client.users_info(user=user_id, include_locale=True)
-        except (SlackApiError, *slack.UNREACHABLE):
-            return self._language
-        locale = str((answer.get("user") or {}).get("locale") or self._language)
-        if len(self._locales) >= MOST_LOCALES:
-            self._locales.clear()
-        self._locales[user_id] = locale
-        return locale
+        except SlackApiError as error:
+            if slack.reason(error) in _UNKNOWN_HERE:
+                return Member(asked_at, self._language, Outside.STRANGER)
+            if slack.reason(error) == _NO_SUCH_QUESTION:
+                return Member(asked_at, self._language, None)
+            raise Unavailable("slack", slack.reason(error)) from error
+        except slack.UNREACHABLE as error:
+            raise Unavailable("slack", type(error).__name__) from error
+        user: Any = answer.get("user", {})
+        if not isinstance(user, dict) or user.get("id", user_id) != user_id:
+            raise Unavailable("slack", "unreadable")
+        return Member(asked_at, str(user.get("locale") or self._language), outside(user, home))
+
+
+def outside(user: Mapping[str, Any], home: Home) -> Outside | None:
+    """Whether somebody is no full member, by Slack's user object. docs.slack.dev/reference/objects/user-object"""
+    if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") in _NOBODYS:
+        return Outside.BOT
+    if user.get("is_stranger") or not _is_of(home, user):
+        return Outside.STRANGER
+    if user.get("deleted"):
+        return Outside.DEACTIVATED
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return Outside.GUEST
+    return None
+
+
+def _is_of(home: Home, user: Mapping[str, Any]) -> bool:
+    """Of the very workspace, or of another one of the same organisation; what names no other one is of this."""
+    if not home.team or user.get("team_id", home.team) == home.team:
+        return True
+    organisation = user.get("enterprise_user")
+    theirs = organisation.get("enterprise_id") if isinstance(organisation, Mapping) else None
+    return bool(home.enterprise) and theirs == home.enterprise
+
+
+def is_of_a_workflow(body: Mapping[str, Any]) -> bool:
+    """Whether no person did this but a step of a workflow, or something it posted."""
+    told: Mapping[str, Any] = body.get("event") or body
+    return any(body.get(key) for key in _OF_A_WORKFLOW) or told.get("type") in _EVENTS_OF_A_WORKFLOW

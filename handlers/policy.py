@@ -6,25 +6,26 @@ import logging
 from functools import partial
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import BackstopError
-from bot.domain.people import Person, Right
+from bot.domain.people import Person
 from bot.texts import LANGUAGES, in_language
 from handlers import errors, ids
 from handlers.desk import Desk, call
+from handlers.listeners import Listeners
 from handlers.views.published import page, published
 
 log = logging.getLogger(__name__)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.PUBLISHED_POLICY)(partial(send_published, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.PUBLISHED_POLICY)(partial(send_published, desk))
 
 
 async def send_published(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person = await desk.people.who_clicked(body)
-    person.must(Right.OPERATE if Right.APPROVE not in person.rights else Right.APPROVE)
+    person.must_read()
     await ack()
     desk.after_ack(_send(desk, person, body))
 

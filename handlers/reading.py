@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.domain.errors import Rejected
+from bot.domain.errors import Rejected, Unavailable, Upstream
 from bot.domain.people import Person
 from handlers import errors
 from handlers.desk import Desk, call
@@ -73,18 +73,29 @@ async def fill_when_read(desk: Desk, reading: Awaitable[View], waiting: Waiting)
     except Exception as error:
         words = await errors.words_for(desk, error, person=waiting.person, attempted=waiting.attempted)
         view = refusal(words, desk.texts_for(waiting.person))
-    await _fill(desk, waiting.id, view)
+    try:
+        await _fill(desk, waiting.id, view)
+    except Upstream as error:
+        words = await errors.words_for(desk, error, person=waiting.person, attempted=waiting.attempted)
+        await errors.tell(desk, {"user": {"id": waiting.person.id}}, words)
 
 
 async def _fill(desk: Desk, external_id: str, view: View) -> None:
-    """Show it where the person waits. Slack knows that view only once it has taken in our ack."""
+    """Show it where the person waits. Slack knows that view only once it has taken in our ack.
+
+    What Slack could not do at one moment it may do at the next. Raises Upstream where it never could.
+    """
+    trouble: Upstream | None = None
     for pause in PUSHED_WITHIN:
         try:
             await call(desk.client.views_update, external_id=external_id, view=view)
-        except Rejected as error:
-            if error.reason != "not_found":
+        except (Rejected, Unavailable) as error:
+            if isinstance(error, Rejected) and error.reason != "not_found":
                 raise
+            trouble = error
             await asyncio.sleep(pause)
         else:
             return
+    if isinstance(trouble, Unavailable):
+        raise trouble
     log.info("nobody waits any more: the form was closed")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from slack_bolt.async_app import AsyncApp
-
 from bot.domain.action import Reason, Verb
 from bot.domain.customer import Customer, Subscription, must_be_resumable
 from bot.domain.drift import Drift
@@ -16,6 +14,7 @@ from handlers.asking import Blocked, Shown
 from handlers.command import Command
 from handlers.desk import Desk
 from handlers.filled import Filled
+from handlers.listeners import Listeners
 from handlers.views import confirmation
 
 COMMAND = Command(
@@ -27,14 +26,14 @@ COMMAND = Command(
 )
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(listen: Listeners, desk: Desk) -> None:
     open_form = partial(asking.open_form, desk, verb=Verb.RESUME)
-    app.command(COMMAND.name)(open_form)
-    app.action(ids.HOME_RESUME)(open_form)
-    app.action(ids.RESUME_CUSTOMER)(partial(asking.open_prefilled, desk, verb=Verb.RESUME))
-    app.action(ids.RESUME_AGAIN)(partial(asking.ask_again, desk, of=review))
-    app.view(ids.RESUME_FORM)(partial(asking.review, desk, of=review))
-    app.view(ids.RESUME_CONFIRMATION)(partial(asking.place, desk))
+    listen.command(COMMAND.name)(open_form)
+    listen.action(ids.HOME_RESUME)(open_form)
+    listen.action(ids.RESUME_CUSTOMER)(partial(asking.open_prefilled, desk, verb=Verb.RESUME))
+    listen.action(ids.RESUME_AGAIN)(partial(asking.ask_again, desk, of=review))
+    listen.view(ids.RESUME_FORM)(partial(asking.review, desk, of=review))
+    listen.view(ids.RESUME_CONFIRMATION)(partial(asking.place, desk))
 
 
 async def review(desk: Desk, form: Filled) -> Shown | Blocked:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackRequestError
@@ -13,6 +14,8 @@ from bot.domain.errors import Rejected, SignInFailed, Throttled, Unavailable, Up
 
 UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError, SlackRequestError)
 """What the client raises when no answer came, or none of the API (an upload): whether Slack acted is open."""
+
+SLACK: Final = "https://slack.com/api/"
 
 _SIGN_IN = frozenset(
     {
@@ -28,9 +31,9 @@ _AGAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "req
 
 
 def reason(error: SlackApiError) -> str:
-    """Slack's own word, such as `not_in_channel`."""
-    answer = error.response
-    return str(answer.get("error") or "") if hasattr(answer, "get") else ""
+    """Slack's own word, such as `not_in_channel`; empty where the answer was no JSON object."""
+    answer = getattr(error.response, "data", error.response)
+    return str(answer.get("error") or "") if isinstance(answer, Mapping) else ""
 
 
 def translated(error: SlackApiError) -> Upstream:
@@ -48,15 +51,37 @@ def translated(error: SlackApiError) -> Upstream:
 
 def actor(body: Mapping[str, Any]) -> str:
     """Who a payload is about: commands carry `user_id`, clicks a `user`, events either of them. May be empty."""
-    told: Mapping[str, Any] = body.get("event") or body
+    told = _told(body)
     user = told.get("user")
     return str((user.get("id") if isinstance(user, Mapping) else user) or told.get("user_id") or "")
 
 
 def place(body: Mapping[str, Any]) -> str:
     """The channel it happened in; empty where there is none."""
-    told: Mapping[str, Any] = body.get("event") or body
+    told = _told(body)
     channel = told.get("channel")
     return str(
         (channel.get("id") if isinstance(channel, Mapping) else channel) or told.get("channel_id") or ""
     )
+
+
+def is_slacks(url: str, api: str) -> bool:
+    """Whether an address is on the host we were told is Slack's, or below it, and no less guarded than that."""
+    try:
+        asked, ours = urlsplit(url), urlsplit(api)
+        same = (asked.scheme, asked.port) == (ours.scheme, ours.port)
+    except ValueError:
+        return False
+    host, home = asked.hostname or "", ours.hostname or ""
+    return same and "@" not in asked.netloc and (host == home or host.endswith(f".{home}"))
+
+
+def may_answer_at(response_url: object, api: str) -> bool:
+    """Whether the address that came with a click is Slack's own, also where the API is reached through a gateway."""
+    return isinstance(response_url, str) and (is_slacks(response_url, api) or is_slacks(response_url, SLACK))
+
+
+def _told(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an event is about; all of what is none."""
+    event = body.get("event")
+    return event if event and isinstance(event, Mapping) else body

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bot.domain.observation import Source
 from bot.texts import Texts
 from handlers.desk import Desk
 from handlers.views import replies
+from handlers.views.freshness import Read
 from handlers.views.ticket_lines import OpenTicket
 
 
@@ -31,6 +33,8 @@ async def state_of(desk: Desk, texts: Texts) -> replies.State:
         today=backstop.digests.today(),
         policy=backstop.policies.in_force(),
         outages=await backstop.features.unavailable(),
+        sources=await _sources(desk),
+        broken=await backstop.glass.unreviewed(),
     )
 
 
@@ -38,6 +42,25 @@ async def open_tickets(desk: Desk, *, limit: int) -> list[OpenTicket]:
     """Oldest first."""
     tickets = desk.backstop.tickets
     return [OpenTicket(t, tickets.response_due(t)) for t in await tickets.open(limit=limit)]
+
+
+async def _sources(desk: Desk) -> tuple[Read, ...]:
+    """The books, then where suspicion comes from: that is asked of Microsoft, and of people, who are never read."""
+    books = tuple(
+        Read(
+            f"source-{last.source}",
+            trouble.at if trouble else last.applied_at,
+            as_of=last.as_of,
+            is_whole=trouble is None,
+        )
+        for last, trouble in await desk.backstop.receivables.sources()
+    )
+    looks = tuple(
+        Read(f"risk-source-{source}", look.at, is_whole=not (look.why or look.failed))
+        for source, look in (await desk.backstop.watch.looks()).items()
+        if source is not Source.BOOKS
+    )
+    return books + looks
 
 
 async def _late_since(desk: Desk) -> str | None:

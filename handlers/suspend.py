@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from slack_bolt.async_app import AsyncApp
-
 from bot.domain.action import Reason, Verb, must_be_cancellable
 from bot.domain.customer import (
     Customer,
@@ -23,6 +21,7 @@ from handlers.asking import Blocked, Shown
 from handlers.command import Command, Shortcut
 from handlers.desk import Desk
 from handlers.filled import Filled
+from handlers.listeners import Listeners
 from handlers.views import confirmation
 from handlers.views.policy import verdict
 
@@ -38,20 +37,20 @@ SHORTCUT = Shortcut(
 )
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(listen: Listeners, desk: Desk) -> None:
     open_form = partial(asking.open_form, desk, verb=Verb.SUSPEND)
-    app.command(COMMAND.name)(open_form)
-    app.shortcut(ids.SUSPEND_SHORTCUT)(open_form)
-    app.action(ids.HOME_SUSPEND)(open_form)
-    app.action(ids.SUSPEND_CUSTOMER)(
+    listen.command(COMMAND.name)(open_form)
+    listen.shortcut(ids.SUSPEND_SHORTCUT)(open_form)
+    listen.action(ids.HOME_SUSPEND)(open_form)
+    listen.action(ids.SUSPEND_CUSTOMER)(
         partial(asking.open_prefilled, desk, verb=Verb.SUSPEND, reason=Reason.NON_PAYMENT)
     )
-    app.action(ids.SUSPEND_FOR_FRAUD)(
+    listen.action(ids.SUSPEND_FOR_FRAUD)(
         partial(asking.open_prefilled, desk, verb=Verb.SUSPEND, reason=Reason.FRAUD)
     )
-    app.action(ids.SUSPEND_AGAIN)(partial(asking.ask_again, desk, of=review))
-    app.view(ids.SUSPEND_FORM)(partial(asking.review, desk, of=review))
-    app.view(ids.SUSPEND_CONFIRMATION)(partial(asking.place, desk))
+    listen.action(ids.SUSPEND_AGAIN)(partial(asking.ask_again, desk, of=review))
+    listen.view(ids.SUSPEND_FORM)(partial(asking.review, desk, of=review))
+    listen.view(ids.SUSPEND_CONFIRMATION)(partial(asking.place, desk))
 
 
 async def review(desk: Desk, form: Filled) -> Shown | Blocked:

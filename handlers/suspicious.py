@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncRespond
 
 from bot.domain.case import Case
 from bot.domain.errors import BackstopError, Invalid, NotFound, Upstream
@@ -19,10 +19,12 @@ from bot.services.cases import suspicious_key
 from handlers import alerts, errors, ids, slack, spend_chart
 from handlers.alerts import tell_case
 from handlers.command import Shortcut
-from handlers.desk import Desk, call, open_modal
+from handlers.desk import Desk, call
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.views import blocks, forms, triage
 from handlers.views import suspicious as views
+from handlers.views.translated import Card, offered
 
 SHORTCUT = Shortcut(
     callback_id=ids.REPORT_SHORTCUT,
@@ -39,12 +41,12 @@ __all__ = ["post_suspicious", "redraw_suspicious", "register", "tell_case"]
 log = logging.getLogger(__name__)
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.action(ids.SUSPICIOUS_NEXT)(partial(turn, desk, by=1))
-    app.action(ids.SUSPICIOUS_PREVIOUS)(partial(turn, desk, by=-1))
-    app.message_shortcut(ids.REPORT_SHORTCUT)(partial(ask_what_is_wrong, desk))
-    app.options(ids.REPORTED_CUSTOMER)(partial(suggest_customers, desk))
-    app.view(ids.REPORT_FORM)(partial(report, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.action(ids.SUSPICIOUS_NEXT)(partial(turn, desk, by=1))
+    listen.action(ids.SUSPICIOUS_PREVIOUS)(partial(turn, desk, by=-1))
+    listen.message_shortcut(ids.REPORT_SHORTCUT)(partial(ask_what_is_wrong, desk))
+    listen.options(ids.REPORTED_CUSTOMER)(partial(suggest_customers, desk))
+    listen.view(ids.REPORT_FORM)(partial(report, desk))
 
 
 async def post_suspicious(desk: Desk, day: str) -> bool:
@@ -63,7 +65,7 @@ async def post_suspicious(desk: Desk, day: str) -> bool:
     digest = await desk.backstop.cases.digest(on=on)
 
     # Drawn before it is claimed: a claim is for what Slack may have taken.
-    text, body = views.summary(digest, desk.texts), views.suspicious(digest, desk.texts)
+    text, body = views.summary(digest, desk.texts), _for_all(desk, digest)
 
     async def post() -> tuple[str, str]:
         answer = await call(
@@ -97,11 +99,16 @@ async def redraw_suspicious(desk: Desk, day: str) -> None:
             channel=post.channel,
             ts=post.ts,
             text=views.summary(digest, desk.texts),
-            blocks=views.suspicious(digest, desk.texts),
+            blocks=_for_all(desk, digest),
         )
     if on == desk.backstop.digests.today():
         for line in (*digest.cases, *digest.settled):
             await alerts.redraw(desk, line)
+
+
+def _for_all(desk: Desk, digest: SuspiciousDigest) -> list[blocks.Block]:
+    """As it stands in the channel."""
+    return offered(views.suspicious(digest, desk.texts), Card.SUSPICIOUS, digest.on.isoformat(), desk.texts)
 
 
 async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, *, by: int) -> None:
@@ -126,7 +133,7 @@ async def ask_what_is_wrong(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> 
     message = body.get("message") or {}
     kept = f"{slack.place(body)} {message.get('ts') or ''}"
     form = triage.report_form(str(message.get("text") or ""), desk.texts_for(person), kept=kept)
-    desk.after_ack(open_modal(desk, body["trigger_id"], form))
+    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.REPORT_FORM))
 
 
 async def suggest_customers(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bot.domain.action import Reason, Verb
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId
@@ -27,6 +27,7 @@ from handlers import asking, ids, slack, ticket_review
 from handlers.command import Command, Shortcut
 from handlers.desk import Desk, call, open_modal
 from handlers.filled import chosen
+from handlers.listeners import Listeners
 from handlers.views import blocks, forms, ticket_draft, ticket_form
 from handlers.views.ticket_form import Prefill
 
@@ -52,22 +53,22 @@ _KIND_OF: Final = {
 }
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    app.command(COMMAND.name)(partial(open_form, desk))
-    app.action(ids.HOME_TICKET)(partial(open_form, desk))
-    app.message_shortcut(ids.TICKET_SHORTCUT)(partial(open_for_message, desk))
-    app.action(ids.OPEN_TICKET)(partial(open_for_row, desk))
-    app.action(ids.OPEN_TICKET_FOR_FRAUD)(partial(open_for_case, desk))
-    app.options(ids.TICKET_CUSTOMER)(partial(suggest_customers, desk))
-    app.options(ids.TICKET_SUBSCRIPTION)(partial(suggest_subscriptions, desk))
-    app.options(ids.TICKET_AZURE)(partial(suggest_azure, desk))
-    app.options(ids.TICKET_SERVICE)(partial(suggest_services, desk))
-    app.options(ids.TICKET_PROBLEM)(partial(suggest_problems, desk))
-    app.action(ids.TICKET_CUSTOMER)(partial(choose_customer, desk))
-    app.action(ids.TICKET_SUBSCRIPTION)(partial(choose_subscription, desk))
-    app.action(ids.TICKET_SERVICE)(partial(choose_service, desk))
-    app.view(ids.TICKET_FORM)(partial(ticket_review.review, desk))
-    app.view(ids.TICKET_CONFIRMATION)(partial(ticket_review.confirm, desk))
+def register(listen: Listeners, desk: Desk) -> None:
+    listen.command(COMMAND.name)(partial(open_form, desk))
+    listen.action(ids.HOME_TICKET)(partial(open_form, desk))
+    listen.message_shortcut(ids.TICKET_SHORTCUT)(partial(open_for_message, desk))
+    listen.action(ids.OPEN_TICKET)(partial(open_for_row, desk))
+    listen.action(ids.OPEN_TICKET_FOR_FRAUD)(partial(open_for_case, desk))
+    listen.options(ids.TICKET_CUSTOMER)(partial(suggest_customers, desk))
+    listen.options(ids.TICKET_SUBSCRIPTION)(partial(suggest_subscriptions, desk))
+    listen.options(ids.TICKET_AZURE)(partial(suggest_azure, desk))
+    listen.options(ids.TICKET_SERVICE)(partial(suggest_services, desk))
+    listen.options(ids.TICKET_PROBLEM)(partial(suggest_problems, desk))
+    listen.action(ids.TICKET_CUSTOMER)(partial(choose_customer, desk))
+    listen.action(ids.TICKET_SUBSCRIPTION)(partial(choose_subscription, desk))
+    listen.action(ids.TICKET_SERVICE)(partial(choose_service, desk))
+    listen.view(ids.TICKET_FORM)(partial(ticket_review.review, desk))
+    listen.view(ids.TICKET_CONFIRMATION)(partial(ticket_review.confirm, desk))
 
 
 # Where it begins.

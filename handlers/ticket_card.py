@@ -18,6 +18,7 @@ from handlers.notices import message
 from handlers.views import blocks
 from handlers.views import ticket_card as views
 from handlers.views import ticket_nudge as nudges
+from handlers.views.translated import Card, offered
 
 FOR_GOOD: Final = 0
 """The version of an approval card that nothing is going to change any more; no ticket that waits has it."""
@@ -95,17 +96,22 @@ def workplace(desk: Desk) -> str | None:
 async def drawn(desk: Desk, ticket_id: str) -> Drawing:
     """The card that is worked with, as it is now, or NotFound."""
     ticket = await desk.backstop.tickets.get(ticket_id)
+    return _drawn(desk, ticket, Card.TICKET)
+
+
+def _drawn(desk: Desk, ticket: Ticket, card: Card) -> Drawing:
+    body = views.ticket_card(ticket, desk.texts, known(desk, ticket))
     said = views.line(ticket, desk.texts)
-    return Drawing(ticket.version, said, views.ticket_card(ticket, desk.texts, known(desk, ticket)))
+    return Drawing(ticket.version, said, offered(body, card, ticket.id, desk.texts))
 
 
 async def approval_drawn(desk: Desk, ticket_id: str) -> Drawing:
     """The card where approvals are given; once there are enough, it says where the ticket goes on."""
     ticket, where = await desk.backstop.tickets.get(ticket_id), workplace(desk)
     if ticket.opened_at is None or where is None:
-        return await drawn(desk, ticket_id)
-    said = views.line(ticket, desk.texts)
-    return Drawing(FOR_GOOD, said, views.approved_card(ticket, desk.texts, channel=where))
+        return _drawn(desk, ticket, Card.TICKET_APPROVAL)
+    said, body = views.line(ticket, desk.texts), views.approved_card(ticket, desk.texts, channel=where)
+    return Drawing(FOR_GOOD, said, offered(body, Card.TICKET_APPROVAL, ticket.id, desk.texts))
 
 
 async def clicked_card(desk: Desk, ticket_id: str, body: dict[str, Any]) -> tuple[str, Draw]:

@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncRespond
 
 from bot.domain.case import Step, Verdict, check_mute
 from bot.domain.errors import Invalid, NotFound
@@ -16,8 +16,9 @@ from bot.domain.people import Person, Right
 from bot.domain.signal import Rule
 from bot.domain.suspicious import CaseLine
 from handlers import alerts, errors, ids, packing, reading, slack
-from handlers.desk import Desk, open_modal
+from handlers.desk import Desk
 from handlers.filled import chosen, given
+from handlers.listeners import Listeners
 from handlers.reading import Waiting
 from handlers.views import blocks, forms, suspicious
 from handlers.views import triage as views
@@ -29,17 +30,17 @@ _VERDICTS: Final = {
 }
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(listen: Listeners, desk: Desk) -> None:
     for action, verdict in _VERDICTS.items():
-        app.action(action)(partial(ask_for_verdict, desk, verdict=verdict))
-    app.action(ids.MUTE_CUSTOMER)(partial(ask_to_mute, desk))
-    app.action(ids.SHOW_RUNBOOK)(partial(show_runbook, desk))
-    app.action(ids.MORE_OF_CASE)(partial(choose, desk))
-    app.action(ids.UNMUTE)(partial(unmute, desk))
-    app.view(ids.VERDICT_FORM)(partial(judge, desk))
-    app.view(ids.MUTE_FORM)(partial(preview, desk))
-    app.view(ids.MUTE_PREVIEW)(partial(mute, desk))
-    app.view(ids.RUNBOOK_FORM)(partial(tick, desk))
+        listen.action(action)(partial(ask_for_verdict, desk, verdict=verdict))
+    listen.action(ids.MUTE_CUSTOMER)(partial(ask_to_mute, desk))
+    listen.action(ids.SHOW_RUNBOOK)(partial(show_runbook, desk))
+    listen.action(ids.MORE_OF_CASE)(partial(choose, desk))
+    listen.action(ids.UNMUTE)(partial(unmute, desk))
+    listen.view(ids.VERDICT_FORM)(partial(judge, desk))
+    listen.view(ids.MUTE_FORM)(partial(preview, desk))
+    listen.view(ids.MUTE_PREVIEW)(partial(mute, desk))
+    listen.view(ids.RUNBOOK_FORM)(partial(tick, desk))
 
 
 async def choose(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -75,7 +76,7 @@ async def ask_for_verdict(
         kept=f"{suspicious.case_value(line.case)} {verdict} {slack.place(body)}",
         has_changed=version != str(line.case.version),
     )
-    desk.after_ack(_opened(desk, body, person, form))
+    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.VERDICT_FORM))
 
 
 async def judge(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -115,7 +116,7 @@ async def ask_to_mute(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, value:
         kept=f"{line.case.id} {slack.place(body)}",
         rule=first,
     )
-    desk.after_ack(_opened(desk, body, person, form))
+    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.MUTE_FORM))
 
 
 async def preview(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -175,7 +176,7 @@ async def show_runbook(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, value
         on=desk.backstop.digests.today(),
         kept=f"{line.case.id} {slack.place(body)}",
     )
-    desk.after_ack(_opened(desk, body, person, view))
+    desk.after_ack(errors.opened(desk, body, person, view, attempted=ids.SHOW_RUNBOOK))
 
 
 async def tick(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -210,11 +211,6 @@ async def _say_judged(desk: Desk, where: dict[str, Any], person: Person, line: C
     said, shown = views.judged(line, desk.texts_for(person), on=desk.backstop.digests.today())
     await errors.tell(desk, where, said, shown=shown)
     await alerts.redraw(desk, line)
-
-
-async def _opened(desk: Desk, body: dict[str, Any], person: Person, view: blocks.View) -> None:
-    work = open_modal(desk, body["trigger_id"], view)
-    await errors.behind_ack(desk, body, person, work, attempted=ids.VERDICT_FORM)
 
 
 def _wish(body: dict[str, Any]) -> views.Wish:

@@ -32,6 +32,8 @@ ana = Person(PersonId("U0ANA"), frozenset({Right.OPERATE}), "en-US")
 ben = Person(PersonId("U0BEN"), frozenset({Right.APPROVE}), "en-US")
 mei = Person(PersonId("U0MEI"), frozenset({Right.APPROVE}), "zh-CN")
 eve = Person(PersonId("U0EVE"), frozenset(), "de-DE")
+ida = Person(PersonId("U0IDA"), frozenset({Right.AUDIT}), "en-US")
+ada = Person(PersonId("U0ADA"), frozenset({Right.ADMINISTER}), "en-US")
 boss = Person(PersonId("U0BOSS"), frozenset({Right.OPERATE, Right.APPROVE}), "en-US")
 
 CONTOSO = CustomerId("11111111-2222-4333-8444-555555555555")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bot import courier, store
-from bot.app import Application, utc_now
+from bot.app import Application
+from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.store.store import sync_url
 from tests import postgres, tryton
@@ -85,12 +86,15 @@ async def set_stage(sqlite_url: str) -> AsyncIterator[SetStage]:
             database_url: str = sqlite_url,
             now: Any = utc_now,
             partner_center: PartnerCenterSandbox | None = None,
+            without_blocks: frozenset[str] = frozenset(),
             **settings: Any,
         ) -> Stage:
+            if now is not utc_now:  # whose time of day is its own
+                settings.setdefault("backstop_timezone", "UTC")
             far_side = partner_center or PartnerCenterSandbox(now=utc_now)
             await far_side.start()
             ends.push_async_callback(far_side.stop)
-            slack = slack_sandbox()
+            slack = slack_sandbox(without_blocks=without_blocks)
             await slack.start()
             ends.push_async_callback(slack.stop)
             app = Application(
@@ -127,3 +131,12 @@ def tryton_of_its_own(tryton_seeded: tryton.Seeded) -> Iterator[tryton.Server]:
     """A Tryton for a test that changes something."""
     with tryton.server(tryton_seeded) as server:
         yield server
+
+
+LONGEST = ("survival", "journey", "test_suspicious_command.py", "test_command_line.py", "test_demo.py")
+"""Files and directories that take a minute and more, most of it waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: of several workers none is then left alone with it at the end."""
+    items.sort(key=lambda item: not set(item.path.parts).intersection(LONGEST))

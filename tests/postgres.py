@@ -23,6 +23,10 @@ IMMEDIATE = signal.SIGQUIT
 """Falls over: the next start recovers from the log."""
 
 
+IN_HASTE = ("-c", "fsync=off", "-c", "full_page_writes=off")
+"""Its data is thrown away."""
+
+
 def binaries() -> Path | None:
     """Where `initdb` and `postgres` are, if they are installed."""
     on_path = shutil.which("initdb")
@@ -70,7 +74,7 @@ class Server:
                 *(*self._as_postgres, self._found / "postgres", "-D", self._data),
                 *("-p", str(self._port), "-k", self._home),
                 *("-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"),
-                *("-c", f"fsync={'on' if self._durable else 'off'}"),
+                *(() if self._durable else IN_HASTE),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -99,7 +103,7 @@ def own_server(found: Path, *, durable: bool = True) -> Iterator[Server]:
         made.start()
         yield made
     finally:
-        made.stop()
+        made.stop(IMMEDIATE)  # what is thrown away need not be written down first
         shutil.rmtree(home, ignore_errors=True)
 
 

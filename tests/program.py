@@ -1,4 +1,7 @@
-"""The real program, `python -m bot …`, as a process of its own that reads nothing but its environment."""
+"""The real program, `python -m bot …`, as a process of its own that reads nothing but its environment.
+
+It is forked from one that has imported it already (`tests.nursery`), unless it is to start as it does for an operator.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.slack import SlackSandbox
+from tests import nursery
+from tests.daytime import zone_of_day
 
 UP = "Backstop is running"
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds; for anything a process is asked to do at once."""
 
 
@@ -40,7 +51,9 @@ def settings_of(
         "PARTNER_CENTER_BASE_URL": partner_center.base_url,
         "PARTNER_CENTER_AUTHORITY_URL": partner_center.authority_url,
         "GRAPH_BASE_URL": partner_center.graph_url,
+        "BACKSTOP_TIMEZONE": zone_of_day(),
         "BACKSTOP_APPROVALS_CHANNEL": "C0APPROVALS",
+        "BACKSTOP_AUDIT_CRON": "0 0 29 2 *",  # at no time of day a test may run at
         "BACKSTOP_OPERATORS": "S0BILLING",
         "BACKSTOP_APPROVERS": "S0APPROVERS",
         "BACKSTOP_UNDO_WINDOW": "PT0S",
@@ -50,36 +63,59 @@ def settings_of(
 def carried_out(
     *arguments: str, cwd: Path, settings: Mapping[str, str] | None = None, patience: float = PATIENCE
 ) -> subprocess.CompletedProcess[str]:
-    """One command line, from start to end."""
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        env=environment(**(settings or {})),
-        cwd=cwd,
-        timeout=patience,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """One command line, from start to end. Raises TimeoutError when it has not ended by then."""
+    with tempfile.TemporaryDirectory() as kept:
+        errors = Path(kept, "stderr")
+        reader, writer = Pipe(duplex=False)
+        process = nursery.born(
+            arguments, environment=environment(**(settings or {})), cwd=cwd, out=writer, errors=errors
+        )
+        with reader, open(reader.fileno(), encoding="utf-8", closefd=False) as stdout:
+            watch = threading.Timer(patience, process.kill)
+            watch.start()
+            said = stdout.read()
+            wait([process.sentinel])
+            watch.cancel()
+        code = nursery.exit_code(process)
+        if code is None or code == -signal.SIGKILL:
+            raise TimeoutError(f"{arguments} did not end in {patience} seconds")
+        return subprocess.CompletedProcess(arguments, code, said, errors.read_text("utf-8"))
 
 
 class Program:
-    """One that goes on until it is told to stop; what it says on stderr is kept in a file."""
+    """One that goes on until it is told to stop; what it says on stderr is kept in a file.
+
+    `fresh` starts Python anew, as an operator does; so does a `module` other than the program's own.
+    """
 
     def __init__(
-        self, *arguments: str, settings: Mapping[str, str], cwd: Path, name: str = "", module: str = "bot"
+        self,
+        *arguments: str,
+        settings: Mapping[str, str],
+        cwd: Path,
+        name: str = "",
+        module: str = "bot",
+        fresh: bool = False,
     ) -> None:
         self.name = name or arguments[0]
-        self._arguments = ("-m", module, *arguments)
+        self._arguments = arguments
+        self._module = module
+        self._fresh = fresh or module != "bot"
         self._environment = environment(**settings)
         self._cwd = cwd
         self._stderr = cwd / f"{self.name}.err"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
 
     async def start(self) -> None:
         """Begin; it is not up yet."""
+        if not self._fresh:
+            self._process = await Forked.start(
+                self._arguments, environment=self._environment, cwd=self._cwd, errors=self._stderr
+            )
+            return
         with self._stderr.open("ab") as stderr:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *self._arguments),
+                *(sys.executable, "-m", self._module, *self._arguments),
                 env=self._environment,
                 cwd=self._cwd,
                 stdout=asyncio.subprocess.PIPE,
@@ -132,3 +168,46 @@ class Program:
         if self._process and self._process.returncode is None:
             self._process.send_signal(number)
         return await self.ends()
+
+
+@dataclass(frozen=True)
+class Forked:
+    """What `Program` needs of a process."""
+
+    process: ForkServerProcess
+    stdout: asyncio.StreamReader
+    _closing: asyncio.BaseTransport
+
+    @classmethod
+    async def start(
+        cls, arguments: Sequence[str], *, environment: Mapping[str, str], cwd: Path, errors: Path
+    ) -> Forked:
+        reader, writer = Pipe(duplex=False)
+        process = nursery.born(arguments, environment=environment, cwd=cwd, out=writer, errors=errors)
+        stdout = asyncio.StreamReader()
+        pipe = os.fdopen(os.dup(reader.fileno()), "rb")
+        reader.close()
+        closing, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stdout), pipe
+        )
+        return cls(process, stdout, closing)
+
+    @property
+    def returncode(self) -> int | None:
+        return nursery.exit_code(self.process)
+
+    def send_signal(self, number: int) -> None:
+        if self.process.pid and self.returncode is None:
+            os.kill(self.process.pid, number)
+
+    async def communicate(self) -> None:
+        """Read what it still says, and wait for its end."""
+        await self.stdout.read()
+        self._closing.close()
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.process.sentinel, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(self.process.sentinel)

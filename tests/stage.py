@@ -13,6 +13,7 @@ from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.slack import Player, SlackSandbox
 from bot.settings import Settings
 from handlers.manifest import manifest
+from tests.daytime import zone_of_day
 
 Transport = Literal["socket", "http"]
 
@@ -70,9 +71,11 @@ def settings_for(
         "partner_center_base_url": partner_center.base_url,
         "partner_center_authority_url": partner_center.authority_url,
         "graph_base_url": partner_center.graph_url,
+        "backstop_timezone": zone_of_day(),
         "backstop_approvals_channel": "C0APPROVALS",
         "backstop_overdue_channel": "C0OVERDUE",
         "backstop_overdue_cron": "0 0 29 2 *",  # at no time of day a test may run at
+        "backstop_audit_cron": "0 0 29 2 *",
         "backstop_operators": ("S0BILLING",),
         "backstop_approvers": ("S0APPROVERS",),
         "backstop_undo_window": "PT0S",

@@ -1,16 +1,24 @@
-"""`backstop audit verify PACK.zip`, run as whoever was handed a pack runs it: no settings, no database."""
+"""`backstop audit`: of the trail in the database, and of a pack as whoever was handed it, without any database."""
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.__main__ import run
+from bot.domain.audit import AuditEvent, AuditTag
 from bot.domain.evidence import AUDIT, pack, zipped
+from bot.store import Store
+from tests.builders import noon
 from tests.domain.test_evidence import LABEL, MEMBERS, PACK, entries, flipped
-from tests.program import carried_out
+from tests.program import PATIENCE, carried_out, environment
 
 
 @pytest.fixture
@@ -80,6 +88,14 @@ def test_words_of_a_forger_do_not_move_the_cursor(nowhere: Path, capsys: pytest.
         pytest.param("audit verify other.zip", "not an evidence pack", id="another ZIP"),
         pytest.param("audit export words.txt", "`audit verify` alone", id="an export of it"),
         pytest.param("audit verify words.txt --since 2026-01-01", "alone", id="a part of it"),
+        pytest.param(f"audit verify words.txt --anchor 1:{'a' * 64}", "alone", id="against an anchor"),
+        pytest.param("audit verify --since 2026-01-01", "go with `audit export`", id="from a day on"),
+        pytest.param(
+            "audit verify --dry-run", "goes with `audit purge`", id="a dry run of what removes nothing"
+        ),
+        pytest.param("audit purge --since 2026-01-01", "go with `audit export`", id="a purge from a day on"),
+        pytest.param("audit verify --after 3", "go with `audit export`", id="from an entry on"),
+        pytest.param(f"audit export --anchor 1:{'a' * 64}", "goes with `audit verify`", id="an anchor"),
     ],
 )
 def test_what_is_no_pack_is_refused_in_one_line(
@@ -92,3 +108,157 @@ def test_what_is_no_pack_is_refused_in_one_line(
     assert ended.out == ""
     assert says in ended.err
     assert ended.err.count("\n") == 1
+
+
+@pytest.fixture
+def trail(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> list[AuditEvent]:
+    """Five entries in the database that the command opens; the fourth is an anchor."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+
+    async def fill() -> list[AuditEvent]:
+        store = Store(sqlite_url, now=lambda: noon)
+        made = []
+        async with store.begin() as tx:
+            for number in range(1, 4):
+                made.append(await tx.audit.append(AuditTag.REQUEST_PLACED, f"R-{number}", note="=1+1, 逾期"))
+            last = made[-1]
+            made.append(
+                await tx.audit.append(AuditTag.AUDIT_ANCHORED, "anchor:x", seq=last.seq, hash=last.hash)
+            )
+            made.append(await tx.audit.append(AuditTag.REQUEST_PLACED, "R-5"))
+        await store.close()
+        return made
+
+    return asyncio.run(fill())
+
+
+def change(where: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(where / "backstop.db")) as database, database:
+        database.execute(statement, values)
+
+
+@pytest.mark.usefixtures("trail")
+def test_a_trail_that_holds_says_so_and_how_many_anchors_do(capsys: pytest.CaptureFixture[str]):
+    assert run(["audit", "verify"]) == 0
+    assert capsys.readouterr().out == "All 5 entries are as they were written.\nAnchors that hold: 1.\n"
+
+
+def test_an_anchor_copied_from_slack_holds_or_is_named(
+    trail: list[AuditEvent], capsys: pytest.CaptureFixture[str]
+):
+    good, forged, gone = f"2:{trail[1].hash}", f"2:{'f' * 64}", f"9:{'a' * 64}"
+    assert run(["audit", "verify", "--anchor", good]) == 0
+    assert "Anchors that hold: 2." in capsys.readouterr().out
+    assert run(["audit", "verify", "--anchor", good, "--anchor", forged, "--anchor", gone]) == 1
+    said = capsys.readouterr().out
+    assert f"Anchor {forged} does not hold: entry 2 has another hash." in said
+    assert f"Anchor {gone} does not hold: there is no entry 9, the trail ends with 5." in said
+    assert "All 5" not in said
+
+
+@pytest.mark.usefixtures("trail")
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        pytest.param(
+            "UPDATE audit SET subject = 'R-9' WHERE seq = 2", "Entry 2 (request:placed", id="changed"
+        ),
+        pytest.param(
+            "UPDATE audit SET tag = 'a' || char(27) WHERE seq = 2", "Entry 2 (a?,", id="with an escape"
+        ),
+        pytest.param("DELETE FROM audit WHERE seq = 2", "Entry 2 is missing: entry 3", id="removed"),
+        pytest.param(
+            "DELETE FROM audit WHERE seq = 1", "Entry 1 is missing: entry 2", id="the first removed"
+        ),
+    ],
+)
+def test_the_first_broken_entry_is_named(
+    statement: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    change(tmp_path, statement)
+    assert run(["audit", "verify"]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(says)
+    assert "is not as it was written" in said
+
+
+@pytest.mark.parametrize("anchor", ["2", "2:abc", f"0:{'a' * 64}"])
+def test_what_is_no_anchor_is_refused_in_one_line(anchor: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        run(["audit", "verify", "--anchor", anchor])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("trail")
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_two_exports_one_behind_the_other_are_the_whole(
+    format: str, at: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    export = ["audit", "export", "--format", format]
+    assert run(export) == 0
+    whole = capsys.readouterr()
+    assert whole.err == "backstop: to go on from here: --after 5\n"
+    assert whole.out.count("\n") == 5 + (format == "csv")
+
+    change(tmp_path, "CREATE TABLE later AS SELECT * FROM audit WHERE seq > ?", at)
+    change(tmp_path, "DELETE FROM audit WHERE seq > ?", at)
+    assert run(export) == 0
+    early = capsys.readouterr()
+    change(tmp_path, "INSERT INTO audit SELECT * FROM later")
+    assert run([*export, *early.err.split()[-2:]]) == 0
+    late = capsys.readouterr()
+    assert early.out + late.out == whole.out
+    assert late.err == whole.err
+    assert run([*export, *late.err.split()[-2:]]) == 0
+    assert capsys.readouterr() == ("", whole.err), "nothing is new, and it goes on where it did"
+
+
+@pytest.mark.usefixtures("trail")
+def test_an_export_that_is_not_read_to_its_end_is_no_error(tmp_path: Path, sqlite_url: str):
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", "audit", "export"],
+        env=environment(DATABASE_URL=sqlite_url, PYTHONPATH=str(Path(__file__).parents[1])),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        assert program.stdout
+        assert program.stderr
+        program.stdout.close()
+        assert program.wait(PATIENCE) == 141
+        assert program.stderr.read() == b""
+
+
+@pytest.mark.usefixtures("trail")
+@pytest.mark.parametrize("number", ["-1", "x", "٣", "9" * 19])
+def test_a_cursor_that_is_no_number_is_refused_in_one_line(number: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        run(["audit", "export", f"--after={number}"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("trail")
+def test_a_dry_run_says_what_a_purge_removes_and_removes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["audit", "purge"]) == 0
+    assert capsys.readouterr().out.startswith("No entry is older than BACKSTOP_AUDIT_RETENTION (2562 days)")
+    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "PT1S")
+    assert run(["audit", "purge", "--dry-run"]) == 0
+    dry = capsys.readouterr().out
+    assert dry.startswith("5 entries are older than")
+    assert dry.endswith("Nothing was removed.\n")
+    assert run(["audit", "verify"]) == 0
+    assert "All 5 entries" in capsys.readouterr().out
+    assert run(["audit", "purge"]) == 0
+    said = capsys.readouterr().out
+    assert said.partition("\n")[0] == dry.partition("\n")[0]
+    assert "5 entries were removed" in said
+    assert run(["audit", "verify"]) == 0
+    assert "Up to entry 5 they were purged, and the trail says so." in capsys.readouterr().out
+    assert run(["audit", "export", "--after", "2"]) == 0
+    assert "entries 3 to 5 are not there any more" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from tests.program import Program, carried_out, settings_of
 from tests.stage import slack_sandbox

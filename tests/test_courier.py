@@ -6,15 +6,21 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
+from dbos._dbos import _get_dbos_instance
 
+from bot import correlation
 from bot import courier as engine
 from bot import store as database
-from bot.courier import AlreadyRunning, Courier, Job
+from bot.courier import AT_ONCE, COMES_UP, OVERDUE, QUEUE, TAKES, AlreadyRunning, Courier, Job
 from bot.domain.errors import Unavailable
 from bot.store import Store
 from bot.store.store import sync_url
@@ -103,6 +109,35 @@ async def test_only_what_was_kept_is_run(open_courier: Open, store: Store, work:
     assert work.ran == ["kept", "last"]
 
 
+async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
+    open_courier: Open, work: Work, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(engine, "FORGOTTEN_AT_ONCE", 2)
+    courier = await open_courier()
+    await courier.start({"note": work.note}, executor="host-0")
+    now = datetime.now(UTC)
+    for word in ("a", "b", "c"):
+        await courier.post(a_job(word))
+    await courier.post(replace(a_job("later"), delay=3600.0))
+    await work.comes_to("a", "b", "c")
+    assert not await courier.forget_finished(before=now - timedelta(hours=1))
+    await courier.post(a_job("a"))  # known still
+    await comes_to_rest(courier)
+    while await courier.forget_finished(before=now + timedelta(hours=1)):
+        pass
+    assert sorted(work.ran) == ["a", "b", "c"]
+    await courier.post(a_job("a"))
+    await courier.post(a_job("d"))
+    await work.comes_to("d")
+    assert sorted(work.ran) == ["a", "a", "b", "c", "d"]
+
+
+async def comes_to_rest(courier: Courier) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await courier.is_idle():
+            await asyncio.sleep(0)
+
+
 async def test_of_two_jobs_with_one_id_the_first_is_run_once(open_courier: Open, store: Store, work: Work):
     one, two = await open_courier(), await open_courier()
     async with store.begin() as tx:
@@ -162,6 +197,126 @@ async def test_nothing_is_begun_any_more_while_the_last_jobs_end(open_courier: O
         await closing
     assert has_ended
     assert work.ran == ["drained"]
+
+
+class Later:
+    """The clock on the wall, ahead by what is added."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class TestWhetherItTakesJobs:
+    @pytest.fixture
+    def clock(self) -> Later:
+        return Later()
+
+    @pytest.fixture
+    async def courier(self, ready_url: str, clock: Later) -> AsyncIterator[Courier]:
+        made = Courier(sync_url(ready_url), clock=clock)
+        await made.open()
+        yield made
+        await made.close()
+
+    async def test_it_does_while_it_runs(self, courier: Courier, store: Store, work: Work, clock: Later):
+        assert not await takes(courier, store), "it was not started"
+        await courier.start({"note": work.note}, executor="host-0")
+        assert await takes(courier, store)
+        await courier.post(a_job("x"))
+        await work.comes_to("x")
+        clock.ahead += COMES_UP
+        assert await takes(courier, store)
+        await courier.close()
+        assert not await takes(courier, store)
+
+    async def test_it_does_not_when_the_queues_thread_has_died(
+        self, courier: Courier, store: Store, work: Work, clock: Later
+    ):
+        await courier.start({"note": work.note}, executor="host-0")
+        await courier.post(a_job("x"))
+        await work.comes_to("x")
+        clock.ahead += COMES_UP
+        await self._kill_threads()
+        assert not await takes(courier, store)
+
+    async def test_it_does_not_when_jobs_wait_and_it_is_idle(
+        self, courier: Courier, store: Store, work: Work, clock: Later
+    ):
+        await courier.start({"note": work.note}, executor="host-0")
+        await courier.post(a_job("x"))
+        await work.comes_to("x")
+        queue = await DBOS.retrieve_queue_async(QUEUE)
+        assert queue
+        await queue.set_worker_concurrency_async(0)
+        clock.ahead += OVERDUE + 1
+        async with asyncio.timeout(PATIENCE):
+            number = 0
+            while await takes(courier, store):  # it may take some until it has heard of it
+                await courier.post(a_job(f"stays {(number := number + 1)}"))
+        assert await waiting(courier, store) >= 1
+
+    async def test_it_does_while_it_is_busy_and_jobs_wait(
+        self, courier: Courier, store: Store, work: Work, clock: Later
+    ):
+        begun = 0
+        all_begun = asyncio.Event()
+
+        async def long(word: str) -> None:
+            nonlocal begun
+            begun += 1
+            if begun == AT_ONCE:
+                all_begun.set()
+            await work.may_end.wait()
+
+        await courier.start({"long": long}, executor="host-0")
+        for number in range(AT_ONCE + 2):
+            await courier.post(a_job(f"{number}", name="long"))
+        async with asyncio.timeout(PATIENCE):
+            await all_begun.wait()
+        clock.ahead += OVERDUE + 1
+        assert await waiting(courier, store) == 2
+        assert await takes(courier, store)
+        work.may_end.set()
+
+    async def _kill_threads(self) -> None:
+        """What ends them at a regular stop, out of the blue."""
+        taking = [thread for thread in threading.enumerate() if thread.name == TAKES]
+        for stop in _get_dbos_instance().background_thread_stop_events:
+            stop.set()
+        for thread in taking:
+            await asyncio.to_thread(thread.join, PATIENCE)
+
+
+async def takes(courier: Courier, store: Store) -> bool:
+    async with store.read() as tx:
+        return await courier.takes_jobs(tx.connection)
+
+
+async def waiting(courier: Courier, store: Store) -> int:
+    async with store.read() as tx:
+        return await courier.waiting(tx.connection)
+
+
+async def test_a_job_runs_under_the_id_it_was_handed_over_under(open_courier: Open, store: Store, work: Work):
+    courier = await open_courier()
+    ids: dict[str, str] = {}
+
+    async def notes(word: str) -> None:
+        ids[word] = correlation.current()
+        if word == "first":
+            await courier.post(a_job("of the first", name="notes"))
+        await work.note(word)
+
+    with correlation.under("c0ffee"):
+        async with store.begin() as tx:
+            await courier.send(tx.connection, a_job("first", name="notes"))
+    await courier.post(a_job("by itself", name="notes"))
+    await courier.start({"notes": notes}, executor="host-0")
+    await work.comes_to("first", "of the first", "by itself")
+    assert ids == {"first": "c0ffee", "of the first": "c0ffee", "by itself": ""}
 
 
 async def test_a_job_that_finds_no_database_is_run_again(open_courier: Open, work: Work):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.policy_file import packaged, version_of
 from tests.program import carried_out
 

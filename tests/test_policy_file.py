@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 
 from bot import policy_file
+from bot.domain.action import Reason, Verb
 from bot.domain.capability import DELETION_DAYS, Cloud
 from bot.domain.capability import SubscriptionKind as K
+from bot.domain.glass import BreakGlass
+from bot.domain.people import Right
 from bot.domain.policy import Exemption, Stage, StageAction
+from bot.domain.reach import Grant
 from bot.domain.signal import THRESHOLDS, Rule, RuleBook
+from bot.domain.step_up import StepUp
 from bot.policy_file import BadPolicy, _Strict, load, packaged, parse
 
 SAMPLES = Path(__file__).parent / "samples" / "receivables"
@@ -388,3 +393,105 @@ def test_days_can_be_told_that_the_calendar_does_not_know():
     calendar = parse(text, name="test").calendar
     assert calendar.is_business_day(date(2027, 2, 14))
     assert not calendar.is_business_day(date(2027, 2, 11))
+
+
+def test_an_approval_needs_a_code_only_where_the_file_says_so():
+    assert parse(WHOLE, name="test").step_up is None
+    text = '\n[step_up]\nover = { EUR = "20000" }\nreasons = ["fraud"]\nactions = ["cancel-azure"]\n'
+    assert parse(WHOLE + text, name="test").step_up == StepUp(
+        {"EUR": Decimal(20000)}, frozenset({Reason.FRAUD}), frozenset({Verb.CANCEL_AZURE})
+    )
+    with pytest.raises(BadPolicy, match=r"^test: step_up: it names over, reasons or actions"):
+        parse(WHOLE + "\n[step_up]\n", name="test")
+
+
+def test_the_glass_is_broken_only_by_whom_the_file_names_and_never_for_a_debt():
+    assert parse(WHOLE, name="test").break_glass is None
+    policy = parse(WHOLE + '\n[break_glass]\nwho = ["U0ANNA", "S0NIGHT"]\n', name="test")
+    assert policy.break_glass == BreakGlass(
+        frozenset({"U0ANNA", "S0NIGHT"}), frozenset({Reason.FRAUD, Reason.MISUSE})
+    )
+    assert "S0NIGHT" in policy.groups
+    one = parse(WHOLE + '\n[break_glass]\nwho = ["U0ANNA"]\nreasons = ["misuse"]\n', name="test").break_glass
+    assert one is not None
+    assert one.reasons == {Reason.MISUSE}
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        pytest.param(
+            'who = ["U0A"]\nreasons = ["non_payment"]', "reasons: non_payment can wait", id="a debt"
+        ),
+        pytest.param(
+            'who = ["U0A"]\nreasons = ["fraud", "customer_request"]',
+            "reasons: customer_request can",
+            id="a wish",
+        ),
+        pytest.param('who = ["U0A"]\nreasons = []', "reasons: ", id="for nothing"),
+        pytest.param("who = []", "who: ", id="nobody"),
+        pytest.param("", "who: ", id="nobody named"),
+        pytest.param('who = ["@anna"]', "who.0: ", id="a handle"),
+        pytest.param(
+            'who = ["U0A"]\nactions = ["cancel-azure"]', "actions: this version does not", id="a key"
+        ),
+    ],
+)
+def test_what_break_glass_cannot_say(said: str, refused: str):
+    with pytest.raises(BadPolicy, match=rf"^test: break_glass\.{refused}"):
+        parse(f"{WHOLE}\n[break_glass]\n{said}\n", name="test")
+
+
+RIGHTS = """
+[[rights]]
+may = "approve"
+who = ["S0LEADS", "U0ANNA"]
+reasons = ["non_payment", "fraud"]
+up_to = { EUR = "5000.00" }
+channels = ["C0APPROVALS"]
+clouds = ["global"]
+
+[[rights]]
+may = "ask"
+"""
+
+
+def test_rights_reach_everywhere_unless_the_file_limits_them():
+    assert parse(WHOLE, name="test").rights == ()
+    policy = parse(WHOLE + RIGHTS, name="test")
+    assert policy.rights == (
+        Grant(
+            Right.APPROVE,
+            who=frozenset({"S0LEADS", "U0ANNA"}),
+            reasons=frozenset({Reason.NON_PAYMENT, Reason.FRAUD}),
+            clouds=frozenset({Cloud.GLOBAL}),
+            channels=frozenset({"C0APPROVALS"}),
+            up_to={"EUR": Decimal("5000.00")},
+        ),
+        Grant(Right.OPERATE),
+    )
+    assert policy.groups == {"S0LEADS"}
+    assert policy.counts_amounts
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('may = "decide"', "rights.0.may: Input should be 'ask' or 'approve'"),
+        ('may = "ask"\nwho = ["@anna"]', "rights.0.who.0: String should match pattern"),
+        ('may = "ask"\nwho = []', "rights.0.who: List should have at least 1 item"),
+        ('may = "ask"\nreasons = ["debt"]', "rights.0.reasons.0: Input should be 'non_payment'"),
+        ('may = "ask"\nchannels = ["#csp"]', "rights.0.channels.0: String should match pattern"),
+        ('may = "ask"\nclouds = ["moon"]', "rights.0.clouds.0: Input should be 'global'"),
+        ('may = "ask"\nup_to = {}', "rights.0.up_to: Dictionary should have at least 1 item"),
+        ('may = "ask"\nup_to = { EUR = 5000 }', "rights.0.up_to.EUR: amounts are written as text"),
+        ('may = "ask"\nup_to = { EURO = "5" }', "'EURO' is not a currency code"),
+        ('may = "ask"\nuntil = 2027-01-01', "rights.0.until: this version does not know that key"),
+        ('who = ["U0ANNA"]', "rights.0.may: Field required"),
+    ],
+)
+def test_a_right_that_cannot_be_honoured_is_refused_in_one_line(line: str, told: str):
+    with pytest.raises(BadPolicy) as refused:
+        parse(f"{WHOLE}\n[[rights]]\n{line}\n", name="test")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -122,7 +122,13 @@ def test_a_source_that_is_not_read_any_more_is_retired(
         pytest.param("read xero", "sql", "xero is not among RECEIVABLES_SOURCES", id="another source"),
         pytest.param("read --yes", "sql", "--yes needs the name of the source", id="yes to all"),
         pytest.param("read sql --retire file", "sql", "--retire stands alone", id="two things at once"),
-        pytest.param("read", "xero", "RECEIVABLES_XERO_CLIENT_ID is not set", id="half configured"),
+        pytest.param(
+            "read",
+            "xero",
+            "RECEIVABLES_XERO_CLIENT_ID, RECEIVABLES_XERO_CLIENT_SECRET, RECEIVABLES_XERO_REFRESH_TOKEN, "
+            "RECEIVABLES_XERO_ORGANISATION_ID and BACKSTOP_SECRET_KEY are not set",
+            id="half configured",
+        ),
         pytest.param("read", "sage", "RECEIVABLES_SOURCES: 'sage' is none of", id="an unknown one"),
     ],
 )

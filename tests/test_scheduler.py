@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.scheduler import GRACE, Scheduler
+from bot.scheduler import GRACE, SILENCE, Scheduler, next_slot
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -212,3 +212,67 @@ async def test_what_is_stopped_does_not_run_and_may_be_stopped_again():
     made.stop()
     await _turn_of_the_loop()
     assert not made.is_running
+
+
+async def test_what_fell_due_by_a_clock_that_runs_ahead_is_run_once_in_its_order():
+    ran: list[str] = []
+    times = [datetime(2026, 11, 23, 12, tzinfo=UTC)]
+    made = Scheduler(zone=ZoneInfo("UTC"), now=lambda: times[-1])
+
+    async def digest(slot: datetime) -> None:
+        ran.append(f"digest {slot:%d %H:%M}")
+
+    async def refresh(slot: datetime) -> None:
+        ran.append(f"refresh {slot:%d %H:%M}")
+
+    async def sweep() -> None:
+        ran.append("sweep")
+
+    made.daily(WEEKDAYS_AT_NINE, digest)
+    made.daily("30 3 * * *", refresh)
+    made.every(30, sweep)
+    await made.catch_up()
+    assert ran == ["sweep"], "nothing has fallen due yet"
+    times.append(datetime(2026, 11, 25, 9, tzinfo=UTC))
+    await made.catch_up()
+    assert ran[1:] == ["refresh 25 03:30", "digest 25 09:00", "sweep"], "of several slots the newest"
+    await made.catch_up()
+    assert ran[4:] == ["sweep"]
+
+
+def test_the_next_slot_is_after_the_weekend():
+    friday = datetime(2026, 11, 27, 9, tzinfo=BERLIN)
+    assert next_slot(WEEKDAYS_AT_NINE, zone=BERLIN, after=friday) == datetime(2026, 11, 30, 9, tzinfo=BERLIN)
+    before = friday - timedelta(minutes=1)
+    assert next_slot(WEEKDAYS_AT_NINE, zone=BERLIN, after=before) == friday
+
+
+async def test_one_that_nothing_wakes_any_more_does_not_run_whatever_it_says_of_itself():
+    clock = 1000.0
+    made = Scheduler(zone=BERLIN, now=lambda: datetime.now(UTC), clock=lambda: clock)
+    assert not runs(made)
+    await made.start()
+    made._scheduler._stop_timer()  # as if looking for the next job had raised
+    clock += SILENCE - 1
+    assert runs(made)
+    clock += 1
+    assert made._scheduler.running
+    assert not runs(made)
+    made.stop()
+
+
+async def test_one_that_is_woken_goes_on_running():
+    clock = 1000.0
+    made = Scheduler(zone=BERLIN, now=lambda: datetime.now(UTC), clock=lambda: clock)
+    await made.start()
+    clock += SILENCE
+    assert not runs(made)
+    made._scheduler.modify_job("beat", next_run_time=datetime.now(UTC))
+    async with asyncio.timeout(PATIENCE):
+        while not runs(made):
+            await _turn_of_the_loop()
+    made.stop()
+
+
+def runs(made: Scheduler) -> bool:
+    return made.is_running

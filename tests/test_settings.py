@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from bot.app import check_ready_to_run, mail_of, utc_now
+from bot.core import mail_of, utc_now
 from bot.domain.customer import Cloud
 from bot.domain.matter import About, TicketKind
 from bot.domain.ticket import Way, way_for
 from bot.settings import BadSettings, Mode, Settings, load
+from bot.start_up import check_ready_to_run
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,9 @@ def test_without_any_setting_the_defaults_hold():
     )
     assert settings.backstop_operators == settings.backstop_approvers == ()
     assert settings.backstop_dry_run is False
+    assert settings.backstop_audit_retention >= timedelta(days=7 * 365 + 2), (
+        "seven years, leap days among them"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,9 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_OPERATORS", "", (), id="nobody"),
         pytest.param("BACKSTOP_APPROVERS", "W0GRID", ("W0GRID",), id="a grid user"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "PT36H", timedelta(hours=36), id="ISO 8601"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P7Y", timedelta(days=7 * 366), id="never a day too short"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P1Y6M2D", timedelta(days=366 + 186 + 2), id="of all parts"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "PT90S", timedelta(seconds=90), id="of no whole day"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "3600", timedelta(hours=1), id="seconds"),
         pytest.param("BACKSTOP_UNDO_WINDOW", "PT0S", timedelta(0), id="no undo window"),
         pytest.param("BACKSTOP_UNDO_WINDOW", "0", timedelta(0), id="no undo window in seconds"),
@@ -109,6 +116,10 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
         pytest.param("BACKSTOP_APPROVALS_CHANNEL", "#csp-approvals", id="a channel's name"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "a day", id="a duration in words"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "0", id="expired at once"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "PT0S", id="nothing is kept"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P", id="a duration of nothing"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P101Y", id="longer than anybody keeps it"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "seven years", id="a retention in words"),
         pytest.param("BACKSTOP_UNDO_WINDOW", "-PT1M", id="a negative window"),
         pytest.param("BACKSTOP_TIMEZONE", "Berlin", id="a city"),
         pytest.param("BACKSTOP_TIMEZONE", "../../etc/passwd", id="a path"),
@@ -226,9 +237,13 @@ def test_how_slack_reaches_us(
     assert (settings.mode, settings.http_port) == (mode, port)
 
 
-def test_what_is_needed_and_missing_is_named_first():
-    with pytest.raises(BadSettings, match=r"^SLACK_BOT_TOKEN is not set"):
-        load().need("slack_bot_token", "slack_signing_secret")
+def test_all_that_is_needed_and_missing_is_named_at_once():
+    with pytest.raises(BadSettings, match=r"^SLACK_BOT_TOKEN is not set: add it to"):
+        load(slack_signing_secret="s").need("slack_bot_token", "slack_signing_secret")
+    with pytest.raises(
+        BadSettings, match=r"^SLACK_BOT_TOKEN, SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are not"
+    ):
+        load().need("slack_bot_token", "slack_app_token", "slack_signing_secret")
 
 
 def test_these_tests_read_nothing_from_outside():

@@ -97,13 +97,14 @@ async def test_the_seat_jump_and_the_order_burst_are_found_and_what_is_missing_i
         assert case["score"] >= 40
         assert all(signal["fact"] and signal["points"] > 0 for signal in case["signals"])
     assert NO_OTHER_PLACE[office.partner_center.cloud] <= set(digest["unavailable"])
+    assert "Coho Winery" in await office.runs("digest", "suspicious")  # in words it says the same
 
 
 @in_china
-async def test_five_runs_on_the_same_facts_make_one_case(office: Office):
+async def test_three_runs_on_the_same_facts_make_one_case(office: Office):
     await office.runs("sync")
     office.partner_center.place_orders("Coho", 12)
-    runs = [await office.digest() for _ in range(5)]
+    runs = [await office.digest() for _ in range(3)]
     ids = {case["id"] for digest in runs for case in digest["cases"] if case["customer"] == "Coho Winery"}
     assert len(ids) == 1
     exported = [json.loads(line) for line in (await office.runs("audit", "export")).splitlines()]
@@ -134,11 +135,3 @@ async def test_a_past_day_knows_what_was_known_then(office: Office):
         day = (datetime.now(UTC) - timedelta(days=days)).date()
         found = rules_by_customer(await office.digest("--date", day.isoformat()))
         assert ("Coho Winery" in found) is is_known
-
-
-@in_china
-async def test_in_words_it_says_the_same(office: Office):
-    await office.runs("sync")
-    office.partner_center.place_orders("Coho", 12)
-    said = await office.runs("digest", "suspicious")
-    assert "Coho Winery" in said

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,12 +23,17 @@ class AuditTag(StrEnum):
     REQUEST_REOPENED = "request:reopened"
     REQUEST_RETRIED = "request:retried"
     REQUEST_EXPIRED = "request:expired"
+    REQUEST_GLASS_BROKEN = "request:glass-broken"
+    REQUEST_GLASS_REVIEWED = "request:glass-reviewed"
     REQUEST_POSTPONED = "request:postponed"
     REQUEST_STARTED = "request:started"
     REQUEST_TARGET_SETTLED = "request:target-settled"
     REQUEST_FINISHED = "request:finished"
     LIMIT_LIFT_ASKED = "limit:lift-asked"
     LIMIT_LIFTED = "limit:lifted"
+    AUTHENTICATOR_OPENED = "authenticator:opened"
+    AUTHENTICATOR_ENROLLED = "authenticator:enrolled"
+    AUTHENTICATOR_REFUSED = "authenticator:refused"
     ACCESS_REFUSED = "access:refused"
     DIGEST_POSTED = "digest:posted"
     RECEIVABLES_RECEIVED = "receivables:received"
@@ -80,6 +86,8 @@ class AuditTag(StrEnum):
     LETTER_COPIED = "letter:copied"
     LETTER_FAILED = "letter:failed"
     LETTER_UNKNOWN = "letter:unknown"
+    AUDIT_ANCHORED = "audit:anchored"
+    AUDIT_PURGED = "audit:purged"
 
 
 GENESIS = "0" * 64
@@ -123,13 +131,133 @@ def chained(
 
 def is_intact(event: AuditEvent, *, previous: str, seq: int) -> bool:
     """Whether the entry says what it said when it was written, behind that very predecessor."""
-    again = chained(
-        seq=seq,
-        at=event.at,
-        tag=event.tag,
-        subject=event.subject,
-        by=event.by,
-        facts=event.facts,
-        previous=previous,
-    )
+    try:
+        again = chained(
+            seq=seq,
+            at=event.at,
+            tag=event.tag,
+            subject=event.subject,
+            by=event.by,
+            facts=event.facts,
+            previous=previous,
+        )
+    except (TypeError, ValueError):  # what no entry ever had in it
+        return False
     return event.seq == seq and event.previous == previous and event.hash == again.hash
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Anchor:
+    """One entry's number and hash, kept out of reach of whoever changes the database; they stand for all before it."""
+
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Anchor:
+        """Of `SEQ:HASH`, as it is posted. Raises ValueError."""
+        found = _ANCHOR.fullmatch(text.strip())
+        if not found:
+            raise ValueError("an anchor is the number of an entry, a colon, and its hash of 64 digits")
+        return cls(int(found[1]), found[2].lower())
+
+    @classmethod
+    def told(cls, facts: Mapping[str, object]) -> Anchor | None:
+        """Of the facts of an entry that tells of one; None where somebody made nonsense of them."""
+        seq, digest = facts.get("seq"), facts.get("hash")
+        return cls(seq, digest) if isinstance(seq, int) and isinstance(digest, str) else None
+
+
+_ANCHOR = re.compile(r"([1-9][0-9]{0,17}):([0-9a-fA-F]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """Entries past retention: all from the first on that no younger one stands before."""
+
+    count: int
+    oldest: datetime
+    newest: datetime
+    last: Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of checking the chain. `count` entries were looked at, the broken one among them."""
+
+    count: int
+    head: Anchor | None
+    """The last entry that holds; None where none does."""
+    expected: int
+    """The number that the broken entry should have, or the next one will have."""
+    broken: AuditEvent | None = None
+    held: int = 0
+    """So many anchors say what the chain says."""
+    lost: tuple[Anchor, ...] = ()
+    """Anchors that the chain contradicts: their entry has another hash, or there is none."""
+    gone: tuple[Anchor, ...] = ()
+    """Anchors of entries that were purged: nobody can say any more whether they held."""
+    purged: int = 0
+    """The number of the last entry that was purged."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the chain holds and every anchor could be checked."""
+        return self.broken is None and not self.lost and not self.gone
+
+
+class Chain:
+    """Checks a chain entry by entry, and anchors beside it, in little memory."""
+
+    def __init__(self, *, purged: Anchor | None = None, anchors: Iterable[Anchor] = ()) -> None:
+        """`purged` is the last entry that was removed in good order: the chain begins behind it."""
+        self._last = purged or Anchor(0, GENESIS)
+        self._purged = self._last
+        self._count = 0
+        self._broken: AuditEvent | None = None
+        self._held = 0
+        self._lost: list[Anchor] = []
+        self._waiting: dict[int, set[Anchor]] = {}
+        self._gone: list[Anchor] = []
+        for anchor in anchors:
+            if anchor.seq > self._purged.seq:
+                self._waiting.setdefault(anchor.seq, set()).add(anchor)
+            elif anchor.seq < self._purged.seq:
+                self._gone.append(anchor)
+            else:
+                self._judge(anchor)
+
+    def add(self, event: AuditEvent) -> bool:
+        """Look at the next entry; False once one is broken, and nothing behind it says anything any more."""
+        self._count += 1
+        if not is_intact(event, previous=self._last.hash, seq=self._last.seq + 1):
+            self._broken = event
+            return False
+        self._last = Anchor(event.seq, event.hash)
+        for anchor in self._waiting.pop(event.seq, ()):
+            self._judge(anchor)
+        return True
+
+    def _judge(self, anchor: Anchor) -> None:
+        """By the entry that was looked at last."""
+        if anchor == self._last:
+            self._held += 1
+        else:
+            self._lost.append(anchor)
+
+    def verified(self) -> Verified:
+        """What came of it. Behind a broken entry nothing was looked at, so anchors there are neither held nor lost."""
+        missing = (a for anchors in self._waiting.values() for a in anchors) if self._broken is None else ()
+        return Verified(
+            self._count,
+            self._last if self._last != self._purged else None,
+            self._last.seq + 1,
+            self._broken,
+            self._held,
+            tuple(sorted([*self._lost, *missing])),
+            tuple(sorted(self._gone)),
+            self._purged.seq,
+        )

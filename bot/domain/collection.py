@@ -22,7 +22,7 @@ from bot.domain.policy import (
     Stage,
     StageAction,
     countable,
-    due_stages,
+    due_of,
     is_due,
     is_unlisted,
     lacks,
@@ -156,14 +156,16 @@ def standing(policy: BillingPolicy, facts: Facts, history: History, *, on: date)
     """Hold one customer against the policy."""
     history = _begun(facts, history, on)
     counting = countable(policy, facts.exposure)
-    due = due_stages(policy, facts.exposure, tenant=facts.tenant, on=on)
+    stages = policy.stages_for(facts.tenant, on=on)
+    due = due_of(policy, stages, counting)
     stage = due[-1] if due else None
-    reasons = _why(policy, facts, counting, stage, on)
-    missing = _missing(policy, due, facts, history, on)
+    needs = _Needs(stages, history, on)
+    reasons = _why(policy, stages, facts, counting, stage)
     brakes = _brakes(policy, facts, history, on)
-    candidate, waits = _candidate(policy, due, facts, history, on)
+    candidate, waits = _candidate(policy, due, facts, history, needs, on)
     cut = [s for s in due if s.action.cuts_off]
-    open_cut = [s for s in cut if _requirement(policy, s, facts, history, on) is None]
+    missing = list(dict.fromkeys(rule for s in cut if (rule := needs.of(s))))
+    open_cut = [s for s in cut if needs.of(s) is None]
     exempt = {
         s.id: e for s in open_cut if not brakes and (e := policy.exemption(facts.tenant, s.action, on=on))
     }
@@ -181,12 +183,11 @@ def standing(policy: BillingPolicy, facts: Facts, history: History, *, on: date)
     if _is_day_off(policy, on):
         candidate = None
     oldest = max((d.oldest_days for d in facts.exposure.values()), default=0) - policy.grace_days
-    following = [s for s in policy.stages_for(facts.tenant, on=on) if s.days_overdue > oldest]
-    required = _required(policy, due, facts, history, on)
+    following = next((s for s in stages if s.days_overdue > oldest), None)
     resume, why_resume = _exit(policy, facts, history)
     return Standing(
         stage=stage,
-        next_stage=required or (following[0] if following else None),
+        next_stage=_required(due, needs) or following,
         proposes_suspension=any(s.action is StageAction.PROPOSE_SUSPEND for s in calls_for),
         reasons=tuple(reasons + why_resume),
         fires=candidate,
@@ -266,10 +267,9 @@ def trace(policy: BillingPolicy, facts: Facts, history: History, *, on: date) ->
     stands = standing(policy, facts, history, on=on)
     counting = countable(policy, facts.exposure)
     brakes = tuple(_brakes(policy, facts, history, on))
-    stages = tuple(
-        _traced(policy, stage, facts, history, counting, stands, on)
-        for stage in policy.stages_for(facts.tenant, on=on)
-    )
+    held = policy.stages_for(facts.tenant, on=on)
+    needs = _Needs(held, history, on)
+    stages = tuple(_traced(policy, stage, facts, history, counting, stands, needs, on) for stage in held)
     return Trace(stands, stages, brakes, _against(stands, stages, brakes))
 
 
@@ -280,6 +280,7 @@ def _traced(
     history: History,
     counting: Exposure,
     stands: Standing,
+    needs: _Needs,
     on: date,
 ) -> StageTrace:
     lacking = {currency: lacks(policy, stage, currency, debt) for currency, debt in counting.items()}
@@ -291,7 +292,7 @@ def _traced(
         lacks=() if due_in else tuple(dict.fromkeys(r for rules in lacking.values() for r in rules)),
         fired=tuple(step.on for step in history.steps if step.stage == stage.id),
         recorded=history.carried_out(stage) if stage.action is StageAction.WARN else None,
-        waits=_requirement(policy, stage, facts, history, on),
+        waits=needs.of(stage),
         exempt=policy.exemption(facts.tenant, stage.action, on=on),
         fires=stage == stands.fires,
     )
@@ -328,14 +329,13 @@ def _begun(facts: Facts, history: History, on: date) -> History:
 
 
 def _why(
-    policy: BillingPolicy, facts: Facts, counting: Exposure, stage: Stage | None, on: date
+    policy: BillingPolicy, stages: tuple[Stage, ...], facts: Facts, counting: Exposure, stage: Stage | None
 ) -> list[Rule]:
     """The first reason: what the debts have come to."""
     if not any(debt.overdue > 0 for debt in facts.exposure.values()):
         return [Rule("nothing_overdue", "0"), *([Rule("disputed", "")] if facts.disputes else [])]
     if not counting:
         return [Rule("below_minimum", _amounts(facts.exposure))]
-    stages = policy.stages_for(facts.tenant, on=on)
     unlisted = [
         currency
         for currency, debt in counting.items()
@@ -353,40 +353,44 @@ def _why(
     return [Rule("before_first_stage", f"{days} < {first}"), *said]
 
 
-def _requirement(
-    policy: BillingPolicy, stage: Stage, facts: Facts, history: History, on: date
-) -> Rule | None:
-    """What is missing before that stage may come, if anything."""
-    if stage.requires_stage is None:
-        return None
-    required = next((s for s in policy.stages_for(facts.tenant, on=on) if s.id == stage.requires_stage), None)
-    if required is None:
-        return None  # switched off for this customer
-    done = history.carried_out(required)
-    if done is None:
-        return Rule(f"requires:{required.id}", "")
-    if (on - done).days < required.notice_days:
-        return Rule(f"notice:{required.id}", f"{(on - done).days} < {required.notice_days}")
-    return _requirement(policy, required, facts, history, on)
+class _Needs:
+    """What has to come before a stage, looked up once for each of them."""
+
+    def __init__(self, stages: tuple[Stage, ...], history: History, on: date) -> None:
+        self._stages = stages
+        self._history = history
+        self._on = on
+        self._known: dict[str, Rule | None] = {}
+
+    def of(self, stage: Stage) -> Rule | None:
+        """What is missing before that stage may come, if anything."""
+        if stage.requires_stage is None:
+            return None
+        if stage.id not in self._known:
+            self._known[stage.id] = self._look(stage.requires_stage)
+        return self._known[stage.id]
+
+    def stage(self, id: str) -> Stage | None:
+        return next((s for s in self._stages if s.id == id), None)
+
+    def _look(self, id: str) -> Rule | None:
+        required = self.stage(id)
+        if required is None:
+            return None  # switched off for this customer
+        done = self._history.carried_out(required)
+        if done is None:
+            return Rule(f"requires:{required.id}", "")
+        passed = (self._on - done).days
+        if passed < required.notice_days:
+            return Rule(f"notice:{required.id}", f"{passed} < {required.notice_days}")
+        return self.of(required)
 
 
-def _missing(
-    policy: BillingPolicy, due: tuple[Stage, ...], facts: Facts, history: History, on: date
-) -> list[Rule]:
-    cut = [s for s in due if s.action.cuts_off]
-    found = [rule for s in cut if (rule := _requirement(policy, s, facts, history, on))]
-    return list(dict.fromkeys(found))
-
-
-def _required(
-    policy: BillingPolicy, due: tuple[Stage, ...], facts: Facts, history: History, on: date
-) -> Stage | None:
+def _required(due: tuple[Stage, ...], needs: _Needs) -> Stage | None:
     """The stage that has to come before the most severe one that is due."""
     for stage in reversed(due):
-        rule = _requirement(policy, stage, facts, history, on)
-        if rule is not None:
-            name = rule.rule.partition(":")[2]
-            return next((s for s in policy.stages_for(facts.tenant, on=on) if s.id == name), None)
+        if rule := needs.of(stage):
+            return needs.stage(rule.rule.partition(":")[2])
     return None
 
 
@@ -426,7 +430,7 @@ def _shrank(before: Mapping[str, Decimal], now: Exposure) -> bool:
 
 
 def _candidate(
-    policy: BillingPolicy, due: tuple[Stage, ...], facts: Facts, history: History, on: date
+    policy: BillingPolicy, due: tuple[Stage, ...], facts: Facts, history: History, needs: _Needs, on: date
 ) -> tuple[Stage | None, Rule | None]:
     """The one stage that fires now, and why it has to wait if it does.
 
@@ -435,27 +439,25 @@ def _candidate(
     """
     if not (facts.books_are_fresh and facts.books_are_complete):
         return None, None
-    stage = _next_to_fire(policy, due, facts, history, on)
+    stage = _next_to_fire(due, history, needs, on)
     last = max((step.on for step in history.steps), default=None)
     if stage and last and (on - last).days < policy.min_step_gap_days:
         return None, Rule("step_gap", (last + timedelta(days=policy.min_step_gap_days)).isoformat())
     return stage, None
 
 
-def _next_to_fire(
-    policy: BillingPolicy, due: tuple[Stage, ...], facts: Facts, history: History, on: date
-) -> Stage | None:
+def _next_to_fire(due: tuple[Stage, ...], history: History, needs: _Needs, on: date) -> Stage | None:
     by_id = {s.id: s for s in due}
     reached = max((n for n, s in enumerate(due) if history.fired(s)), default=-1)
     for n in range(len(due) - 1, max(reached, 0) - 1, -1):
         stage = due[n]
-        rule = _requirement(policy, stage, facts, history, on)
+        rule = needs.of(stage)
         if rule is None:
             return stage if _may_fire(stage, history, on) else None
         kind, _, name = rule.rule.partition(":")
         required = by_id.get(name)
         is_missing = kind == "requires" and required is not None and _may_fire(required, history, on)
-        if required and is_missing and _requirement(policy, required, facts, history, on) is None:
+        if required and is_missing and needs.of(required) is None:
             return required
     return None
 

@@ -8,7 +8,7 @@ until a person said so: whoever pays must not be suspended for another's debt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from bot.domain.customer import TENANT_ID, Customer, CustomerId
 from bot.domain.free_mail import FREE_MAIL
 from bot.domain.names import folded, spelling, telling_words
 from bot.domain.people import PersonId
-from bot.domain.receivables import OpenItem, PartyBalances
+from bot.domain.receivables import Account, PartyBalances
 
 ALIKE: Final = 0.6
 """So large a part of all words of two names must be in both for one to suggest the other."""
@@ -80,19 +80,47 @@ def party_id(party_key: str) -> str:
     return f"P-{hashlib.sha256(party_key.encode()).hexdigest()[:20]}"
 
 
-_Account = tuple[str, str]
-"""Code, if there is one, and name: what the books know a debtor by, whichever tenant its rows name."""
+class Grouped(Mapping[str, tuple[PartyBalances, ...]]):
+    """Debtors by customer. Nearly every customer has one, so no more than that is kept for it."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, PartyBalances] = {}
+        self._others: dict[str, tuple[PartyBalances, ...]] = {}
+
+    def add(self, id: str, party: PartyBalances) -> None:
+        if self._first.setdefault(id, party) is not party:
+            self._others[id] = (*self._others.get(id, ()), party)
+
+    def __getitem__(self, id: str) -> tuple[PartyBalances, ...]:
+        return (self._first[id], *self._others.get(id, ()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._first)
+
+    def __len__(self) -> int:
+        return len(self._first)
 
 
 class Directory:
     def __init__(self, customers: Iterable[Customer], mappings: Iterable[ConfirmedMapping] = ()) -> None:
         self._mappings = {mapping.party_key: mapping for mapping in mappings}
         self._by_id: dict[str, Customer] = {}
-        self._by_domain: dict[str, list[Customer]] = {}
-        self._by_name: dict[str, list[Customer]] = {}
+        self._by_domain: dict[str, Customer] = {}
+        self._also_at: dict[str, tuple[Customer, ...]] = {}
+        """Further customers at a domain; hardly any domain has several."""
+        self._by_name: dict[str, list[Customer]] | None = None
         self._by_word: dict[str, list[Customer]] | None = None
-        self._debtors_of: dict[CustomerId, set[_Account]] = {}
-        self._customers_of: dict[str, set[CustomerId]] = {}
+        self._expected: frozenset[str] | None = None
+        self._expected_words: frozenset[str] | None = None
+        """None: all."""
+        self._said_of: dict[CustomerId, set[str]] = {}
+        for mapping in self._mappings.values():
+            self._said_of.setdefault(mapping.customer_id, set()).add(mapping.party_key)
+        self._debtors_of = Grouped()
+        """Whom the books or a person name, be it clear or not."""
+        self._customer_of: dict[str, CustomerId] = {}
+        self._shared: set[str] = set()
+        """Codes under which the books have several customers."""
         for customer in customers:
             self.add(customer)
 
@@ -105,9 +133,10 @@ class Directory:
             return
         self._by_id[customer.id] = customer
         if customer.domain:
-            self._by_domain.setdefault(customer.domain.lower(), []).append(customer)
-        self._by_name.setdefault(folded(customer.name), []).append(customer)
-        self._by_word = None
+            domain = customer.domain if customer.domain.islower() else customer.domain.lower()
+            if self._by_domain.setdefault(domain, customer) is not customer:
+                self._also_at[domain] = (*self._also_at.get(domain, ()), customer)
+        self._by_name = self._by_word = None
 
     def see(self, parties: Iterable[PartyBalances]) -> None:
         """Take note of all who are in the books: only beside the others it shows what is shared."""
@@ -115,14 +144,32 @@ class Directory:
             customer = self._found(party)[0]
             if customer is None:
                 continue
-            self._debtors_of.setdefault(customer.id, set()).update(_accounts(party))
-            for code in _codes(party):
-                self._customers_of.setdefault(code, set()).add(customer.id)
+            self._debtors_of.add(customer.id, party)
+            for code, _ in party.accounts:
+                if code and self._customer_of.setdefault(code, customer.id) != customer.id:
+                    self._shared.add(code)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Suggestions will be wanted for these: only what they need is then kept of all customers' names."""
+        names = list(names)
+        self._expected = frozenset(folded(name.strip()) for name in names)
+        self._expected_words = frozenset(word for name in names for word in telling_words(name))
+        self._by_name = self._by_word = None
 
     def of(self, party: PartyBalances) -> Customer | None:
         """Whose debts they are; None where that is not known, or not clear."""
         customer, method = self._found(party)
-        return customer if method is MappingMethod.TABLE or self.doubt(party) is None else None
+        if customer is None or method is MappingMethod.TABLE:
+            return customer
+        return None if self._doubt(party, customer) else customer
+
+    def debtors_of(self, id: str) -> tuple[PartyBalances, ...]:
+        """Who in the books is that customer, of those that were seen."""
+        return tuple(party for party in self._debtors_of.get(id, ()) if self.of(party))
+
+    def seen(self) -> Iterable[str]:
+        """The ids of the customers that somebody in the books may be."""
+        return self._debtors_of
 
     def how(self, party: PartyBalances) -> MappingMethod:
         """How `of` knows."""
@@ -131,7 +178,7 @@ class Directory:
     def keys_of(self, id: CustomerId) -> set[str]:
         """The keys under which the books may hold something against that customer, whether or not they do now."""
         customer = self._by_id.get(id)
-        said = {mapping.party_key for mapping in self._mappings.values() if mapping.customer_id == id}
+        said = self._said_of.get(id, set())
         named = {id, customer.domain} if customer and customer.domain else {id}
         return said | {f"tenant:{name.casefold()}" for name in named}
 
@@ -146,12 +193,18 @@ class Directory:
         if len(self._at_domain(party)) > 1:
             return Doubt.SEVERAL_CUSTOMERS
         customer = self._found(party)[0]
-        if customer is None:
-            return None
-        if _several(_accounts(party) | self._debtors_of.get(customer.id, set())):
+        return self._doubt(party, customer) if customer else None
+
+    def _doubt(self, party: PartyBalances, customer: Customer) -> Doubt | None:
+        accounts = set(party.accounts)
+        for other in self._debtors_of.get(customer.id, ()):
+            if other is not party:
+                accounts.update(other.accounts)
+        if _several(accounts):
             return Doubt.SEVERAL_DEBTORS
-        if any(self._customers_of.get(code, {customer.id}) != {customer.id} for code in _codes(party)):
-            return Doubt.SEVERAL_CUSTOMERS
+        for code, _ in party.accounts:  # a code means somebody within its source only
+            if code in self._shared or (code and self._customer_of.get(code, customer.id) != customer.id):
+                return Doubt.SEVERAL_CUSTOMERS
         return None
 
     def suggestion_for(self, party: PartyBalances) -> Customer | None:
@@ -162,7 +215,10 @@ class Directory:
             return None
         if named_by_books := self._found(party)[0]:
             return named_by_books
-        named = self._by_name.get(folded(party.customer.strip()), [])
+        name = folded(party.customer.strip())
+        if self._expected is not None and name not in self._expected:
+            self._expected = self._expected_words = self._by_name = self._by_word = None
+        named = self._names().get(name, [])
         return named[0] if len(named) == 1 else self._likest(party.customer) if not named else None
 
     def entry(self, party: PartyBalances) -> Entry:
@@ -185,7 +241,7 @@ class Directory:
 
     def _found(self, party: PartyBalances) -> tuple[Customer | None, MappingMethod]:
         """Whom a person or the books name, be it clear or not."""
-        if mapping := self._mappings.get(party.customer_key):
+        if self._mappings and (mapping := self._mappings.get(party.customer_key)):
             return self._by_id.get(mapping.customer_id), MappingMethod.TABLE
         tenant = _tenant(party)
         if TENANT_ID.fullmatch(tenant):
@@ -193,9 +249,10 @@ class Directory:
         at_domain = self._at_domain(party)
         return at_domain[0] if len(at_domain) == 1 else None, MappingMethod.DOMAIN
 
-    def _at_domain(self, party: PartyBalances) -> list[Customer]:
+    def _at_domain(self, party: PartyBalances) -> tuple[Customer, ...]:
         domain = _tenant(party)
-        return [] if domain in FREE_MAIL else self._by_domain.get(domain, [])
+        first = None if domain in FREE_MAIL else self._by_domain.get(domain)
+        return (first, *self._also_at.get(domain, ())) if first else ()
 
     def _likest(self, name: str) -> Customer | None:
         words = telling_words(name)
@@ -205,21 +262,41 @@ class Directory:
         # Whoever is like enough shares one of the rarest words: so many words may at most be missing.
         may_lack = len(words) - ceil((ALIKE - AHEAD) * len(words))
         rarest = sorted(words, key=lambda word: len(by_word.get(word, ())))[: may_lack + 1]
-        near = {customer.id: customer for word in rarest for customer in by_word.get(word, ())}
-        ranked = sorted(((_likeness(words, c.name), c.id) for c in near.values()), reverse=True)
-        if not ranked or ranked[0][0] < ALIKE:
+        seen: set[CustomerId] = set()
+        best, second = (0.0, ""), 0.0
+        for lacking, word in enumerate(rarest):
+            # Whoever comes now lacks the words before: at most so like, and then out of the question.
+            if best[0] >= ALIKE and best[0] - (len(words) - lacking) / len(words) >= AHEAD:
+                break
+            for customer in by_word.get(word, ()):
+                if customer.id not in seen:
+                    seen.add(customer.id)
+                    alike = (_likeness(words, customer.name), customer.id)
+                    if alike > best:
+                        best, second = alike, best[0]
+                    else:
+                        second = max(second, alike[0])
+        if best[0] < ALIKE or best[0] - second < AHEAD:
             return None
-        if len(ranked) > 1 and ranked[0][0] - ranked[1][0] < AHEAD:
-            return None
-        return self._by_id[ranked[0][1]]
+        return self._by_id[best[1]]
+
+    def _names(self) -> dict[str, list[Customer]]:
+        """Made when it is first needed, as the words are: most questions do without."""
+        if self._by_name is None:
+            self._by_name = {}
+            for customer in self._by_id.values():
+                name = folded(customer.name)
+                if self._expected is None or name in self._expected:
+                    self._by_name.setdefault(name, []).append(customer)
+        return self._by_name
 
     def _words(self) -> dict[str, list[Customer]]:
-        """Made when it is first needed: most questions do without."""
         if self._by_word is None:
             self._by_word = {}
             for customer in self._by_id.values():
                 for word in telling_words(customer.name):
-                    self._by_word.setdefault(word, []).append(customer)
+                    if self._expected_words is None or word in self._expected_words:
+                        self._by_word.setdefault(word, []).append(customer)
         return self._by_word
 
 
@@ -227,27 +304,18 @@ def _tenant(party: PartyBalances) -> str:
     return (party.tenant or "").strip().lower()
 
 
-def _code(item: OpenItem) -> str:
-    """Two books number their customers each in its own way: a code means somebody within its source only."""
-    return f"{item.source}/{item.customer_code}" if item.customer_code else ""
-
-
-def _codes(party: PartyBalances) -> set[str]:
-    return {code for item in party.items if (code := _code(item))}
-
-
-def _accounts(party: PartyBalances) -> set[_Account]:
-    return {(_code(item), spelling(item.customer)) for item in party.items}
-
-
-def _several(accounts: set[_Account]) -> bool:
+def _several(accounts: set[Account]) -> bool:
     """Whether these are more than one debtor: by their codes; where the books have none, by their names."""
-    codes = {code for code, _ in accounts if code}
-    with_code = {name for code, name in accounts if code}
-    return len(codes) + len({name for code, name in accounts if not code} - with_code) > 1
+    if len(accounts) == 1:
+        return False
+    spelled = {(code, spelling(name)) for code, name in accounts}
+    codes = {code for code, _ in spelled if code}
+    with_code = {name for code, name in spelled if code}
+    return len(codes) + len({name for code, name in spelled if not code} - with_code) > 1
 
 
 def _likeness(words: frozenset[str], name: str) -> float:
     """How large a part of all words of both names is in both."""
     others = telling_words(name)
-    return len(words & others) / len(words | others)
+    both = len(words & others)
+    return both / (len(words) + len(others) - both)

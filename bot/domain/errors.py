@@ -38,6 +38,50 @@ class NotPermitted(Refused):
 
 
 @dataclass(eq=False)
+class Outsider(Refused):
+    """No full member of the workspace; `why` is what they are, as in `bot.domain.people.Outside`."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class BeyondRights(Refused):
+    """The billing policy limits the person's right, and this is outside; `why` is the limit as a key.
+
+    `scope` is what they may do, in the words of the policy file.
+    """
+
+    request_id: str
+    why: str
+    scope: str
+
+
+@dataclass(eq=False)
+class CodeNeeded(Refused):
+    """The billing policy wants a code of the approver's authenticator for this, and none was given."""
+
+    request_id: str
+
+
+class NotEnrolled(Refused):
+    """A code is needed, and the person has no authenticator that could give one."""
+
+
+@dataclass(eq=False)
+class MayNotEnrol(Refused):
+    """The person may not set up an authenticator now; `why` is a key."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class TooManyCodes(Refused):
+    """Too many codes were tried; there is no further try before `until`."""
+
+    until: datetime
+
+
+@dataclass(eq=False)
 class OwnRequest(Refused):
     """Nobody decides on their own request."""
 
@@ -227,6 +271,22 @@ class PromisedBefore(Refused):
 
     made: int
     most: int
+
+
+@dataclass(eq=False)
+class GlassKept(Refused):
+    """The billing policy does not let this person break the glass for this; `why` is a key."""
+
+    request_id: str
+    why: str
+
+
+@dataclass(eq=False)
+class GlassReviewed(Refused):
+    """Somebody else was first."""
+
+    request_id: str
+    by: str
 
 
 @dataclass(eq=False)

@@ -504,7 +504,7 @@ def _of_request(request: ActionRequest, veil: Veil) -> Iterable[_Happening]:
 def _decided(
     decisions: Sequence[Decision], what: str, id: str, veil: Veil
 ) -> Iterable[tuple[datetime, str, str, str | None, str]]:
-    verbs = {"approve": "approved", "deny": "denied"}
+    verbs = {"approve": "approved", "deny": "denied", "break-glass": "let act by breaking the glass"}
     for said in decisions:
         yield (
             said.at,

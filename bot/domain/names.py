@@ -13,6 +13,8 @@ from typing import Final
 
 def folded(words: str) -> str:
     """Compare names without case, accents or width: `Müller` is found by `muller`."""
+    if words.isascii():  # most are, and a directory has tens of thousands
+        return words.lower()
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", words).casefold())
     return "".join(c for c in plain if not unicodedata.combining(c))
 
@@ -22,13 +24,13 @@ def can_be_kept(text: str) -> bool:
     return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)
 def spelling(name: str) -> str:
     """A name but for case, accents, spaces and punctuation; its legal form counts."""
     return "".join(_split(name))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)
 def telling_words(name: str) -> frozenset[str]:
     """The words by which one company is told from another: without legal forms, in pairs of characters where a
     script has no spaces. `Mueller` and `Müller` are one word.

@@ -12,7 +12,10 @@ from typing import Literal
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.capability import DELETION_DAYS, DeletionDays, SubscriptionKind
 from bot.domain.customer import Subscription
+from bot.domain.glass import BreakGlass
+from bot.domain.reach import Grant
 from bot.domain.signal import RuleBook
+from bot.domain.step_up import StepUp
 
 
 class StageAction(StrEnum):
@@ -172,6 +175,31 @@ class BillingPolicy:
     risk: RuleBook = field(default_factory=RuleBook)
     """The rules of suspicion; collection does not look at them."""
 
+    rights: tuple[Grant, ...] = ()
+    """How far the rights to ask and to approve reach; without any of a right it reaches everywhere."""
+
+    step_up: StepUp | None = None
+    """Which approvals need a code besides."""
+
+    break_glass: BreakGlass | None = None
+    """Who may let what act without the approvals it lacks; None: nobody."""
+
+    @property
+    def counts_amounts(self) -> bool:
+        """Whether anything about rights depends on what a customer owes."""
+        if self.step_up and self.step_up.over is not None:
+            return True
+        return any(grant.up_to is not None for grant in self.rights)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The user groups that rights are given by, or that may break the glass."""
+        named = (
+            *(grant.who or () for grant in self.rights),
+            self.break_glass.who if self.break_glass else (),
+        )
+        return frozenset(name for names in named for name in names if name.startswith("S"))
+
     @property
     def suspend_stage(self) -> Stage | None:
         return next((s for s in self.stages if s.action is StageAction.PROPOSE_SUSPEND), None)
@@ -279,16 +307,9 @@ class Rule:
     fact: str
 
 
-def due_stages(
-    policy: BillingPolicy, exposure: Exposure, *, tenant: str | None, on: date
-) -> tuple[Stage, ...]:
-    """The stages whose day, amount and conditions are reached, by severity; what is below the minimum counts not."""
-    counting = countable(policy, exposure)
-    return tuple(
-        s
-        for s in policy.stages_for(tenant, on=on)
-        if any(is_due(policy, s, c, d) for c, d in counting.items())
-    )
+def due_of(policy: BillingPolicy, stages: Sequence[Stage], counting: Exposure) -> tuple[Stage, ...]:
+    """Which of these stages have their day, amount and conditions reached by debts that count (see `countable`)."""
+    return tuple(s for s in stages if any(is_due(policy, s, c, d) for c, d in counting.items()))
 
 
 def countable(policy: BillingPolicy, exposure: Exposure) -> Exposure:
@@ -301,6 +322,8 @@ def countable(policy: BillingPolicy, exposure: Exposure) -> Exposure:
 
 
 def is_due(policy: BillingPolicy, stage: Stage, currency: str, debt: Debt) -> bool:
+    if debt.oldest_days < stage.days_overdue + policy.grace_days:
+        return False
     return next(_lacks(policy, stage, currency, debt), None) is None
 
 

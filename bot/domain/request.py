@@ -3,6 +3,7 @@
 pending ──enough approvals──> approved ──claimed──> executing ──┬─> done
    ├─> denied | withdrawn | expired   └─> withdrawn             ├─> failed     (a definite no, for one at least)
                                                                 └─> unknown    (nobody can tell yet)
+pending ──somebody breaks the glass──> approved
 unknown ──somebody has it looked into again──> approved
 failed ──somebody has it tried again──> approved
 
@@ -31,6 +32,7 @@ from bot.domain.errors import (
     RequestExpired,
     TooManyAtOnce,
 )
+from bot.domain.glass import LEAST, REASON, BreakGlass, must_break, words
 from bot.domain.people import Person, PersonId, Right
 
 RequestId = NewType("RequestId", str)
@@ -87,6 +89,8 @@ def reminder_due(asked_at: datetime, expires_at: datetime, *, at: datetime) -> R
 class Verdict(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
+    BREAK_GLASS = "break-glass"
+    """In place of all approvals that were missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +283,7 @@ class ActionRequest:
             not_before=not_before,
             dry_run=dry_run,
             ground=ground if action.is_for_debt else NO_GROUND,
-            debtors=tuple(debtors) if action.is_for_debt else (),
+            debtors=tuple(debtors),
         )
         return request._approved(at) if request.approvals_needed <= 0 else request
 
@@ -299,8 +303,24 @@ class ActionRequest:
         decision = Decision(Verdict.DENY, by=by.id, at=at, why=why)
         return replace(self, status=Status.DENIED, decisions=(*self.decisions, decision), closed_at=at)
 
+    def break_glass(self, rule: BreakGlass | None, *, by: Person, at: datetime, why: str) -> ActionRequest:
+        """Let it act without the approvals it lacks, whoever asked for it: for a fraud at night, told to everybody.
+
+        Raises GlassKept where the rule does not let them, and Invalid for a reason that says too little.
+        """
+        self.must_be_breakable(rule, by=by, at=at)
+        said = words(why, REASON, least=LEAST)
+        decision = Decision(Verdict.BREAK_GLASS, by=by.id, at=at, why=said)
+        return replace(self, decisions=(*self.decisions, decision))._approved(at)
+
+    def must_be_breakable(self, rule: BreakGlass | None, *, by: Person, at: datetime) -> None:
+        """Raise what `break_glass` would, but for its reason."""
+        must_break(rule, self.id, self.action, by)
+        self._must_wait(at=at)
+
     def withdraw(self, *, by: Person, at: datetime) -> ActionRequest:
         """The requester takes it back while it waits for approval."""
+        by.must_belong()
         if by.id != self.requested_by:
             raise NotPermitted("withdraw")
         if self.status is not Status.PENDING:
@@ -309,6 +329,7 @@ class ActionRequest:
 
     def cancel(self, *, by: Person, at: datetime) -> ActionRequest:
         """The requester or an approver stops an approved request inside its undo window."""
+        by.must_belong()
         if by.id != self.requested_by and Right.APPROVE not in by.rights:
             raise NotPermitted(Right.APPROVE)
         if self.status is not Status.APPROVED:
@@ -494,6 +515,10 @@ class ActionRequest:
     def denial(self) -> Decision | None:
         return next((d for d in self.decisions if d.verdict is Verdict.DENY), None)
 
+    @property
+    def broken_glass(self) -> Decision | None:
+        return next((d for d in self.decisions if d.verdict is Verdict.BREAK_GLASS), None)
+
     def _approved(self, at: datetime) -> ActionRequest:
         acts_at = max(at + self.undo, self.not_before or at)
         return replace(self, status=Status.APPROVED, acts_at=acts_at)
@@ -506,12 +531,15 @@ class ActionRequest:
 
     def _must_be_decidable(self, *, by: Person, at: datetime) -> None:
         by.must(Right.APPROVE)
+        self._must_wait(at=at)
+        if by.id == self.requested_by:
+            raise OwnRequest(self.id)
+
+    def _must_wait(self, *, at: datetime) -> None:
         if self.status is not Status.PENDING:
             raise self._already_decided()
         if at >= self.expires_at:
             raise RequestExpired(self.id, self.expires_at)
-        if by.id == self.requested_by:
-            raise OwnRequest(self.id)
 
     def _already_decided(self) -> AlreadyDecided:
         last = self.decisions[-1].by if self.decisions else self.closed_by

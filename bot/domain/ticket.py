@@ -285,6 +285,7 @@ class Ticket:
 
     def withdraw(self, *, by: Person, at: datetime) -> Ticket:
         """Its opener takes it back, as long as nothing was handed over or may have been."""
+        by.must_belong()
         if by.id != self.opened_by:
             raise NotPermitted("withdraw")
         if self.status not in (TicketStatus.PENDING, TicketStatus.OPEN) or not self.may_be_withdrawn:

@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from bot import correlation
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import Conflict, NotFound, Rejected, SignInFailed, Unavailable, Upstream
 from bot.domain.ticket import Ticket, VendorNote, VendorState
@@ -249,7 +250,7 @@ class AzureSupport:
         return replace(call, url=f"{url}/{path}?{query}", request_id=uuid4())
 
     def _call(self, path: str, sought: Sought) -> Call:
-        correlation_id = str(uuid4())
+        correlation_id = correlation.current() or str(uuid4())
         # learn.microsoft.com/azure/azure-resource-manager/management/resource-manager-debug-correlation
         headers = {
             "x-ms-correlation-request-id": correlation_id,

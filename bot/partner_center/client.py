@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from bot import correlation
 from bot.domain.customer import Customer, CustomerId, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.letter import BillingContact
 from bot.domain.observation import Operation, OrderPlaced, Spent, VendorAlert
@@ -94,6 +95,11 @@ class PartnerCenter:
     def pace(self) -> Pace:
         """How many calls go out at once, and what Microsoft said to that."""
         return self._exchange.pace
+
+    @property
+    def answered(self) -> Mapping[str, int]:
+        """How often each kind of answer came, see `Exchange`."""
+        return self._exchange.answered
 
     async def sign_in(self) -> None:
         """Ask for one customer, to see that our credentials open the door; raises what stands in the way."""
@@ -288,7 +294,12 @@ class PartnerCenter:
     def _call(self, path: str, sought: Sought, *, as_user: bool = False) -> Call:
         url = f"{self._cloud.api}/v1{path}"
         return Call(
-            "GET", url, sought, correlation_id=str(uuid4()), as_user=as_user, unhurried=self._unhurried
+            "GET",
+            url,
+            sought,
+            correlation_id=correlation.current() or str(uuid4()),
+            as_user=as_user,
+            unhurried=self._unhurried,
         )
 
 

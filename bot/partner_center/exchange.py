@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,10 +15,12 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from bot.domain.errors import BackstopError, Rejected, Throttled, Unavailable, Upstream
+from bot import tracing
+from bot.domain.errors import BackstopError, NotFound, Rejected, Throttled, Unavailable, Upstream
 from bot.partner_center.answers import Answer, Sought, Trouble, decipher
 from bot.partner_center.lanes import LaneClient
 from bot.partner_center.pace import Pace
+from bot.partner_center.routes import template
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +96,8 @@ class Exchange:
         self._http = http
         self._as_user = as_user or http
         self.pace = Pace(max_concurrency, now=now, sleep=sleep)
+        self.answered = Counter[str]()
+        """How often each kind of answer came: `2xx`, …, `throttled`, or `none`, also when nobody could be signed in."""
         self._now = now
         self._sleep = sleep
         self._jitter = jitter
@@ -126,7 +131,17 @@ class Exchange:
 
     async def once(self, call: Call) -> Answer | Trouble:
         """Send a call one time; a slot is held only while it is on its way."""
-        outcome = await self._answer(call)
+        with tracing.call(
+            call.method,
+            call.url,
+            template=template,
+            correlation_id=call.correlation_id,
+            request_id=call.request_id,
+        ) as span:
+            outcome = await self._answer(call, span)
+            if isinstance(outcome, Trouble):
+                span.failed(outcome.error.code)
+        self.answered[_kind(outcome)] += 1
         if isinstance(outcome, Trouble):
             error = outcome.error
             why = f"{error.code} {error.reason}" if isinstance(error, Upstream) else error.code
@@ -134,7 +149,7 @@ class Exchange:
             log.warning("%s %s: %s, correlation id %s", call.method, path, why, call.correlation_id)
         return outcome
 
-    async def _answer(self, call: Call) -> Answer | Trouble:
+    async def _answer(self, call: Call, span: tracing.Span) -> Answer | Trouble:
         http = self._as_user if call.as_user else self._http
         request = http.build_request(call.method, call.url, headers=self._headers(call), content=call.body)
         try:
@@ -142,6 +157,7 @@ class Exchange:
                 # A redirect would carry our token along.
                 auth = call.auth or httpx.USE_CLIENT_DEFAULT
                 response = await http.send(request, auth=auth, stream=True, follow_redirects=False)
+                span.answered(response.status_code)
                 try:
                     body = await _bounded(response)
                 finally:
@@ -188,6 +204,18 @@ class Exchange:
             **call.headers,
         }
         return {name.encode(): value.encode() for name, value in headers.items()}
+
+
+def _kind(outcome: Answer | Trouble) -> str:
+    if isinstance(outcome, Answer):
+        return "2xx"
+    error = outcome.error
+    if isinstance(error, Throttled):
+        return "throttled"
+    if isinstance(error, NotFound):
+        return "4xx"
+    status = error.status if isinstance(error, Upstream) else None
+    return f"{status // 100}xx" if status else "none"
 
 
 async def _bounded(response: httpx.Response) -> bytes | None:

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import httpx
 
+from bot import correlation
 from bot.domain.errors import Rejected, Unavailable
 from bot.domain.observation import VendorAlert
 from bot.domain.vendor import AlertUpdate, Outcome
@@ -62,6 +63,11 @@ class Graph:
         )
         self._reads = Reads(self._exchange, resolve=cloud.resolve_graph)
 
+    @property
+    def answered(self) -> Mapping[str, int]:
+        """How often each kind of answer came, see `Exchange`."""
+        return self._exchange.answered
+
     async def security_alerts(self) -> AsyncIterator[VendorAlert]:
         """All partner security alerts, resolved ones and tests too."""
         call = self._call(_ALERTS, Sought("security-alert", ""))
@@ -97,7 +103,7 @@ class Graph:
         await self._exchange.read(replace(call, method="PATCH", body=body))
 
     def _call(self, path: str, sought: Sought) -> Call:
-        correlation_id = str(uuid4())
+        correlation_id = correlation.current() or str(uuid4())
         # What Graph calls the correlation id: learn.microsoft.com/graph/best-practices-concept
         headers = {"client-request-id": correlation_id}
         return Call("GET", f"{self._cloud.graph}{path}", sought, correlation_id, headers)

@@ -97,7 +97,7 @@ def inspect(data: bytes) -> Contents:
                 kept[entry.filename] = b"".join(blocks)
                 if sheet.errors:
                     errors[entry.filename] = sheet.errors
-        workbook = ElementTree.fromstring(kept[_WORKBOOK])  # noqa: S314 - its size is bounded
+        workbook = _parsed(kept[_WORKBOOK])
         parts = _parts(workbook, kept[_RELATIONS])
         may_have_long_cells |= not all(part.startswith(_SHEETS) for part in parts)
         return Contents(_counts_from_1904(workbook), may_have_long_cells, parts, errors)
@@ -132,13 +132,25 @@ def _unpacked(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
         raise damaged()
 
 
+class _NoDoctype(ElementTree.TreeBuilder):
+    """No workbook declares a document type; who does has entities in mind that grow, or that name other files."""
+
+    def doctype(self, _name: str, _public: str, _system: str) -> None:
+        raise damaged()
+
+
+def _parsed(part: bytes) -> ElementTree.Element:
+    parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314 - its size is bounded, and it has no entities
+    return ElementTree.XML(part, parser=parser)
+
+
 def _counts_from_1904(workbook: ElementTree.Element) -> bool:
     properties = workbook.find("{*}workbookPr")
     return properties is not None and properties.get("date1904") in {"1", "true"}
 
 
 def _parts(workbook: ElementTree.Element, relations: bytes) -> tuple[str, ...]:
-    targets = {each.get("Id"): each.get("Target", "") for each in ElementTree.fromstring(relations)}  # noqa: S314
+    targets = {each.get("Id"): each.get("Target", "") for each in _parsed(relations)}
     sheets = (sheet.get(_ID) or sheet.get(_STRICT_ID) for sheet in workbook.iterfind("{*}sheets/{*}sheet"))
     return tuple(
         posixpath.normpath(posixpath.join("/xl", targets.get(sheet, ""))).lstrip("/") for sheet in sheets

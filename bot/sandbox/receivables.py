@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -125,18 +126,58 @@ def sample_receivables(today: date, *, earlier: bool = False) -> str:
     The same on every call for the same day. One customer in it is unknown to Partner Center. `earlier` is the export
     of the day before, when one customer had not paid yet and two had not paid a part.
     """
-    made_on = today - timedelta(days=1) if earlier else today
-    text = io.StringIO(newline="")
-    export = csv.writer(text, lineterminator="\n")
-    export.writerows([["Open Invoices"], ["Northwind Cloud"], [f"As of {made_on.isoformat()}"], []])
-    export.writerow(HEADER)
+    rows = []
     number = 1000
     for customer, domain, currency, lines in (*ACCOUNTS, *((SETTLED,) if earlier else ())):
         for line in lines:
             number += 1
             before = PAID_SINCE.get((customer, line.open_amount)) if earlier else None
             line = replace(line, open_amount=before) if before else line
-            export.writerow(_row(customer, domain, currency, line, number, today))
+            rows.append(_row(customer, domain, currency, line, number, today))
+    return _export(today - timedelta(days=1) if earlier else today, rows)
+
+
+@dataclass
+class Books:
+    """The sample partner's accounting system from a day on: invoices grow older, and customers can pay."""
+
+    opened: date
+    _paid: set[str] = field(default_factory=set)
+
+    def export(self, on: date) -> str:
+        """What is open on that day, as `sample_receivables` has it on the first."""
+        return _export(on, [_row(*each, self.opened) for each in self._open()])
+
+    def owed(self) -> dict[str, dict[str, Decimal]]:
+        """What each domain has to pay, by currency, net of its credits; of some it is nothing."""
+        owed: dict[str, dict[str, Decimal]] = {}
+        for _, domain, currency, line, _ in self._open():
+            of_domain = owed.setdefault(domain, {})
+            amount = Decimal(line.open_amount or line.amount)
+            of_domain[currency] = of_domain.get(currency, Decimal(0)) + amount
+        return owed
+
+    def pay(self, domain: str) -> None:
+        """All that is open there is paid. Raises LookupError where nothing is."""
+        if domain not in self.owed():
+            raise LookupError(domain)
+        self._paid.add(domain)
+
+    def _open(self) -> list[tuple[str, str, str, Line, int]]:
+        numbered = (
+            (customer, domain, currency, line)
+            for customer, domain, currency, lines in ACCOUNTS
+            for line in lines
+        )
+        return [(*each, number) for number, each in enumerate(numbered, 1001) if each[1] not in self._paid]
+
+
+def _export(made_on: date, rows: Iterable[tuple[str, ...]]) -> str:
+    text = io.StringIO(newline="")
+    export = csv.writer(text, lineterminator="\n")
+    export.writerows([["Open Invoices"], ["Northwind Cloud"], [f"As of {made_on.isoformat()}"], []])
+    export.writerow(HEADER)
+    export.writerows(rows)
     return text.getvalue()
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.customer import Cloud
 from bot.domain.policy import BillingPolicy
+from bot.services.audit import Audit
 from bot.services.cases import Cases
 from bot.services.customers import Customers
 from bot.services.digests import Digests
@@ -17,6 +18,7 @@ from bot.services.evidence import EvidencePacks
 from bot.services.execution import Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
+from bot.services.glass import Glass
 from bot.services.inquiries import Inquiries
 from bot.services.intake import Receivables
 from bot.services.letters import Letters
@@ -27,6 +29,7 @@ from bot.services.posts import Posts
 from bot.services.previews import Previews
 from bot.services.requests import Requests
 from bot.services.sources import Sources
+from bot.services.step_up import Authenticators
 from bot.services.support import Support
 from bot.services.tickets import Tickets
 from bot.services.watch import Watch
@@ -59,6 +62,9 @@ class Backstop:
     tickets: Tickets
     support: Support
     evidence: EvidencePacks
+    audit: Audit
+    authenticators: Authenticators
+    glass: Glass
     cloud: Cloud
     zone: ZoneInfo
     """The partner's time zone: of business days, and of whatever is asked for at a certain time."""

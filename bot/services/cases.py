@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -51,6 +50,7 @@ from bot.domain.suspicious import (
 from bot.services import jobs
 from bot.services.digests import Digests
 from bot.services.features import Features
+from bot.services.new_id import new_id
 from bot.services.watch import FEATURES, Watch, owed_on
 from bot.store import Store, Tx
 from bot.store.cases import CaseRow, Said, findings_of
@@ -62,7 +62,6 @@ PREVIEW_DAYS: Final = 90
 NOBODY: Final = ""
 """Under this id stands what names no customer, or is about the partner itself."""
 POSTED: Final = "digest:suspicious:"
-_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class _Known:
     """When people last looked."""
     pasts: Mapping[CustomerId, Past]
     memories: Mapping[CustomerId, Memory]
-    names: Mapping[CustomerId, Customer]
+    names: Mapping[str, Customer]
     rows: Mapping[CustomerId, tuple[CaseRow, ...]]
 
 
@@ -125,7 +124,7 @@ class Cases:
             suspended: dict[str, tuple[Countdown, ...]] = {}
             running: Mapping[str, int] | None = None
             if day == today:
-                running = await tx.mirror.running()
+                running = await tx.mirror.running(known.names)
         if day == today:
             for countdown in await self._digests.countdowns():
                 owner = countdown.subscription.customer_id
@@ -365,7 +364,7 @@ class Cases:
             raise NotFound("customer", customer_id)
         check_mute(until, cap, by=by, on=self._digests.today(), book=self._book)
         mute = Mute(
-            id="M-" + "".join(secrets.choice(_ALPHABET) for _ in range(10)),
+            id=new_id("M"),
             customer_id=CustomerId(customer_id) if customer_id else None,
             rule=rule,
             until=until,
@@ -418,22 +417,27 @@ class Cases:
         wanted = list(only) if only is not None else None
         pasts = await tx.observations.all(until=at, since=at - LOOK_BACK, only=wanted)
         if wanted is None:
-            for owed in owed_on(await self._digests.day(tx, on), at=at):
-                past = pasts.get(owed.customer_id, Past(owed.customer_id))
-                if not any(o.key == owed.key for o in past.owed):
+            day = await self._digests.day(tx, on)
+            names = day.directory.by_id
+            for owed in owed_on(day, at=at):
+                past = pasts.get(owed.customer_id)
+                # Debts alone are never suspicious: the rule about them wants something that was bought as well.
+                if past and not any(o.key == owed.key for o in past.owed):
                     pasts[owed.customer_id] = replace(past, owed=(*past.owed, owed))
+            del day  # of the books nothing else is needed any more
+        else:
+            found = [await tx.mirror.customer(id) for id in wanted]
+            names = {customer.id: customer for customer in found if customer}
         rows = await tx.cases.all(only=wanted)
         said = await tx.cases.said(until=at, only=wanted)
         mutes = await tx.cases.mutes(at=at, on=on)
         ticked = await tx.cases.ticked([row.id for theirs in rows.values() for row in theirs])
-        if wanted is None:
-            found: Iterable[Customer | None] = await tx.mirror.all_customers()
-        else:
-            found = [await tx.mirror.customer(id) for id in wanted]
-        names = {customer.id: customer for customer in found if customer}
-        memories = {}
+        nothing, memories = Memory(mutes=mutes), {}
         for id in pasts:
             theirs = said.get(id, ())
+            if not theirs and not rows.get(id):
+                memories[id] = nothing
+                continue
             memories[id] = Memory(
                 recorded=tuple(
                     Recorded(row.id, frozenset(row.findings), row.version, ticked.get(row.id, ()))

@@ -282,6 +282,12 @@ class Customers:
         else:
             await self.crawler.help()
 
+    async def mirrored_at(self) -> datetime | None:
+        """When everybody was last read to the end; None: never."""
+        async with self._store.read() as tx:
+            mark = await tx.marks.get(MIRROR)
+        return mark[0] if mark else None
+
     async def state(self) -> MirrorState:
         async with self._store.read() as tx:
             return await self._state(tx)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,14 +12,15 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.collection import Facts, Ground, History, Standing, ground, standing
 from bot.domain.customer import Countdown, Customer, CustomerId
+from bot.domain.digest import Differences
 from bot.domain.directory import Directory
 from bot.domain.followup import PROMISE, SNOOZE, Pause, has_worsened
 from bot.domain.people import PersonId
 from bot.domain.policy import BillingPolicy, Debt, Exposure
-from bot.domain.receivables import UNKNOWN_PARTY, PartyBalances, age, days_overdue
+from bot.domain.receivables import UNKNOWN_PARTY, Aging, Balance, PartyBalances, age
 from bot.domain.request import ActionRequest
 from bot.store import Tx
-from bot.store.books import Import
+from bot.store.books import Import, Part
 from bot.store.readings import Attempt
 
 Grounds = Callable[[Tx, ActionRequest], Awaitable[Ground]]
@@ -48,30 +49,36 @@ class Day:
     running: Mapping[str, int] | None = None
     """Active subscriptions by customer; None for a day that is not today."""
 
-    @cached_property
-    def customers(self) -> Mapping[str, Customer | None]:
-        """Whose each debtor of the books is, by its key; looked up once."""
-        return {party.customer_key: self.directory.of(party) for party in self.parties}
+    def debtors_of(self, id: str) -> tuple[PartyBalances, ...]:
+        """The debtors of the books that are that customer: several may be one."""
+        return self.directory.debtors_of(id)
+
+    def by_customer(self) -> Iterator[tuple[str, tuple[PartyBalances, ...]]]:
+        """The same of everybody who is in the books, by the customer's id."""
+        for id in self.directory.seen():
+            if found := self.debtors_of(id):
+                yield id, found
+
+    def look_up(self, *, suggests: bool) -> None:
+        """Whose everything is, at once: with tens of thousands of debtors that is no work for the event loop."""
+        self.directory.see(self.parties)
+        if suggests:
+            self.directory.expect(party.customer for party in self._nobodys)
 
     @cached_property
-    def theirs(self) -> Mapping[str, tuple[PartyBalances, ...]]:
-        """The debtors of the books that are a customer of ours: several may be one."""
-        found: dict[str, tuple[PartyBalances, ...]] = {}
-        for party in self.parties:
-            if customer := self.customers[party.customer_key]:
-                found[customer.id] = (*found.get(customer.id, ()), party)
-        return found
+    def _nobodys(self) -> Sequence[PartyBalances]:
+        """Debtors of whom it is not clear which customer they are."""
+        return [party for party in self.parties if self.directory.of(party) is None]
 
     @cached_property
-    def _nobodys(self) -> frozenset[str]:
-        """The keys of debtors of whom it is not clear which customer they are."""
-        return frozenset(p.customer_key for p in self.parties if self.directory.of(p) is None)
+    def _keys_of_nobodys(self) -> frozenset[str]:
+        return frozenset(party.customer_key for party in self._nobodys)
 
     def may_owe_more(self, id: CustomerId) -> bool:
         """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
-        return bool(self.directory.keys_of(id) & self._nobodys)
+        return bool(self.directory.keys_of(id) & self._keys_of_nobodys)
 
-    @property
+    @cached_property
     def is_fresh(self) -> bool:
         return self.age_hours is not None and self.age_hours <= self.policy.max_data_age_hours
 
@@ -79,7 +86,7 @@ class Day:
     def is_complete(self) -> bool:
         return self.last is not None and self.last.is_complete
 
-    @property
+    @cached_property
     def age_hours(self) -> int | None:
         """Hours since the moment the books speak for: the import itself, or the end of an earlier day."""
         if self.last is None:
@@ -102,9 +109,8 @@ class Day:
 
     def owner_key(self, party: PartyBalances) -> str:
         """Whom debts are added up for: the customer, else the debtor of the books by itself."""
-        key = party.customer_key
-        customer = self.customers[key] if key in self.customers else self.directory.of(party)
-        return customer.id if customer else key
+        customer = self.directory.of(party)
+        return customer.id if customer else party.customer_key
 
     def promise(self, id: str) -> Pause | None:
         """Until when they promised to pay; of several the latest day counts."""
@@ -121,11 +127,12 @@ class Day:
         return has_worsened(before or {}, exposure)
 
     def facts(self, id: CustomerId) -> Facts:
-        return self.facts_of(self.theirs.get(id, ()), id)
+        return self.facts_of(self.debtors_of(id), id)
 
     def facts_of(self, parties: Sequence[PartyBalances], id: CustomerId | None) -> Facts:
         """What these debtors owe, as that customer's, or as nobody's."""
-        exposure = _exposure(parties, self.on)
+        owed = [party.balances for party in parties]
+        exposure = _exposure(owed)
         promise = self.promise(id) if id else None
         snooze = self.snooze(id) if id else None
         if snooze and self.is_worse_than_at(snooze, exposure):
@@ -133,10 +140,8 @@ class Day:
         return Facts(
             tenant=id,
             exposure=exposure,
-            owes_anything=any(b.open > 0 for party in parties for b in party.balances.values()),
-            disputes=any(
-                i.disputed and i.open_amount > 0 and i.due_date < self.on for p in parties for i in p.items
-            ),
+            owes_anything=any(b.open > 0 for balances in owed for b in balances.values()),
+            disputes=any(b.disputes_overdue for balances in owed for b in balances.values()),
             books_are_fresh=self.is_fresh,
             books_are_complete=self.last is not None and self._is_complete(self.last, parties, id),
             promised_until=promise.until if promise else None,
@@ -149,6 +154,8 @@ class Day:
 
         Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
         """
+        if not last.incomplete:
+            return True
         theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
         return UNKNOWN_PARTY not in last.incomplete and not theirs & last.incomplete
 
@@ -162,16 +169,23 @@ async def day_of(
     zone: ZoneInfo,
     suspended: Sequence[Countdown] = (),
     besides: Customer | None = None,
+    keeps_items: bool = True,
+    beside: Differences | None = None,
+    suggests: bool = True,
 ) -> Day:
     """Read a day in a handful of reads, however many customers there are.
 
     `besides` is a customer that the mirror may not know yet. Promises and snoozes are today's, as `asked_at` has it.
+    Without the items the day has no more of the books than their sums. `beside` takes note of what was otherwise on
+    an earlier day: the rows of both are read at once. `suggests` is whether anybody will ask who a debtor may be.
     """
-    directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
+    known, mappings = await tx.mirror.all_customers(), await tx.mappings.all()
+    directory = await asyncio.to_thread(Directory, known, mappings)
+    del known
     if besides:
         directory.add(besides)
-    parties = await asyncio.to_thread(age, await tx.books.open_on(on), on=on)
-    directory.see(parties)
+    aging = Aging(on=on, keeps_items=keeps_items, known=directory.by_id)
+    parties = await aged(tx, aging, on=on, beside=beside)
     by_customer: dict[str, tuple[Countdown, ...]] = {}
     for countdown in suspended:
         owner = countdown.subscription.customer_id
@@ -179,7 +193,7 @@ async def day_of(
     warned = await tx.letters.warnings(on=on)
     histories = await tx.collections.histories(on=on)
     is_today = on == asked_at.astimezone(zone).date()
-    return Day(
+    day = Day(
         on=on,
         asked_at=asked_at if is_today else datetime.combine(on, time(12), zone),
         zone=zone,
@@ -195,16 +209,52 @@ async def day_of(
         },
         pauses=await tx.collections.pauses(on=on) if is_today else {},
         owners=await tx.owners.all(),
-        running=await tx.mirror.running() if is_today else None,
+        running=await tx.mirror.running(directory.by_id) if is_today else None,
     )
+    await asyncio.to_thread(day.look_up, suggests=suggests)
+    return day
+
+
+async def aged(
+    tx: Tx, aging: Aging, *, on: date, beside: Differences | None = None
+) -> tuple[PartyBalances, ...]:
+    """What each debtor of the books owes on that day, added up out of the way of the event loop."""
+    async for part in tx.books.parts_on(on, or_on=beside.on if beside else None):
+        await asyncio.to_thread(_add, part, aging, beside)
+    return await asyncio.to_thread(aging.parties)
+
+
+def _add(part: Part, aging: Aging, beside: Differences | None) -> None:
+    if beside is None:
+        aging.add(part.items())
+        return
+    found = list(part.of_both())
+    aging.add(item for item, is_open, _ in found if is_open)
+    for item, is_open, was_open in found:
+        beside.add(item, is_open=is_open, was_open=was_open)
 
 
 async def ground_now(
     tx: Tx, request: ActionRequest, *, policy: BillingPolicy, at: datetime, zone: ZoneInfo
 ) -> Ground:
     """What a request about non-payment stands on by now: only its own debtors are read again."""
-    on, customer = at.astimezone(zone).date(), request.action.customer_id
-    items = [item for key in request.debtors for item in await tx.books.open_of(key)]
+    customer = request.action.customer_id
+    facts = await facts_now(tx, customer, request.debtors, policy=policy, at=at, zone=zone)
+    return ground(policy, facts, on=at.astimezone(zone).date())
+
+
+async def facts_now(
+    tx: Tx,
+    customer: CustomerId,
+    debtors: Sequence[str],
+    *,
+    policy: BillingPolicy,
+    at: datetime,
+    zone: ZoneInfo,
+) -> Facts:
+    """What the books say by now of a customer of whom it is known which debtors it is."""
+    on = at.astimezone(zone).date()
+    items = [item for key in debtors for item in await tx.books.open_of(key)]
     day = Day(
         on=on,
         asked_at=at,
@@ -218,31 +268,27 @@ async def ground_now(
         histories={},
         pauses=await tx.collections.pauses(on=on),
     )
-    return ground(policy, day.facts_of(day.parties, customer), on=on)
+    return day.facts_of(day.parties, customer)
 
 
 def _last(pauses: Sequence[Pause], kind: str) -> Pause | None:
     return max((p for p in pauses if p.kind == kind), key=lambda p: p.until, default=None)
 
 
-def _exposure(parties: Sequence[PartyBalances], on: date) -> Exposure:
+def _exposure(parties: Sequence[Mapping[str, Balance]]) -> Exposure:
     """What counts: due, undisputed, unblocked, not promised for later, net of their own unused credits.
 
     Several debtors in the books may be one customer; currencies stay apart.
     """
     debts: dict[str, Debt] = {}
-    for currency in sorted({currency for party in parties for currency in party.balances}):
-        counting = [
-            item
-            for party in parties
-            for item in party.items
-            if item.currency == currency and item.may_be_asked_for(on=on)
-        ]
-        credits = sum(
-            (party.balances[currency].credits for party in parties if currency in party.balances), Decimal(0)
-        )
-        net = sum((item.open_amount for item in counting), Decimal(0)) - credits
+    if len(parties) == 1:
+        currencies: Iterable[str] = parties[0]
+    else:
+        currencies = sorted({currency for balances in parties for currency in balances})
+    for currency in currencies:
+        owed = [balances[currency] for balances in parties if currency in balances]
+        net = sum((balance.asked - balance.credits for balance in owed), Decimal(0))
         if net > 0:
-            oldest = max(days_overdue(item.due_date, on=on) for item in counting)
-            debts[currency] = Debt(net, oldest, len(counting))
+            oldest = max(balance.asked_days for balance in owed)
+            debts[currency] = Debt(net, oldest, sum(balance.items_asked for balance in owed))
     return debts

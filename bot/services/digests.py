@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
@@ -26,25 +27,29 @@ from bot.domain.digest import (
     Banner,
     Change,
     Debtor,
+    Debtors,
+    Differences,
     OverdueDigest,
     OverdueTotals,
     Paid,
     PastDue,
     Since,
+    added,
+    as_it_was,
     compare,
     counted,
     is_late,
+    overview,
     past_due,
-    worst_first,
 )
 from bot.domain.directory import Directory
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, InForce
-from bot.domain.receivables import FILE, Balance, OpenItem, PartyBalances, age, totals
+from bot.domain.receivables import FILE, Aging, Balance, OpenItem, PartyBalances, age
 from bot.domain.request import NO_GROUND, ActionRequest
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
-from bot.services.day import Day, day_of, ground_now
+from bot.services.day import Day, aged, day_of, ground_now
 from bot.store import Store, Tx
 from bot.store.readings import Attempt, Outcome
 
@@ -113,20 +118,33 @@ class Digests:
 
     async def overdue(self, *, on: date | None = None) -> OverdueDigest:
         """Who is past due on that day (default: today), by the books as they were then."""
+        on = on or self.today()
         async with self._store.read() as tx:
-            day = await self._day(tx, on or self.today())
-            since, changes = await _since(tx, day)
+            earlier = await _earlier(tx, on)
+            beside = Differences(on=earlier, now=on) if earlier else None
+            day = await self._day(tx, on, beside=beside, suggests=True)
         # Beside the loop: with thousands of debtors it takes seconds, and Slack waits three for an ack.
-        debtors = await asyncio.to_thread(self._debtors, day, changes)
-        overdue = {debtor.customer.id for debtor in debtors if debtor.customer}
+        return await asyncio.to_thread(self._overdue, day, beside)
+
+    def _overdue(self, day: Day, beside: Differences | None) -> OverdueDigest:
+        owed, parties = overview(day.parties)
+        overdue = {day.owner_key(party) for party in parties}
+        since, changes = _since(day, beside, parties, overdue) if beside else (None, None)
         return OverdueDigest(
             on=day.on,
             as_of=day.last.as_of if day.last else None,
             complete=day.is_complete,
             banners=self._banners(day),
             policy_version=day.policy.version,
-            totals=totals(day.parties),
-            debtors=worst_first(debtors),
+            totals=owed,
+            debtors=Debtors(
+                parties,
+                partial(self._debtor, day, changes),
+                asleep=_asleep(day),
+                running=_running(day.running, overdue),
+            )
+            if parties
+            else (),
             paid=tuple(_paid(day, overdue)),
             others_suspended=tuple(
                 c
@@ -156,9 +174,9 @@ class Digests:
             )
             state = (on, await tx.books.version())
             if self._added_up is None or self._added_up[0] != state:
-                parties = await asyncio.to_thread(age, await tx.books.open_on(on), on=on)
-                late = sum(_has_past_due(party, on) for party in parties)
-                self._added_up = state, totals(parties), late
+                parties = await aged(tx, Aging(on=on, keeps_items=False), on=on)
+                owed, late = await asyncio.to_thread(overview, parties)
+                self._added_up = state, owed, len(late)
             _, owed, debtors = self._added_up
         return OverdueTotals(day.last.as_of if day.last else None, self._banners(day), owed, debtors)
 
@@ -182,27 +200,20 @@ class Digests:
 
         The same books read twice on one day change nothing; neither does a day before the last one.
         """
-        async with self._store.begin() as tx:
+        # Worked out before anything is written: on SQLite every ack waits for whoever writes.
+        async with self._store.read() as tx:
             day = await self._day(tx, on)
-            if day.last is None:
-                return
-            reading = {"day": on.isoformat(), "books": day.last.changed_at.isoformat()}
             mark = await tx.marks.get(COLLECTION)
-            if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
-                return
+        if day.last is None:
+            return
+        reading = {"day": on.isoformat(), "books": day.last.changed_at.isoformat()}
+        if mark and (mark[1]["day"] > reading["day"] or mark[1] == reading):
+            return
+        changed, woken = await asyncio.to_thread(_advanced, day)
+        async with self._store.begin() as tx:
+            if await tx.marks.get(COLLECTION) != mark:
+                return  # somebody else has just remembered it
             await tx.marks.set(COLLECTION, at=self._now(), **reading)
-            changed: dict[str, tuple[History, History]] = {}
-            woken: list[str] = []
-            for id in day.theirs.keys() | day.histories.keys():
-                before = day.histories.get(id, History())
-                facts = day.facts(CustomerId(id))
-                stands = standing(day.policy, facts, before, on=on)
-                after = advance(day.policy, facts, before, stands, on=on)
-                if after != before:
-                    changed[id] = (before, after)
-                snooze = day.snooze(id)
-                if snooze and facts.snoozed_until is None:
-                    woken.append(id)
             await tx.collections.save(changed, on=on)
             await tx.collections.wake(woken)
             for id in woken:
@@ -244,12 +255,7 @@ class Digests:
         proposals: list[Proposal] = []
         for n in range(days):
             day = since + timedelta(days=n)
-            digest = await self.overdue(on=day)
-            proposals += [
-                Proposal(d.customer.id, d.customer.name, day, d.standing.reasons)
-                for d in digest.debtors
-                if d.customer and d.standing.proposes_suspension
-            ]
+            proposals += await asyncio.to_thread(_proposed, await self.overdue(on=day))
         async with self._store.read() as tx:
             asked = await tx.requests.placed_since(datetime.combine(since, time(), self._zone))
         deeds = [
@@ -333,11 +339,11 @@ class Digests:
     async def judge(self, customer: Customer) -> Judgement:
         """Where one customer stands today, for a confirmation."""
         async with self._store.read() as tx:
-            day = await self._day(tx, self.today(), besides=customer)
+            day = await self._day(tx, self.today(), besides=customer, suggests=True)
         if day.last is None:
             nowhere = Standing(None, None, proposes_suspension=False, reasons=())
             return Judgement(nowhere, NO_GROUND, (), day.policy)
-        theirs, id = day.theirs.get(customer.id, ()), customer.id
+        theirs, id = day.debtors_of(customer.id), customer.id
         namesakes = [party for party in day.parties if day.directory.suggestion_for(party) == customer]
         if namesakes and not theirs:
             stands, parties = day.standing_of_nobody(namesakes), tuple(namesakes)
@@ -356,12 +362,20 @@ class Digests:
         """That moment, or the next at which the billing policy lets somebody be cut off for non-payment."""
         return self._policy.may_cut_off(at, zone=self._zone)
 
-    async def day(self, tx: Tx, on: date) -> Day:
-        """That day as the policy in force judges it."""
-        return await self._day(tx, on)
+    async def day(self, tx: Tx, on: date, *, keeps_items: bool = False) -> Day:
+        """That day as the policy in force judges it; without the items no more of the books than their sums."""
+        return await self._day(tx, on, keeps_items=keeps_items)
 
     async def _day(
-        self, tx: Tx, on: date, *, policy: BillingPolicy | None = None, besides: Customer | None = None
+        self,
+        tx: Tx,
+        on: date,
+        *,
+        policy: BillingPolicy | None = None,
+        besides: Customer | None = None,
+        beside: Differences | None = None,
+        keeps_items: bool = False,
+        suggests: bool = False,
     ) -> Day:
         return await day_of(
             tx,
@@ -371,17 +385,14 @@ class Digests:
             zone=self._zone,
             suspended=await self._countdowns(tx) if on == self.today() else (),
             besides=besides,
+            keeps_items=keeps_items,
+            beside=beside,
+            suggests=suggests,
         )
 
-    def _debtors(self, day: Day, changes: Mapping[str, Change]) -> list[Debtor]:
-        return [
-            self._debtor(party, day, changes.get(day.owner_key(party)))
-            for party in day.parties
-            if _has_past_due(party, day.on)
-        ]
-
-    def _debtor(self, party: PartyBalances, day: Day, change: Change | None) -> Debtor:
-        customer = day.customers[party.customer_key]
+    def _debtor(self, day: Day, changes: Mapping[str, Change] | None, party: PartyBalances) -> Debtor:
+        customer = day.directory.of(party)
+        change = None if changes is None else changes.get(day.owner_key(party), Change.SAME)
         if customer is None:
             facts = day.facts_of([party], None)
             return Debtor(
@@ -464,46 +475,104 @@ def _as_customer(party: PartyBalances) -> CustomerId:
     return CustomerId((party.tenant or party.customer_key).lower())
 
 
-async def _since(tx: Tx, day: Day) -> tuple[Since | None, Mapping[str, Change]]:
-    """What changed since the digest before, by the books as they were on its day; nothing where there was none."""
-    earlier = await _earlier(tx, day)
-    if earlier is None:
-        return None, {}
-    then = [item for item in await tx.books.open_on(earlier) if item.due_date < earlier]
-    # Whose a debtor is, today's books say; only who is not in them any more is looked up by those of then.
-    gone = age((item for item in then if item.customer_key not in day.customers), on=earlier)
-    owners = {party.customer_key: day.owner_key(party) for party in (*day.parties, *gone)}
-    now_owed = _owed((item for party in day.parties for item in party.items), owners, on=day.on)
-    then_owed = _owed(then, owners, on=earlier)
-    changes = compare(now_owed, then_owed)
-    cleared = {key for key, owed in then_owed.items() if owed and not now_owed.get(key)}
-    names = {
-        owners[item.customer_key]: item.customer for item in then if owners[item.customer_key] in cleared
+def _since(
+    day: Day, beside: Differences, overdue: Sequence[PartyBalances], owners: Collection[str]
+) -> tuple[Since, Mapping[str, Change]]:
+    """What changed since the digest before, by the books as they were on its day; of whom nothing did, is not named.
+
+    `owners` are whose the debts of those are that are overdue now. Whose a debtor is, today's books say; only who is
+    not in them any more is looked up by those of then.
+    """
+    changed = beside.new.keys() | {item.customer_key for item in beside.gone}
+    owner_of = {p.customer_key: day.owner_key(p) for p in day.parties if p.customer_key in changed}
+    gone_parties = age((item for item in beside.gone if item.customer_key not in owner_of), on=beside.on)
+    owner_of |= {party.customer_key: day.owner_key(party) for party in gone_parties}
+
+    new: dict[str, PastDue] = {}
+    for key, owed in beside.new.items():
+        new[owner_of[key]] = added(new.get(owner_of[key], {}), owed)
+    gone: dict[str, list[OpenItem]] = {}
+    for item in beside.gone:
+        gone.setdefault(owner_of[item.customer_key], []).append(item)
+    now: dict[str, PastDue] = {}
+    for party in overdue:
+        owner = day.owner_key(party)
+        if owner in new or owner in gone:
+            owed = {c: b.past_due for c, b in party.balances.items() if b.past_due}
+            now[owner] = added(now.get(owner, {}), owed)
+    then = {
+        owner: as_it_was(
+            now.get(owner, {}), new=new.get(owner, {}), gone=past_due(gone.get(owner, ()), on=beside.on)
+        )
+        for owner in {**new, **gone}
     }
+    changes = compare(now, then)
+    counts = dict(counted(changes))
+    counts[Change.SAME] += sum(owner not in new and owner not in gone for owner in owners)
     customers = day.directory.by_id
-    named = sorted(c.name if (c := customers.get(key)) else name for key, name in names.items())
-    return Since(earlier, counted(changes), tuple(named)), changes
+    names = [
+        customers[owner].name if owner in customers else gone[owner][-1].customer
+        for owner, owed in then.items()
+        if owed and not now.get(owner)
+    ]
+    return Since(beside.on, counts, tuple(sorted(names))), changes
 
 
-async def _earlier(tx: Tx, day: Day) -> date | None:
+def _advanced(day: Day) -> tuple[dict[str, tuple[History, History]], list[str]]:
+    """How histories went on that day, before and after, and whose snooze is over."""
+    changed: dict[str, tuple[History, History]] = {}
+    woken: list[str] = []
+    for id, facts in _everybodys(day):
+        before = day.histories.get(id, History())
+        stands = standing(day.policy, facts, before, on=day.on)
+        after = advance(day.policy, facts, before, stands, on=day.on)
+        if after != before:
+            changed[id] = (before, after)
+        if day.snooze(id) and facts.snoozed_until is None:
+            woken.append(id)
+    return changed, woken
+
+
+def _everybodys(day: Day) -> Iterator[tuple[str, Facts]]:
+    """The facts of each customer that is in the books, or was."""
+    for id, parties in day.by_customer():
+        yield id, day.facts_of(parties, CustomerId(id))
+    for id in day.histories:
+        if not day.debtors_of(id):
+            yield id, day.facts_of((), CustomerId(id))
+
+
+def _proposed(digest: OverdueDigest) -> list[Proposal]:
+    return [
+        Proposal(d.customer.id, d.customer.name, digest.on, d.standing.reasons)
+        for d in digest.debtors
+        if d.customer and d.standing.proposes_suspension
+    ]
+
+
+def _running(running: Mapping[str, int] | None, overdue: Collection[str]) -> tuple[int, int] | None:
+    """As `OverdueDigest.running`."""
+    if running is None or not overdue:
+        return None
+    return sum(running.get(id, 0) for id in overdue), sum(running.get(id, 0) > 0 for id in overdue)
+
+
+def _asleep(day: Day) -> frozenset[str]:
+    """The keys of the debtors that somebody said to wait of, and that have not become worse since."""
+    ids = [CustomerId(id) for id in day.pauses if day.snooze(id)]
+    return frozenset(
+        party.customer_key for id in ids if day.facts(id).snoozed_until for party in day.debtors_of(id)
+    )
+
+
+async def _earlier(tx: Tx, on: date) -> date | None:
     """The day of the digest posted before; where none was, the day of the books before those of this day."""
-    if day.last is None:
+    last = await tx.books.last_import(on=on)
+    if last is None:
         return None
     posted = await tx.posts.keys(POSTED)
     days = [date.fromisoformat(key.rpartition(":")[2]) for key in posted]
-    if earlier := max((d for d in days if d < day.on), default=None):
+    if earlier := max((d for d in days if d < on), default=None):
         return earlier if await tx.books.last_import(on=earlier) else None
-    before = await tx.books.last_import(on=day.last.as_of - timedelta(days=1))
+    before = await tx.books.last_import(on=last.as_of - timedelta(days=1))
     return before.as_of if before else None
-
-
-def _owed(items: Iterable[OpenItem], owners: Mapping[str, str], *, on: date) -> dict[str, PastDue]:
-    """What is past due, by customer where it is known which one it is."""
-    theirs: dict[str, list[OpenItem]] = {}
-    for item in items:
-        theirs.setdefault(owners[item.customer_key], []).append(item)
-    return {owner: past_due(found, on=on) for owner, found in theirs.items()}
-
-
-def _has_past_due(party: PartyBalances, day: date) -> bool:
-    return any(item.open_amount > 0 and item.due_date < day for item in party.items)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -20,6 +19,7 @@ from bot.domain.people import Person
 from bot.domain.request import Status
 from bot.services import jobs
 from bot.services.features import Features
+from bot.services.new_id import new_id
 from bot.store import Store, Tx
 from bot.store.drifts import CARD, DUE, LINE, SILENT
 from bot.store.mirror import Reading
@@ -33,7 +33,6 @@ LOG_REACHES: Final = timedelta(days=89)
 LOST_AFTER: Final = timedelta(seconds=60)
 """What Slack has not been told so long after it was saved has lost its job."""
 LOOK_BACK: Final = timedelta(days=2)
-_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _SUSPENDED: Final = SubscriptionStatus.SUSPENDED
 
 
@@ -247,7 +246,7 @@ class Drifts:
             return None
         customer = await tx.mirror.customer(subscription.customer_id)
         return Drift(
-            id=_new_id(),
+            id=DriftId(new_id("D")),
             customer_id=subscription.customer_id,
             customer_name=customer.name if customer else subscription.customer_id,
             subscription_id=subscription.id,
@@ -371,8 +370,3 @@ def _what(drift: Drift) -> dict[str, str]:
         "subscription_name": drift.subscription_name,
         "became": drift.became.value,
     }
-
-
-def _new_id() -> DriftId:
-    """As a request's, with a letter of its own."""
-    return DriftId("D-" + "".join(secrets.choice(_ALPHABET) for _ in range(10)))

@@ -98,8 +98,8 @@ class EvidencePacks:
 
     async def _of_customer(self, tx: Tx, material: Material, customer_id: CustomerId) -> Material:
         cut = dict(material.cut)
-        day = await self._digests.day(tx, self._digests.today())
-        items = [item for party in day.theirs.get(customer_id, ()) for item in party.items]
+        day = await self._digests.day(tx, self._digests.today(), keeps_items=True)
+        items = [item for party in day.debtors_of(customer_id) for item in party.items]
         items.sort(key=lambda item: (item.due_date, item.document_number, item.instalment))
         return replace(
             material,

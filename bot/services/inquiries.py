@@ -112,7 +112,7 @@ def _near(words: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _about(customer: Customer, day: Day, holds: InForce) -> Inquiry:
-    parties = day.theirs.get(customer.id, ())
+    parties = day.debtors_of(customer.id)
     facts, history = day.facts(customer.id), day.histories.get(customer.id, History())
     return Inquiry(
         on=day.on,

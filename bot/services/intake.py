@@ -15,6 +15,7 @@ from bot.receivables import Export, read_export
 from bot.store import Store, Tx
 from bot.store.audit import SYSTEM
 from bot.store.books import Import
+from bot.store.readings import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,12 @@ class Receivables:
         """How sure the books are now: see `Books.last_import`."""
         async with self._store.read() as tx:
             return await tx.books.last_import()
+
+    async def sources(self) -> list[tuple[Import, Attempt | None]]:
+        """The newest import of each source in use, and its last attempt where that brought nothing up to date."""
+        async with self._store.read() as tx:
+            troubles = {attempt.source: attempt for attempt in await tx.readings.troubles()}
+            return [(last, troubles.get(last.source)) for last in await tx.books.last_imports()]
 
     async def last_file(self) -> Import | None:
         """The export that was applied last."""

@@ -1,4 +1,4 @@
-"""The jobs the courier carries: name, id, arguments. Who runs them is put together in `bot.app`."""
+"""The jobs the courier carries: name, id, arguments. Who does them is told in `bot.work`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from bot.courier import Job
 from bot.domain.drift import Drift
+from bot.domain.glass import BrokenGlass
 from bot.domain.letter import Letter
 from bot.domain.preview import Preview
 from bot.domain.request import ActionRequest, Reminder
@@ -32,6 +33,10 @@ SHOW_DRIFT = "show_drift"
 TELL_MORE_DRIFTS = "tell_more_drifts"
 SEND_LETTER = "send_letter"
 TELL_LETTER = "tell_letter"
+POST_STAMPS = "post_stamps"
+TELL_GLASS = "tell_glass"
+REMIND_OF_REVIEWS = "remind_of_reviews"
+TELL_AUTHENTICATOR = "tell_authenticator"
 FETCH_EXPORT = "fetch_export"
 READ_EXPORT = "read_export"
 APPLY_EXPORT = "apply_export"
@@ -44,6 +49,8 @@ HAND_OVER_TICKET = "hand_over_ticket"
 SHOW_TICKET = "show_ticket"
 NUDGE_TICKET = "nudge_ticket"
 READ_TICKETS = "read_tickets"
+POST_ANCHOR = "post_anchor"
+PURGE_AUDIT = "purge_audit"
 
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
@@ -179,6 +186,35 @@ def tell_letter(letter: Letter) -> Job:
     )
 
 
+def tell_authenticator(person: str, what: str, *, by: str, at: datetime) -> Job:
+    """Tell whose it is that it was opened, or set up."""
+    told = {"person": person, "what": what, "by": by, "at": at.isoformat()}
+    return Job(TELL_AUTHENTICATOR, id=f"authenticator:{person}:{what}:{uuid4().hex[:12]}", args=told)
+
+
+def post_stamps(on: date) -> Job:
+    """Post the report on rubber stamps of the month before; the day makes the jobs of all replicas one."""
+    return Job(POST_STAMPS, id=f"stamps:{on}", args={"month": on.isoformat()})
+
+
+def tell_glass(broken: BrokenGlass, *, again: int | None = None) -> Job:
+    """Tell everybody that somebody broke the glass, or show what its review came to; each is told once.
+
+    `again` makes the wishes of several sweeps one job.
+    """
+    state = "reviewed" if broken.reviewed else "broken"
+    when = uuid4().hex[:12] if again is None else f"{state}-{again}"
+    return Job(TELL_GLASS, id=f"glass:{broken.request_id}:{when}", args={"request_id": broken.request_id})
+
+
+def remind_of_reviews(at: datetime) -> Job:
+    """Say once a day what still waits for its review; the hour makes the jobs of all sweeps and replicas one.
+
+    Where Slack refuses it there is another try each hour.
+    """
+    return Job(REMIND_OF_REVIEWS, id=f"reviews:{at:%Y-%m-%d:%H}", args={"day": at.date().isoformat()})
+
+
 def fetch_export(preview: Preview, *, delay: float = 0.0) -> Job:
     """Fetch the file that was shared."""
     return _of_preview(FETCH_EXPORT, preview, delay=delay)
@@ -257,3 +293,13 @@ def nudge_ticket(ticket: Ticket, due: Due) -> Job:
 def read_tickets(*, slot: str) -> Job:
     """Read what Microsoft has of the open tickets by now; `slot` makes several replicas' wishes one job."""
     return Job(READ_TICKETS, id=f"read-tickets:{slot}")
+
+
+def post_anchor(slot: datetime, *, again: int) -> Job:
+    """Post the audit trail's anchor of the slot's day; of all replicas' jobs for one slot, one is kept."""
+    return Job(POST_ANCHOR, id=f"anchor:{slot.isoformat()}:{again}", args={"day": slot.date().isoformat()})
+
+
+def purge_audit(slot: datetime) -> Job:
+    """Remove what is past retention in the audit trail; of all replicas' jobs for one slot, one is kept."""
+    return Job(PURGE_AUDIT, id=f"purge-audit:{slot.isoformat()}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,6 +31,7 @@ from bot.domain.policy import BillingPolicy, InForce
 from bot.mail import TOTAL_SECONDS, Mail, Outgoing
 from bot.services import jobs
 from bot.services.day import day_of
+from bot.services.new_id import new_id
 from bot.store import Store, Tx
 
 GIVEN_UP_AFTER = timedelta(seconds=TOTAL_SECONDS * 2)
@@ -41,7 +41,6 @@ STRANDED_AFTER = timedelta(seconds=60)
 LOOK_BACK = timedelta(days=2)
 """How far back the sweep looks for results that never reached Slack."""
 DRAFTS_LIVE = timedelta(days=2)
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 log = logging.getLogger(__name__)
 
@@ -136,9 +135,7 @@ class Letters:
             standing=day.standing(customer),
             facts=day.facts(customer.id),
             history=day.histories.get(customer.id, History()),
-            account=account(
-                day.theirs.get(customer.id, ()), on=on, as_of=day.last.as_of if day.last else None
-            ),
+            account=account(day.debtors_of(customer.id), on=on, as_of=day.last.as_of if day.last else None),
             earlier=told.get(customer.id, ()),
         )
 
@@ -158,7 +155,7 @@ class Letters:
     async def draft(self, written: Written, *, by: Person) -> Letter:
         """Keep exactly what is going to be shown before it is confirmed. Raises Invalid."""
         letter = Letter.write(
-            LetterId(_new_id()),
+            LetterId(new_id("L")),
             written.kind,
             customer_id=written.customer_id,
             customer_name=written.customer_name,
@@ -300,7 +297,3 @@ def _facts(letter: Letter) -> dict[str, object]:
         "to": letter.to,
         "text_sha256": letter.text_hash,
     }
-
-
-def _new_id() -> str:
-    return "L-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))

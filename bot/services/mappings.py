@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.audit import AuditTag
 from bot.domain.customer import Customer
-from bot.domain.digest import Debtor
+from bot.domain.digest import Debtor, OverdueDigest
 from bot.domain.directory import ConfirmedMapping, Directory, Entry, MappingMethod, party_id
 from bot.domain.errors import AlreadyLinked, Invalid, NotFound, NotOurCustomer
 from bot.domain.names import folded
@@ -44,10 +45,12 @@ class Mappings:
     async def entry(self, party_key: str) -> Entry:
         """What is known of a debtor now. Raises NotFound for one neither the books nor anybody knows."""
         async with self._store.read() as tx:
-            parties = age(await tx.books.open_on(), on=self._digests.today())
-            directory = Directory(await tx.mirror.all_customers(), await tx.mappings.all())
+            items = await tx.books.open_on()
+            parties = await asyncio.to_thread(age, items, on=self._digests.today())
+            known, mappings = await tx.mirror.all_customers(), await tx.mappings.all()
+            directory = await asyncio.to_thread(Directory, known, mappings)
             mapping = await tx.mappings.get(party_key)
-        directory.see(parties)
+        await asyncio.to_thread(directory.see, parties)
         if party := next((party for party in parties if party.customer_key == party_key), None):
             return directory.entry(party)
         if mapping is None:
@@ -97,7 +100,7 @@ class Mappings:
     async def unmapped(self, limit: int, *, words: str = "") -> Unmapped:
         """The overdue debtors that are nobody's, the worst first; with these words in the name."""
         digest = await self._digests.overdue()
-        found = [d for d in digest.debtors if d.customer is None and _has(words, d.party.customer)]
+        found = await asyncio.to_thread(_nobodys, digest, words)
         return Unmapped(tuple(found[:limit]), len(found))
 
     async def confirmed(self, *, words: str = "") -> tuple[Entry, ...]:
@@ -106,6 +109,10 @@ class Mappings:
             directory = Directory(await tx.mirror.all_customers())
             found = [directory.entry_of(mapping) for mapping in await tx.mappings.all()]
         return tuple(e for e in found if _has(words, e.name, e.customer.name if e.customer else ""))
+
+
+def _nobodys(digest: OverdueDigest, words: str) -> list[Debtor]:
+    return [d for d in digest.debtors if d.customer is None and _has(words, d.party.customer)]
 
 
 async def _ours(tx: Tx, customer_id: str) -> Customer:

@@ -40,6 +40,18 @@ class Posts:
         async with self._store.begin() as tx:
             await tx.posts.drawn(key, version=version)
 
+    async def lateness(self, key: str, due: datetime) -> timedelta | None:
+        """How long after its time it was posted, or for how long it has been missing.
+
+        None where nothing of its kind was ever posted: nobody waits for a first one. Keys end with the day.
+        """
+        async with self._store.read() as tx:
+            post = await tx.posts.find(key)
+            if post is None and await tx.posts.latest(key.rpartition(":")[0] + ":") is None:
+                return None
+        posted_at = post.claimed_at if post and post.ts else self._now()
+        return max(posted_at - due, timedelta(0))
+
     async def latest(self, prefix: str) -> Post | None:
         """The newest post whose key begins so."""
         async with self._store.read() as tx:

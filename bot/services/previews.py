@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -36,6 +35,7 @@ from bot.domain.receivables import FILE, Changes, Held, OpenItem, age, changes, 
 from bot.receivables import Export, RowNote, read_export, reject_report
 from bot.services import jobs
 from bot.services.intake import write_down
+from bot.services.new_id import new_id
 from bot.store import Store, Tx
 
 SLOW: Final = 1024 * 1024
@@ -48,7 +48,6 @@ MOST_TRIES: Final = 5
 """A file that is not fetched, or not read, after so many more tries is given up."""
 LOOK_BACK: Final = timedelta(days=2)
 MOST_WHERE: Final = 3
-_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DAMAGED: Final = FileRefusal("damaged")
 
 
@@ -89,7 +88,7 @@ class Previews:
         """Have a shared file fetched; None where Slack told of it before. Raises NotPermitted."""
         reading = Reading(as_of=self.today())
         preview = Preview.share(
-            _new_id(), file_id=file_id, channel=channel, reading=reading, by=by, at=self._now()
+            PreviewId(new_id("P")), file_id=file_id, channel=channel, reading=reading, by=by, at=self._now()
         )
         async with self._store.begin() as tx:
             if not await tx.previews.add(preview, event=event):
@@ -434,8 +433,3 @@ def _counts(preview: Preview) -> dict[str, Any]:
         "closed": found.closed,
         "held": found.held,
     }
-
-
-def _new_id() -> PreviewId:
-    """As a request's, with a letter of its own."""
-    return PreviewId("P-" + "".join(secrets.choice(_ALPHABET) for _ in range(10)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,12 +15,17 @@ from bot.courier import Courier
 from bot.domain.action import Action, Reason, Verb, approvals_to_resume, must_be_cancellable
 from bot.domain.audit import AuditTag
 from bot.domain.collection import Gone, Ground
-from bot.domain.customer import CustomerId, SubscriptionId, SubscriptionStatus
-from bot.domain.errors import AlreadyWaiting, BackstopError, BooksUnsure, NotFound
-from bot.domain.people import Person
+from bot.domain.customer import Customer, CustomerId, SubscriptionId, SubscriptionStatus
+from bot.domain.errors import AlreadyWaiting, BackstopError, BooksUnsure, CodeNeeded, Invalid, NotFound
+from bot.domain.glass import LEAST, REASON, BrokenGlass, right_of, words
+from bot.domain.people import Person, Right
 from bot.domain.request import NO_GROUND, ActionRequest, RequestId, Status, Target
+from bot.domain.stamps import StampReport, stamps
 from bot.services import jobs
 from bot.services.day import Grounds
+from bot.services.new_id import new_id
+from bot.services.reach import Reach
+from bot.services.step_up import FIELD, Authenticators
 from bot.store import Store, Tx, drafts
 from bot.store.drafts import Draft
 
@@ -29,7 +34,6 @@ STRANDED_AFTER = timedelta(seconds=60)
 LOOK_BACK = timedelta(days=2)
 """How far back the sweep looks for cards and answers that never reached Slack."""
 DRAFTS_LIVE = timedelta(days=2)
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,15 @@ class Requests:
         *,
         rules: Rules,
         grounds: Grounds,
+        reach: Reach,
+        authenticators: Authenticators,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._courier = courier
         self._grounds = grounds
+        self._reach = reach
+        self._authenticators = authenticators
         self._now = now
         self.rules = rules
 
@@ -105,7 +113,7 @@ class Requests:
     ) -> Draft:
         """Keep what somebody starts to fill in. Its id will be the request's."""
         draft = Draft(
-            id=_new_id(),
+            id=new_id("R"),
             person=by.id,
             verb=verb,
             channel=channel,
@@ -128,7 +136,16 @@ class Requests:
         return draft
 
     async def confirmable(self, draft_id: str, confirmed: Confirmed, *, by: Person) -> Draft:
-        """Keep what the confirmation is going to show, before it is shown."""
+        """Keep what the confirmation is going to show, before it is shown.
+
+        Raises BeyondRights where the policy limits who may ask, and this is outside.
+        """
+        if not confirmed.debtors:
+            about = Customer(confirmed.customer_id, confirmed.customer_name, None)
+            confirmed = replace(confirmed, debtors=await self._reach.debtors(about))
+        async with self._store.read() as tx:
+            draft = await tx.drafts.get(draft_id, person=by.id)
+            await self._may_ask(tx, draft, confirmed, by=by)
         kept = _CONFIRMED.dump_python(confirmed, mode="json")
         return await self.change_draft(draft_id, by=by, confirmed=kept)
 
@@ -142,7 +159,7 @@ class Requests:
     async def place(self, draft_id: str, *, by: Person) -> ActionRequest:
         """Turn a confirmed draft into a request. A second *Confirm* of the same draft changes nothing.
 
-        Raises NotPermitted, AlreadyWaiting, or NotFound for a draft that is not theirs or never confirmed.
+        Raises NotPermitted, BeyondRights, AlreadyWaiting; NotFound for a draft that is not theirs or never confirmed.
         """
         async with self._store.begin() as tx:
             try:
@@ -164,6 +181,7 @@ class Requests:
                 reason=shown.reason,
                 note=shown.note,
             )
+            await self._may_ask(tx, draft, shown, by=by)
             if draft.verb is Verb.CANCEL_AZURE:
                 must_be_cancellable(action.reason, switched_on=self.rules.cancels_azure)
             # Between *Continue* and *Confirm* somebody may have suspended it for fraud.
@@ -213,23 +231,121 @@ class Requests:
             await self._pass_on(tx, request)
         return request
 
-    async def approve(self, request_id: str, *, by: Person) -> ActionRequest:
+    async def _may_ask(self, tx: Tx, draft: Draft, shown: Confirmed, *, by: Person) -> None:
+        await self._reach.must_reach(
+            tx,
+            Right.OPERATE,
+            by=by,
+            request_id=draft.id,
+            channel=draft.channel,
+            reason=shown.reason,
+            customer_id=shown.customer_id,
+            debtors=shown.debtors,
+        )
+
+    async def _may_decide(self, tx: Tx, request: ActionRequest, right: Right, *, by: Person) -> None:
+        await self._reach.must_reach(
+            tx,
+            right,
+            by=by,
+            request_id=request.id,
+            channel=by.channel,
+            reason=request.action.reason,
+            customer_id=request.action.customer_id,
+            debtors=request.debtors,
+        )
+
+    async def approve(self, request_id: str, *, by: Person, code: str | None = None) -> ActionRequest:
         """Add an approval. What is owed is read again first: a request whose debt was paid meanwhile is called off.
 
-        Raises BooksUnsure where the books have become too old, or lost rows, since it was confirmed.
+        Raises BeyondRights where the policy limits what they may approve, and this is outside. Raises CodeNeeded where
+        it wants a code for this and there is none; Invalid for a wrong one, NotEnrolled and TooManyCodes. Raises
+        BooksUnsure where the books have become too old, or lost rows, since it was confirmed.
         """
+        return await self._with_code(self._approve, request_id, by=by, code=code)
+
+    async def _approve(self, request_id: str, *, by: Person, code: str | None) -> ActionRequest:
         async with self._store.begin() as tx:
             request = (await tx.requests.get(request_id)).approve(by=by, at=self._now())
-            called_off = request.call_off(await self._grounds(tx, request), at=self._now())
-            if called_off and called_off.gone is Gone.UNSURE:
-                raise BooksUnsure(request.id)
-            if called_off is None:
-                await tx.requests.save(request)
-            facts = {"approvals": len(request.approvals), "needed": request.approvals_needed}
-            await tx.audit.append(AuditTag.REQUEST_APPROVED, request.id, by=by.id, **facts)
-            if called_off:
-                return await self._call_off(tx, called_off)
-            await self._pass_on(tx, request)
+            await self._may_decide(tx, request, Right.APPROVE, by=by)
+            return await self._let_through(tx, request, AuditTag.REQUEST_APPROVED, by=by, code=code)
+
+    async def may_break_glass(self, request_id: str, *, by: Person) -> tuple[ActionRequest, bool]:
+        """The request, if this person could break the glass now, and whether with a code; else the refusal."""
+        async with self._store.read() as tx:
+            request = await tx.requests.get(request_id, to_change=False)
+            request.must_be_breakable(self._reach.break_glass, by=by, at=self._now())
+            await self._may_decide(tx, request, right_of(by), by=by)
+            return request, await self._reach.needs_code(tx, request)
+
+    async def break_glass(
+        self, request_id: str, *, by: Person, why: str, code: str | None = None
+    ) -> ActionRequest:
+        """Let a suspension act on one person's word. Everybody is told, and a review is due from then on.
+
+        Raises GlassKept, and Invalid for a reason that says too little; else as `approve`: of what that holds to,
+        only the other approvals are left out.
+        """
+        words(why, REASON, least=LEAST)  # a code is not to be tried for a form that cannot count
+        return await self._with_code(partial(self._break_glass, why=why), request_id, by=by, code=code)
+
+    async def _break_glass(self, request_id: str, *, by: Person, code: str | None, why: str) -> ActionRequest:
+        async with self._store.begin() as tx:
+            before, at = await tx.requests.get(request_id), self._now()
+            request = before.break_glass(self._reach.break_glass, by=by, at=at, why=why)
+            await self._may_decide(tx, request, right_of(by), by=by)
+            said = request.decisions[-1].why
+            facts = {
+                "why": said,
+                "before": before.status.value,
+                "after": request.status.value,
+                "own": by.id == request.requested_by,
+            }
+            tag = AuditTag.REQUEST_GLASS_BROKEN
+            request = await self._let_through(tx, request, tag, by=by, code=code, **facts)
+            broken = BrokenGlass(request.id, by.id, said, at, request.requested_by)
+            await tx.glasses.add(broken)
+            await self._courier.send(tx.connection, jobs.tell_glass(broken))
+        return request
+
+    async def _with_code(
+        self, step: Callable[..., Awaitable[ActionRequest]], request_id: str, *, by: Person, code: str | None
+    ) -> ActionRequest:
+        """A code that was given counts as a try whatever comes of the step, and a wrong one is remembered."""
+        if code is None:
+            return await step(request_id, by=by, code=None)
+        by = await self._authenticators.count(request_id, by=by)
+        try:
+            return await step(request_id, by=by, code=code)
+        except Invalid as error:
+            if error.at == FIELD:
+                await self._authenticators.was_wrong(request_id, by=by)
+            raise
+
+    async def _let_through(
+        self, tx: Tx, request: ActionRequest, tag: AuditTag, *, by: Person, code: str | None, **facts: object
+    ) -> ActionRequest:
+        """Keep a yes, with its code where the policy wants one; what has lost its ground meanwhile is called off."""
+        needs_code = await self._reach.needs_code(tx, request)
+        if needs_code and code is None:
+            raise CodeNeeded(request.id)
+        if code is not None:
+            await self._authenticators.spend(tx, code, by=by)
+        called_off = request.call_off(await self._grounds(tx, request), at=self._now())
+        if called_off and called_off.gone is Gone.UNSURE:
+            raise BooksUnsure(request.id)
+        if called_off is None:
+            await tx.requests.save(request)
+        facts = {
+            "approvals": len(request.approvals),
+            "needed": request.approvals_needed,
+            **facts,
+            **({"code": True} if code is not None else {}),
+        }
+        await tx.audit.append(tag, request.id, by=by.id, **facts)
+        if called_off:
+            return await self._call_off(tx, called_off)
+        await self._pass_on(tx, request)
         return request
 
     async def _call_off(self, tx: Tx, request: ActionRequest) -> ActionRequest:
@@ -314,6 +430,11 @@ class Requests:
         async with self._store.read() as tx:
             return await tx.requests.get(request_id, to_change=False)
 
+    async def waiting(self) -> int:
+        """How many wait for a decision."""
+        async with self._store.read() as tx:
+            return (await tx.requests.counts()).get(Status.PENDING, 0)
+
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over, oldest first."""
         async with self._store.read() as tx:
@@ -323,6 +444,12 @@ class Requests:
         """All that was asked for about a customer since that moment, whatever became of it, oldest first."""
         async with self._store.read() as tx:
             return [r for r in await tx.requests.placed_since(since) if r.action.customer_id == customer_id]
+
+    async def stamps(self, *, since: datetime, until: datetime) -> StampReport:
+        """How approvals were given from one moment up to the other."""
+        async with self._store.read() as tx:
+            placed = await tx.requests.placed_since(since - self.rules.time_to_live)
+        return stamps(placed, since=since, until=until)
 
     async def counts(self) -> dict[Status, int]:
         """How many there are of each open status."""
@@ -371,8 +498,3 @@ class Requests:
         await self._courier.send(tx.connection, jobs.show_request(request))
         if request.status.is_final:
             await self._courier.send(tx.connection, jobs.tell_result(request))
-
-
-def _new_id() -> str:
-    """Short enough to say on the phone, random enough that nobody guesses one: 50 bits, no 0 O 1 I L U."""
-    return "R-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +28,7 @@ from bot.domain.ticket import (
     way_for,
 )
 from bot.services import jobs
+from bot.services.new_id import new_id
 from bot.store import Store, Tx
 from bot.store.tickets import addition
 
@@ -39,7 +39,6 @@ LOOK_BACK = timedelta(days=2)
 DRAFTS_LIVE = timedelta(days=2)
 STALE_AFTER = timedelta(hours=4)
 """So long a card may say that nothing was read since; a redraw for nothing new is Slack's time as well."""
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class Tickets:
         """Keep what somebody starts to fill in; `matter` is what a message or a button brought along."""
         by.must(Right.OPERATE)
         draft = Ticket(
-            TicketId("T-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))),
+            TicketId(new_id("T")),
             opened_by=by.id,
             drafted_at=self._now(),
             channel=channel,
@@ -256,6 +255,11 @@ class Tickets:
     async def get(self, ticket_id: str) -> Ticket:
         async with self._store.read() as tx:
             return await tx.tickets.get(ticket_id, to_change=False)
+
+    async def waiting(self) -> int:
+        """How many wait for an approval."""
+        async with self._store.read() as tx:
+            return await tx.tickets.pending()
 
     async def open(self, *, limit: int = 50) -> list[Ticket]:
         """Those that are not over, oldest first."""

@@ -46,7 +46,7 @@ class Vault:
         self._store = store
         self._system = system
         self._name = name
-        self._fernet = _fernet(key, name)
+        self._fernet = fernet(key, name)
         self._first = first
         self._origin = hashlib.sha256(f"{name}:{first}".encode()).hexdigest()
         self._now = now
@@ -111,7 +111,7 @@ class _Turn:
         self._token = new
 
 
-def _fernet(key: str, name: str) -> Fernet:
+def fernet(key: str, name: str) -> Fernet:
     """A key of the text's own for this purpose; the text is long and random, so no stretching is needed."""
     try:
         from cryptography.fernet import Fernet

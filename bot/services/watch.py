@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -213,7 +213,7 @@ class Watch:
         today = self._digests.today()
         async with self._store.read() as tx:
             day = await self._digests.day(tx, today)
-            owed = owed_on(day, at=self._now())
+            owed = list(owed_on(day, at=self._now()))
         await self._keep(owed)
         await self._mark(Source.BOOKS, len(owed), why="" if day.last else "nothing-imported")
 
@@ -232,10 +232,9 @@ def _why(error: BackstopError) -> str:
     return f"{error.code} {getattr(error, 'reason', '')}".strip()
 
 
-def owed_on(day: Day, *, at: datetime) -> list[Owed]:
+def owed_on(day: Day, *, at: datetime) -> Iterator[Owed]:
     """What each customer owes past its due date on that day."""
-    owed: list[Owed] = []
-    for id, parties in day.theirs.items():
+    for id, parties in day.by_customer():
         overdue: dict[str, Decimal] = {}
         for party in parties:
             for currency, balance in party.balances.items():
@@ -243,5 +242,4 @@ def owed_on(day: Day, *, at: datetime) -> list[Owed]:
                     overdue[currency] = overdue.get(currency, Decimal(0)) + balance.overdue
         if overdue:
             oldest = max(party.oldest_days for party in parties)
-            owed.append(Owed(CustomerId(id), at, overdue, oldest))
-    return owed
+            yield Owed(CustomerId(id), at, overdue, oldest)

@@ -1,17 +1,18 @@
-"""The audit trail in the database: append, read, verify. Nothing here changes or deletes an entry."""
+"""The audit trail in the database: append, read, verify, purge. Nothing here changes an entry."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, desc, func, insert, literal, select, text, union_all
+from sqlalchemy import Row, String, delete, desc, func, insert, literal, select, text, type_coerce, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained, is_intact
+from bot import correlation
+from bot.domain.audit import GENESIS, Aged, Anchor, AuditEvent, AuditTag, Chain, Verified, chained
 from bot.store.tables import audit, cases, drifts, letters, requests, tickets
 
 CHAIN_LOCK = 0x41756469  # any number, as long as it is always this one
@@ -26,14 +27,10 @@ class AuditTrail:
 
     async def append(self, tag: AuditTag, subject: str, *, by: str = SYSTEM, **facts: object) -> AuditEvent:
         """Add one entry behind the last, in the caller's transaction."""
-        if self._connection.dialect.name == "postgresql":
-            # Two appends must not name the same predecessor; SQLite's one writer sees to it alone.
-            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})"))
-        last = (
-            await self._connection.execute(
-                select(audit.c.seq, audit.c.hash).order_by(desc(audit.c.seq)).limit(1)
-            )
-        ).one_or_none()
+        if id := correlation.current():
+            facts.setdefault("correlation_id", id)
+        await self.hold()
+        last = await self.head()
         event = chained(
             seq=last.seq + 1 if last else 1,
             at=self._now(),
@@ -56,6 +53,20 @@ class AuditTrail:
             )
         )
         return event
+
+    async def hold(self) -> None:
+        """Let nobody else append before the end of this transaction."""
+        if self._connection.dialect.name == "postgresql":
+            # Two appends must not name the same predecessor; SQLite's one writer sees to it alone.
+            await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})"))
+
+    async def head(self) -> Anchor | None:
+        """The last entry; None where there is none."""
+        last = await self._connection.execute(
+            select(audit.c.seq, audit.c.hash).order_by(desc(audit.c.seq)).limit(1)
+        )
+        row = last.one_or_none()
+        return Anchor(row.seq, row.hash) if row else None
 
     async def of(self, subject: str) -> list[AuditEvent]:
         """Everything that happened to one subject, in order."""
@@ -86,9 +97,15 @@ class AuditTrail:
         )
         return [_event(row) for row in rows.all()]
 
-    async def since(self, moment: datetime | None = None) -> AsyncGenerator[AuditEvent, None]:
-        """All entries from that moment on, in order, without holding them all in memory."""
-        query = select(audit).order_by(audit.c.seq)
+    async def since(
+        self, moment: datetime | None = None, *, after: int = 0
+    ) -> AsyncGenerator[AuditEvent, None]:
+        """All entries from that moment on and behind that number, in order, without holding them all in memory."""
+        # SQLite keeps any text for a moment: one that is none must not end the reading.
+        is_text = self._connection.dialect.name == "sqlite"
+        at = type_coerce(audit.c.at, String).label("at") if is_text else audit.c.at
+        columns: list[Any] = [column for column in audit.c if column is not audit.c.at]
+        query = select(*columns, at).where(audit.c.seq > after).order_by(audit.c.seq)
         if moment:
             query = query.where(audit.c.at >= moment)
         result = await self._connection.stream(query)
@@ -98,19 +115,97 @@ class AuditTrail:
         finally:
             await result.close()
 
-    async def first_broken(self) -> tuple[int, AuditEvent | None]:
-        """How many entries there are, and the first that was changed, removed or put in; None when all hold."""
-        previous, count = GENESIS, 0
+    async def verify(self, anchors: Iterable[Anchor] = ()) -> Verified:
+        """Check every entry, and beside them these anchors and those the trail itself tells of."""
+        purged, told = await self._purged(), await self._anchors()
+        # Those the trail itself tells of are judged as far as their entries are kept; of those given each one is.
+        told = [anchor for anchor in told if not purged or anchor.seq >= purged.seq]
+        chain = Chain(purged=purged, anchors={*anchors, *told})
         async with aclosing(self.since()) as events:
             async for event in events:
-                count += 1
-                if not is_intact(event, previous=previous, seq=count):
-                    return count, event
-                previous = event.hash
-        return count, None
+                if not chain.add(event):
+                    break
+        return chain.verified()
+
+    async def aged(self, before: datetime, *, most: int | None = None) -> Aged | None:
+        """The oldest entries, all from before that moment, or the first `most` of them; None where there are none."""
+        young = select(audit.c.seq).where(audit.c.at >= before).order_by(audit.c.seq).limit(1)
+        first_young = (await self._connection.execute(young)).scalar()
+        old = select(audit.c.seq, audit.c.at).order_by(audit.c.seq).limit(most)
+        if first_young is not None:
+            old = old.where(audit.c.seq < first_young)
+        found = old.subquery()
+        count, newest, oldest, seq = (
+            await self._connection.execute(
+                select(func.count(), func.max(found.c.at), func.min(found.c.at), func.max(found.c.seq))
+            )
+        ).one()
+        if not count:
+            return None
+        last = await self._connection.execute(select(audit.c.hash).where(audit.c.seq == seq))
+        return Aged(count, oldest, newest, Anchor(seq, last.scalar_one()))
+
+    async def purge(self, before: datetime, *, most: int, retention_days: float) -> int:
+        """Remove up to `most` of the oldest entries, all from before that moment; how many.
+
+        The entry that says so holds number and hash of the last one removed: the chain begins behind it.
+        """
+        await self.hold()
+        aged = await self.aged(before, most=most)
+        if aged is None:
+            return 0
+        await self.append(
+            AuditTag.AUDIT_PURGED,
+            "audit",
+            seq=aged.last.seq,
+            hash=aged.last.hash,
+            removed=aged.count,
+            oldest=aged.oldest.isoformat(),
+            newest=aged.newest.isoformat(),
+            retention_days=retention_days,
+        )
+        await self._connection.execute(delete(audit).where(audit.c.seq <= aged.last.seq))
+        return aged.count
+
+    async def _purged(self) -> Anchor | None:
+        """The last entry that was removed in good order; None where the trail tells of none."""
+        first = (await self._connection.execute(select(func.min(audit.c.seq)))).scalar()
+        told = await self._connection.execute(
+            select(audit.c.facts).where(audit.c.tag == AuditTag.AUDIT_PURGED).order_by(desc(audit.c.seq))
+        )
+        for purged in (Anchor.told(_facts(facts)) for facts in told.scalars()):
+            if purged and first == purged.seq + 1:
+                return purged
+        return None
+
+    async def _anchors(self) -> list[Anchor]:
+        """Those that were posted."""
+        told = await self._connection.execute(
+            select(audit.c.facts).where(audit.c.tag == AuditTag.AUDIT_ANCHORED)
+        )
+        return [anchor for facts in told.scalars() if (anchor := Anchor.told(_facts(facts)))]
 
 
-def _event(row: Row[Any]) -> AuditEvent:
+def _event(row: Row[*tuple[Any, ...]]) -> AuditEvent:
     return AuditEvent(
-        row.seq, row.at, row.tag, row.subject, row.by, json.loads(row.facts), row.previous, row.hash
+        row.seq, _moment(row.at), row.tag, row.subject, row.by, _facts(row.facts), row.previous, row.hash
     )
+
+
+def _moment(kept: datetime | str) -> datetime:
+    """What somebody made of it that is no moment is told as the first there is: no hash fits it."""
+    if isinstance(kept, datetime):
+        return kept
+    try:
+        return datetime.fromisoformat(kept).replace(tzinfo=UTC)
+    except (ValueError, TypeError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _facts(written: str) -> Mapping[str, object]:
+    """What somebody who changed them left unreadable is told as it is: no hash fits it."""
+    try:
+        facts = json.loads(written)
+    except ValueError:
+        facts = None
+    return facts if isinstance(facts, dict) else {"unreadable": written}

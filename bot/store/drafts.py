@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.action import Verb
 from bot.domain.customer import CustomerId
 from bot.domain.errors import NotFound
 from bot.domain.people import PersonId
+from bot.store.single import Write
 from bot.store.tables import drafts
 
 
@@ -30,17 +31,23 @@ class Draft:
     confirmed: dict[str, Any] | None = None
 
 
-def addition(draft: Draft) -> Insert:
-    """The statement that keeps a new draft; see `Store.write`."""
-    return insert(drafts).values(
-        id=draft.id,
-        person=draft.person,
-        verb=draft.verb,
-        channel=draft.channel,
-        customer_id=draft.customer_id,
-        form=draft.form,
-        confirmed=draft.confirmed,
-        created_at=draft.created_at,
+_ADDITION = insert(drafts)
+
+
+def addition(draft: Draft) -> Write:
+    """How a new draft is kept; see `Store.write`."""
+    return Write(
+        _ADDITION,
+        {
+            "id": draft.id,
+            "person": draft.person,
+            "verb": draft.verb,
+            "channel": draft.channel,
+            "customer_id": draft.customer_id,
+            "form": draft.form,
+            "confirmed": draft.confirmed,
+            "created_at": draft.created_at,
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from sys import intern
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -55,7 +56,8 @@ _terms = table("customer_terms", column("term", String))
 
 
 def customer_of(row: Row[Any]) -> Customer:
-    return Customer(CustomerId(row.id), row.name, row.domain, row.relationship)
+    relationship = intern(row.relationship) if row.relationship else row.relationship
+    return Customer(CustomerId(row.id), row.name, row.domain, relationship)
 
 
 class Finder:

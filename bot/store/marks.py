@@ -9,7 +9,15 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store.single import Write
 from bot.store.tables import marks
+
+_ADDITION = insert(marks)
+
+
+def addition(name: str, *, at: datetime) -> Write:
+    """How a new mark is made; see `Store.claim`."""
+    return Write(_ADDITION, {"name": name, "at": at, "facts": {}})
 
 
 class Marks:

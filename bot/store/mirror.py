@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, text, tuple_, update
@@ -25,6 +26,8 @@ from bot.store.tables import customers, subscriptions
 
 READING_LOCK = 0x52656164  # any number, as long as it is always this one
 KEYS_AT_ONCE = 400
+AT_ONCE = 1000
+"""So many rows are read between two moments at which others may go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,11 @@ class Mirror:
 
     async def all_customers(self) -> list[Customer]:
         query = select(customers).order_by(customers.c.name)
-        return [customer_of(row) for row in (await self._connection.execute(query)).all()]
+        found: list[Customer] = []
+        rows = await self._connection.stream(query)  # in parts, for others wait meanwhile
+        async for part in rows.partitions(AT_ONCE):
+            found += [customer_of(row) for row in part]
+        return found
 
     async def subscriptions_of(self, customer: str) -> list[Subscription]:
         query = (
@@ -252,14 +259,22 @@ class Mirror:
             for row in (await self._connection.execute(query)).all()
         ]
 
-    async def running(self) -> dict[str, int]:
-        """How many subscriptions were active when they were last read, by customer."""
+    async def running(self, known: Mapping[str, Customer] = MappingProxyType({})) -> dict[str, int]:
+        """How many subscriptions were active when they were last read, by customer.
+
+        What `known` has by the id is not kept a second time.
+        """
         query = (
             select(subscriptions.c.customer_id, func.count().label("n"))
             .where(subscriptions.c.status == SubscriptionStatus.ACTIVE)
             .group_by(subscriptions.c.customer_id)
         )
-        return {row.customer_id: row.n for row in (await self._connection.execute(query)).all()}
+        found: dict[str, int] = {}
+        rows = await self._connection.stream(query)
+        async for part in rows.partitions(AT_ONCE):
+            for id, n in part:
+                found[known[id].id if id in known else id] = n
+        return found
 
     async def sizes(self) -> tuple[int, int]:
         """How many customers and subscriptions it holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cached_property
 from importlib import resources
@@ -15,20 +15,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
+from bot.store.authenticators import Authenticators
 from bot.store.books import Books
 from bot.store.cases import Cases
 from bot.store.collections import Collections
 from bot.store.crawl import Crawl
 from bot.store.drafts import Drafts
 from bot.store.drifts import Drifts
+from bot.store.glasses import Glasses
 from bot.store.letters import Letters
 from bot.store.limits import Limits
 from bot.store.mappings import Mappings
@@ -42,12 +44,13 @@ from bot.store.previews import Previews
 from bot.store.readings import Readings
 from bot.store.refresh_tokens import RefreshTokens
 from bot.store.requests import Requests
-from bot.store.single import SingleWrites
+from bot.store.single import SingleWrites, Write
 from bot.store.tickets import Tickets
 
 SQLITE_BUSY_MS = 30_000
 CONNECT_SECONDS = "6"
 PING_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
 KEEP_SECONDS = 60.0
 KEEP_PAUSE = 0.5
 MOST_WORKERS = 1000
@@ -132,6 +135,14 @@ class Tx:
         return Policies(self.connection)
 
     @cached_property
+    def authenticators(self) -> Authenticators:
+        return Authenticators(self.connection)
+
+    @cached_property
+    def glasses(self) -> Glasses:
+        return Glasses(self.connection)
+
+    @cached_property
     def owners(self) -> Owners:
         return Owners(self.connection)
 
@@ -156,10 +167,13 @@ class Store:
         self._now = now
         self._engine = _engine(self.url)
         self._name = ""
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
         self._name_lock: AsyncConnection | None = None
         # Writers of one process queue here instead of in SQLite's busy handler, which sleeps up to 100 ms.
         self._writer = asyncio.Lock() if self.is_sqlite else None
-        self._single = SingleWrites(_sync_sqlite(url)) if self.is_sqlite else None
+        self._single = SingleWrites(_sync_sqlite(url), self._writer) if self._writer else None
 
     @property
     def is_sqlite(self) -> bool:
@@ -193,18 +207,25 @@ class Store:
                     raise
             await asyncio.sleep(KEEP_PAUSE)
 
-    async def write(self, statement: Executable) -> None:
+    async def write(self, one: Write) -> None:
         """Carry out one statement in a transaction of its own, the quickest way: an ack may be waiting for it.
 
         Raises Unavailable (system `database`) when the database cannot be reached.
         """
-        if self._single is None or self._writer is None:
+        if self._single is None:
             async with self.begin() as tx:
-                await tx.connection.execute(statement)
+                await tx.connection.execute(one.statement, one.row)
             return
-        async with self._writer:
-            with _told_as_unavailable():
-                await self._single.write(statement)
+        with _told_as_unavailable():
+            await self._single.write(one)
+
+    async def claim(self, one: Write) -> bool:
+        """Like `write`; False where a row with that key is there already, whoever was quicker."""
+        try:
+            await self.write(one)
+        except IntegrityError:
+            return False
+        return True
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
@@ -214,7 +235,7 @@ class Store:
 
     @asynccontextmanager
     async def _connection(self, *, writes: bool) -> AsyncIterator[Tx]:
-        with _told_as_unavailable():
+        with self._in_use(), _told_as_unavailable():
             async with self._engine.connect() as connection:
                 await connection.execution_options(backstop_writes=writes)
                 async with connection.begin() as transaction:
@@ -222,6 +243,17 @@ class Store:
                     if writes:
                         with _told_as_unavailable(Unanswered):
                             await transaction.commit()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
 
     async def worker_name(self, host: str) -> str:
         """A name that no other living worker bears: the host's, with an ordinal that is free again after a death.
@@ -255,7 +287,11 @@ class Store:
             await tx.connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        """Let transactions that are under way come to their end, within a limit, and let go of the database."""
         await self._let_go_of_name()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._unused.wait()
         if self._single:
             await self._single.close()
         await self._engine.dispose()
@@ -334,7 +370,7 @@ def _engine(url: URL) -> AsyncEngine:
         return create_async_engine(
             url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=5
         )
-    engine = create_async_engine(url, hide_parameters=True, pool_size=5, max_overflow=10)
+    engine = create_async_engine(url, hide_parameters=True, pool_size=15, max_overflow=0)
     _tune_sqlite(engine.sync_engine)
     return engine
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -415,6 +416,22 @@ owners = Table(
     Column("at", Instant, nullable=False),
 )
 
+# What approvers make codes with: the secret is sealed with BACKSTOP_SECRET_KEY.
+authenticators = Table(
+    "authenticators",
+    metadata,
+    Column("person", String(32), primary_key=True),
+    Column("opened_by", String(32), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("enrolled_at", Instant),
+    Column("last_step", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tries_since", Instant),
+    Column("request", String(32), nullable=False),
+    Column("channel", String(32), nullable=False),
+)
+
 # Letters to customers. Address and text are personal data: they stay here and go nowhere but into the mail.
 letters = Table(
     "letters",
@@ -504,6 +521,21 @@ mutes = Table(
     Column("at", Instant, nullable=False),
     Column("note", Text, nullable=False),
     Column("ended_at", Instant),
+)
+
+# Requests that somebody let act on their own word, and what came of the review. The reason is kept in the request too.
+broken_glass = Table(
+    "broken_glass",
+    metadata,
+    Column("request_id", String(32), primary_key=True),
+    Column("by", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("requested_by", String(32), nullable=False),
+    Column("reviewed_by", String(32)),
+    Column("reviewed_at", Instant),
+    Column("finding", String(16)),
+    Column("note", Text),
 )
 
 # Service requests from draft to closed loop. What is asked for by a query has a column; `facts` holds the whole ticket.

@@ -8,22 +8,26 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Insert, Select, delete, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.customer import CustomerId
 from bot.domain.errors import Conflict, NotFound, TicketExists
 from bot.domain.ticket import Stage, Ticket, TicketStatus
+from bot.store.single import Write
 from bot.store.tables import posts, tickets
 
 _TICKET = TypeAdapter(Ticket)
 _OPEN = [status for status in TicketStatus if status.is_open]
 
 
-def addition(ticket: Ticket, *, at: datetime) -> Insert:
-    """The statement that keeps a new draft; see `Store.write`."""
-    return insert(tickets).values(_row(ticket) | {"saved_at": at})
+_ADDITION = insert(tickets)
+
+
+def addition(ticket: Ticket, *, at: datetime) -> Write:
+    """How a new draft is kept; see `Store.write`."""
+    return Write(_ADDITION, _row(ticket) | {"saved_at": at})
 
 
 class Tickets:
@@ -72,6 +76,11 @@ class Tickets:
             .order_by(tickets.c.placed_at, tickets.c.id)
             .limit(limit)
         )
+
+    async def pending(self) -> int:
+        """How many wait for an approval."""
+        waiting = select(func.count()).select_from(tickets).where(tickets.c.status == TicketStatus.PENDING)
+        return int((await self._connection.execute(waiting)).scalar_one())
 
     async def of(self, customer_id: CustomerId) -> list[Ticket]:
         """All there ever were about a customer, but for drafts, oldest first."""

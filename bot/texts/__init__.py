@@ -15,7 +15,7 @@ from babel.core import negotiate_locale
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 
 LANGUAGES = ("en", "de", "zh-CN")
 _FILES = {"en": "en.po", "de": "de.po", "zh-CN": "zh_CN.po"}
@@ -75,6 +75,10 @@ class Texts:
 
     def number(self, number: int) -> str:
         return format_decimal(number, locale=self._locale)
+
+    def percent(self, part: Decimal) -> str:
+        """Of a whole that is 1, to the nearest percent."""
+        return format_percent(part, locale=self._locale)
 
     def day(self, day: date) -> str:
         return format_date(day, "medium", locale=self._locale)

@@ -1,11 +1,12 @@
-"""The audit trail of one thing, a line an entry, the newest first."""
+"""The audit trail: of one thing, a line an entry, the newest first; and its daily anchor."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 
-from bot.domain.audit import AuditEvent
+from bot.domain.audit import Anchor, AuditEvent
 from bot.texts import Mrkdwn, Texts
 from handlers.views import blocks
 from handlers.views.blocks import Block
@@ -28,6 +29,24 @@ def trail(id: str, events: Sequence[AuditEvent], texts: Texts, *, more: bool) ->
         *(blocks.section("\n".join(lines[at : at + LINES])) for at in range(0, len(lines), LINES)),
         blocks.context(foot),
     ]
+
+
+def anchor(found: Anchor, day: date, texts: Texts) -> list[Block]:
+    """Number and hash, and the command that holds the trail against them, to be copied."""
+    command = Mrkdwn(f"`backstop audit verify --anchor {found}`")
+    return [
+        blocks.section(f"{_anchored(found, day, texts)}\n{command}"),
+        blocks.context(texts("audit-anchor-why")),
+    ]
+
+
+def anchor_in_words(found: Anchor, day: date, texts: Texts) -> str:
+    """For the notification, and for whoever cannot see the blocks."""
+    return f"{_anchored(found, day, texts)} {found}"
+
+
+def _anchored(found: Anchor, day: date, texts: Texts) -> Mrkdwn:
+    return texts.mrkdwn("audit-anchor", day=texts.day(day), seq=str(found.seq))
 
 
 def _line(event: AuditEvent, *, is_other: bool) -> str:

@@ -172,13 +172,17 @@ def checkboxes(action_id: str, options: Iterable[Option], *, ticked: Sequence[Op
     return made
 
 
-def text_input(action_id: str, *, multiline: bool = True, most: int = NOTE, initial: str = "") -> Block:
+def text_input(
+    action_id: str, *, multiline: bool = True, least: int = 0, most: int = NOTE, initial: str = ""
+) -> Block:
     made: Block = {
         "type": "plain_text_input",
         "action_id": action_id,
         "multiline": multiline,
         "max_length": most,
     }
+    if least:
+        made["min_length"] = least
     if initial:
         made["initial_value"] = shortened(initial, most)
     return made
@@ -243,10 +247,11 @@ def channel(channel_id: str) -> Mrkdwn:
     return Mrkdwn(f"<#{escaped(channel_id)}>")
 
 
-def moment(at: datetime) -> Mrkdwn:
-    """A moment in the reader's own zone and language."""
-    fallback = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Mrkdwn(f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>")
+def moment(at: datetime, *, seconds: bool = False) -> Mrkdwn:
+    """A moment in the reader's own zone and language, with its seconds where less than a minute counts."""
+    fallback = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC")
+    time = "{time_secs}" if seconds else "{time}"
+    return Mrkdwn(f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {time}|{fallback}>")
 
 
 def name(outside: str, limit: int = 80) -> Mrkdwn:

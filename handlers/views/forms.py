@@ -174,4 +174,7 @@ def deny_form(
 
 def wait_view(title: str, said: str, texts: Texts, *, external_id: str = "") -> View:
     """Shown while something is being read."""
-    return blocks.modal(title, [blocks.section(said)], close=texts("cancel"), external_id=external_id)
+    said_so = [blocks.section(said)]
+    return blocks.modal(
+        title, said_so, close=texts("cancel"), callback_id=ids.READING, external_id=external_id
+    )

@@ -13,7 +13,7 @@ from bot.domain.request import ActionRequest, Decision, Status
 from bot.domain.ticket import TicketStatus
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
-from handlers.views import blocks, digests, replies
+from handlers.views import aging_bars, blocks, digests, replies
 from handlers.views.blocks import Block, View
 from handlers.views.request_card import headline, progress
 from handlers.views.ticket_lines import OpenTicket, ticket_lines
@@ -193,7 +193,7 @@ def _exposure(exposure: OverdueTotals | None, texts: Texts) -> list[Block]:
         body.append(blocks.section("\n".join(banners)))
     if exposure.as_of is None:
         return body
-    body += digests.totals(exposure.totals, texts)
+    body += [*digests.totals(exposure.totals, texts), *aging_bars.bars(exposure.totals, texts)]
     said = [
         *digests.more_currencies(exposure.totals, texts),
         texts.count("home-debtors", exposure.debtors) if exposure.debtors else texts("overdue-nobody"),

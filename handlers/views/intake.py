@@ -320,15 +320,16 @@ def _decide(preview: Preview, texts: Texts) -> Block:
 
 def _apply(preview: Preview, found: Finding, bound: str, texts: Texts) -> Block:
     """What closes a large part of the books asks once more."""
-    label = texts("import-apply-label", file=blocks.harmless(preview.file))
+    file = blocks.harmless(preview.file)
     if found.held != "shrinks":
+        label = texts("import-apply-label", file=file)
         return blocks.button(texts("import-apply"), ids.APPLY_EXPORT, bound, style="primary", label=label)
     return blocks.button(
         texts("import-apply-anyway"),
         ids.APPLY_EXPORT,
         bound,
         style="danger",
-        label=label,
+        label=texts("import-apply-anyway-label", file=file),
         confirm=blocks.confirm_dialog(
             texts("import-apply-anyway"),
             texts(

@@ -276,12 +276,10 @@ def notice_button(origin: str, customer_name: str, texts: Texts, *, again: bool 
     """Opens the form. `origin` is what the letter follows from: the id of a customer, of a request that was carried
     out, or of a letter that was not sent.
     """
-    return blocks.button(
-        texts("notice-again" if again else "notice"),
-        ids.WRITE_LETTER,
-        origin,
-        label=texts("notice-label", customer=blocks.harmless(customer_name)),
-    )
+    name = blocks.harmless(customer_name)
+    said = texts("notice-again" if again else "notice")
+    label = texts("notice-again-label" if again else "notice-label", customer=name)
+    return blocks.button(said, ids.WRITE_LETTER, origin, label=label)
 
 
 def kind_option(kind: LetterKind, texts: Texts) -> Option:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from bot.domain.action import Reason
 from bot.domain.collection import Standing
@@ -13,6 +15,10 @@ from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks
 from handlers.views.blocks import Block
+
+_OF_MONEY: Final = frozenset({"below_minimum", "amount_not_reached", "lacks_amount"})
+"""Rules whose fact is what is owed, and what it would have to be: `EUR 60 < 100.00`."""
+_AMOUNT: Final = re.compile(r"\b([A-Z]{3}) (\d+(?:\.\d+)?)(?: < (\d+(?:\.\d+)?))?")
 
 
 def verdict(
@@ -34,6 +40,10 @@ def reasons(standing: Standing, texts: Texts) -> list[str]:
     return reasons_of(standing.reasons, texts)
 
 
+DATED = ("promised", "snoozed", "step_gap", "not_a_business_day")
+"""The rules whose fact is a day; their words are not ISO's."""
+
+
 def reasons_of(rules: Sequence[Rule], texts: Texts) -> list[str]:
     """Each rule in words, with the fact it was held against."""
     said = []
@@ -42,8 +52,17 @@ def reasons_of(rules: Sequence[Rule], texts: Texts) -> list[str]:
         fact = blocks.harmless(rule.fact)
         if name in ("stage", "before_first_stage"):
             fact = fact.partition(" ")[0]  # of `45 >= 30` only the days: the words tell the rest
+        elif name in _OF_MONEY:
+            fact = _AMOUNT.sub(lambda found: _money(found, texts), fact)
+        elif name in DATED:
+            fact = texts.day(date.fromisoformat(rule.fact))
         said.append(texts(f"rule-{name.replace('_', '-')}", stage=stage, fact=fact))
     return said
+
+
+def _money(found: re.Match[str], texts: Texts) -> str:
+    currency, *amounts = found.groups()
+    return " < ".join(texts.money(Decimal(amount), currency) for amount in amounts if amount)
 
 
 def next_step(standing: Standing, texts: Texts) -> str:

@@ -15,6 +15,7 @@ from bot.domain.customer import (
     can_be_resumed,
     can_be_suspended,
 )
+from bot.domain.glass import BrokenGlass
 from bot.domain.policy import InForce
 from bot.domain.request import ActionRequest, Status
 from bot.texts import Mrkdwn, Texts
@@ -24,6 +25,8 @@ from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.countdown import deletion_words
 from handlers.views.forms import status_words
+from handlers.views.freshness import Read, freshness
+from handlers.views.glass import unreviewed
 from handlers.views.letters import notice_button
 from handlers.views.request_card import headline
 from handlers.views.ticket_lines import OpenTicket, ticket_lines
@@ -202,6 +205,10 @@ class State:
     mirror_since: datetime | None = None
     """When the reading began that has not come to its end."""
     mirror_broke_off: bool = False
+    sources: Sequence[Read] = ()
+    """What was read when, the books first."""
+    broken: Sequence[BrokenGlass] = ()
+    """What somebody let act on their own word, and nobody has reviewed."""
     digest_due: str | None = None
     """Set where today's digest is late: when it was due, by the partner's clocks."""
 
@@ -250,8 +257,11 @@ def condition(state: State, texts: Texts) -> list[Block]:
             ]
         )
     ]
+    body += freshness(state.sources, texts)
     if why := state.policy.refused:
         body.append(blocks.section(f"⚠ {texts.mrkdwn('state-policy-refused', why=blocks.harmless(why))}"))
+    if state.broken:
+        body.append(blocks.section(unreviewed(state.broken, texts)))
     if state.outages:
         body.append(blocks.context("\n".join(_outages(state.outages, texts))))
     return body

@@ -29,11 +29,12 @@ _WORST_FIRST = (Result.FAILED, Result.UNKNOWN, Result.OPEN, Result.DONE)
 _AGAIN = {Verb.SUSPEND: ids.SUSPEND_AGAIN, Verb.RESUME: ids.RESUME_AGAIN}
 
 
-def request_card(request: ActionRequest, texts: Texts) -> list[Block]:
+def request_card(request: ActionRequest, texts: Texts, *, breakable: bool = False) -> list[Block]:
+    """`breakable`: the billing policy lets somebody break the glass for it; who that is the click decides."""
     action = request.action
     card = [
         blocks.header(texts(f"card-title-{action.verb}")),
-        blocks.section(_what(request, texts)),
+        blocks.section(what(request, texts)),
         blocks.fields(_summary(request, texts)),
     ]
     if request.dry_run:
@@ -43,7 +44,7 @@ def request_card(request: ActionRequest, texts: Texts) -> list[Block]:
     card.append(blocks.section("\n".join(progress(request, texts))))
     if len(request.targets) > 1:
         card.append(blocks.section("\n".join(_each(request, texts))))
-    if buttons := _buttons(request, texts):
+    if buttons := _buttons(request, texts, breakable=breakable):
         card.append(blocks.actions(*buttons, block_id=f"request:{request.id}"))
     return card
 
@@ -75,7 +76,7 @@ def _subject(request: ActionRequest, texts: Texts, *, limit: int) -> str:
     return blocks.shortened(blocks.harmless(request.targets[0].name), limit)
 
 
-def _what(request: ActionRequest, texts: Texts) -> Mrkdwn:
+def what(request: ActionRequest, texts: Texts) -> Mrkdwn:
     key, customer = f"card-what-{request.action.verb}", blocks.name(request.action.customer_name)
     if len(request.targets) > 1:
         return texts.mrkdwn(key, subscription=_subject(request, texts, limit=60), customer=customer)
@@ -89,6 +90,15 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
         lines.append(
             texts.mrkdwn("card-approved-by", by=blocks.person(decision.by), at=blocks.moment(decision.at))
         )
+    if broken := request.broken_glass:
+        lines.append(
+            texts.mrkdwn(
+                "glass-card",
+                by=blocks.person(broken.by),
+                at=blocks.moment(broken.at),
+                why=blocks.name(broken.why, 500),
+            )
+        )
     match request.status:
         case Status.PENDING:
             missing = request.approvals_needed - len(request.approvals)
@@ -99,7 +109,11 @@ def progress(request: ActionRequest, texts: Texts) -> list[str]:
                 lines.append(texts("card-waits-daily-limit"))
             if request.outside_hours:
                 lines.append(texts("card-waits-hours"))
-            lines.append(texts.mrkdwn("card-acts-at", at=blocks.moment(request.acts_at)))
+            lines.append(
+                texts.mrkdwn(
+                    "card-acts-at", at=blocks.moment(request.acts_at, seconds=bool(request.acts_at.second))
+                )
+            )
         case Status.EXECUTING:
             lines.append(texts("card-executing" if request.attempt <= 1 else "card-executing-again"))
             if len(request.targets) > 1:
@@ -220,11 +234,11 @@ def _summary(request: ActionRequest, texts: Texts) -> list[tuple[str, str]]:
     return rows
 
 
-def _buttons(request: ActionRequest, texts: Texts) -> list[Block]:
+def _buttons(request: ActionRequest, texts: Texts, *, breakable: bool) -> list[Block]:
     """What can be done now, and by whom the click decides; none once it is over for good."""
     match request.status:
         case Status.PENDING:
-            return _decide(request, texts)
+            return [*_decide(request, texts), *([_glass(request, texts)] if breakable else [])]
         case Status.APPROVED:
             return [_button(ids.CANCEL, "cancel", "cancel-label", request, texts, style="danger")]
         case Status.UNKNOWN:
@@ -248,6 +262,13 @@ def _buttons(request: ActionRequest, texts: Texts) -> list[Block]:
             return [_ticket(request, texts)]
         case _:
             return []
+
+
+def _glass(request: ActionRequest, texts: Texts) -> Block:
+    about = blocks.harmless(request.action.customer_name)
+    return blocks.button(
+        texts("glass-button"), ids.BREAK_GLASS, request.id, label=texts("glass-label", about=about)
+    )
 
 
 def _ticket(request: ActionRequest, texts: Texts) -> Block:

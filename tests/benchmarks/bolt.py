@@ -29,7 +29,8 @@ async def serve(*, process_before_response: bool) -> None:
     app.command("/csp-suspend")(acknowledge)
     port = os.environ.get("PORT")
     if port:
-        await Web(app=app, checks={}).start(int(port), host="127.0.0.1")
+        web = Web(app=app, checks={}, signing_secret=os.environ["SLACK_SIGNING_SECRET"])
+        await web.start(int(port), host="127.0.0.1")
     else:
         socket = AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"], web_client=client)
         await socket.connect_async()  # type: ignore[no-untyped-call]

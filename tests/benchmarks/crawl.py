@@ -21,8 +21,9 @@ from urllib.request import urlopen
 
 from pydantic import SecretStr
 
-from bot.app import core, migrate
+from bot.core import core
 from bot.settings import Settings
+from bot.start_up import migrate
 from tests import postgres
 
 SUBSCRIPTIONS = 5

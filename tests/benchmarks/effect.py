@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.microsoft import partner_center_of
 from bot.sandbox.partner_center import PartnerCenterSandbox
@@ -73,7 +73,7 @@ async def approved(database_url: str, cwd: Path) -> Figures:
     try:
         synced = await asyncio.to_thread(carried_out, "sync", cwd=cwd, settings=settings)
         synced.check_returncode()
-        async with Program("run", settings=settings, cwd=cwd) as program:
+        async with Program("run", settings=settings, cwd=cwd, fresh=True) as program:
             await program.start()
             await program.comes_up()
             office = Office(slack, up=slack.app_connects)

@@ -24,7 +24,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, text
 
 from bot import store
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.courier import Courier
 from bot.domain.customer import Cloud, Customer, CustomerId
 from bot.microsoft import partner_center_of

@@ -23,7 +23,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot import store
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.services.intake import Receivables
 from bot.store import Store
 from tests import postgres

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from bot.domain.collection import Standing
 from bot.domain.customer import Customer
-from bot.domain.digest import Change, Debtor, compare, is_late, past_due, worst_first
-from bot.domain.receivables import OpenItem, age
+from bot.domain.digest import Change, Debtor, Differences, as_it_was, compare, is_late, overview, past_due
+from bot.domain.receivables import OpenItem, age, totals
 from tests.builders import a_customer, noon
 
 TODAY = date(2026, 11, 23)
+
+
+def an_item(**fields: Any) -> OpenItem:
+    return OpenItem(customer="Contoso", currency="EUR", **fields)
 
 
 def a_debtor(
@@ -61,7 +66,8 @@ def a_debtor(
     ],
 )
 def test_the_worst_comes_first(first: Debtor, second: Debtor):
-    assert worst_first([second, first]) == worst_first([first, second]) == (first, second)
+    parties = [first.party, second.party]
+    assert overview(reversed(parties)) == overview(parties) == (totals(parties), parties)
 
 
 def test_a_form_is_prefilled_with_the_customer_the_books_name():
@@ -117,3 +123,29 @@ def test_a_disputed_debt_is_still_past_due():
 )
 def test_a_digest_is_late_a_quarter_of_an_hour_after_its_time(minutes: int, late: bool):
     assert is_late(noon, noon + timedelta(minutes=minutes)) is late
+
+
+def test_what_was_past_due_before_is_worked_out_from_what_changed_since():
+    earlier, now = date(2026, 11, 20), date(2026, 11, 23)
+    differences = Differences(on=earlier, now=now)
+    both = an_item(document_number="1", open_amount=Decimal(10), due_date=date(2026, 11, 1))
+    paid = an_item(document_number="2", open_amount=Decimal(5), due_date=date(2026, 11, 1))
+    fell_due = an_item(document_number="3", open_amount=Decimal(3), due_date=earlier)
+    came = an_item(document_number="4", open_amount=Decimal(2), due_date=date(2026, 11, 2))
+    not_due = an_item(document_number="5", open_amount=Decimal(99), due_date=now)
+    for item, is_open, was_open in (
+        (both, True, True),
+        (paid, False, True),
+        (fell_due, True, True),
+        (came, True, False),
+        (not_due, True, True),
+    ):
+        differences.add(item, is_open=is_open, was_open=was_open)
+    assert differences.gone == [paid]
+    was = as_it_was(
+        past_due([both, fell_due, came, not_due], on=now),
+        new=differences.new[both.customer_key],
+        gone=past_due(differences.gone, on=earlier),
+    )
+    assert was == past_due([both, paid, fell_due], on=earlier)
+    assert as_it_was({"EUR": Decimal(2)}, new={"EUR": Decimal(2)}, gone={}) == {}

@@ -156,6 +156,26 @@ class TestWhatIsNotClear:
             named_by_books = OTHER if party.tenant == OTHER.id else a_customer()
             assert directory.suggestion_for(party) == (named_by_books if doubt else None)
 
+    def test_a_customers_debtors_are_those_that_are_clear(self):
+        said, clear = a_party("Old name", code="9"), a_party(tenant=OTHER.id, code="8")
+        doubtful = parties(
+            owes("A", tenant=CONTOSO, customer_code="1"),
+            owes("B", 2, tenant="contoso.onmicrosoft.com", customer_code="2"),
+        )
+        directory = Directory([a_customer(), OTHER], [says(said, a_customer())])
+        directory.see([*doubtful, said, clear])
+        assert directory.debtors_of(CONTOSO) == (said,)
+        assert directory.debtors_of(OTHER.id) == (clear,)
+        assert directory.debtors_of(STRANGE) == ()
+        assert set(directory.seen()) == {CONTOSO, OTHER.id}
+
+    def test_who_is_not_in_the_books_any_more_shares_with_who_is(self):
+        directory = Directory([a_customer(), OTHER])
+        directory.see([a_party(tenant=CONTOSO, code="1")])
+        assert directory.doubt(a_party(tenant=CONTOSO, code="2")) is Doubt.SEVERAL_DEBTORS
+        assert directory.doubt(a_party(tenant=OTHER.id, code="1")) is Doubt.SEVERAL_CUSTOMERS
+        assert directory.doubt(a_party(tenant=CONTOSO, code="1")) is None
+
     def test_a_domain_that_two_bear(self):
         directory = Directory([a_customer(), a_customer(id=OTHER.id, name="Twin")])
         party = a_party(tenant="contoso.onmicrosoft.com")
@@ -297,3 +317,28 @@ class TestSeveralBooks:
         directory.see([party])
         assert (directory.of(party), directory.doubt(party)) == (None, Doubt.SEVERAL_DEBTORS)
         assert Directory([a_customer()], [says(party, a_customer())]).of(party) == a_customer()
+
+
+class TestExpectedNames:
+    """Only what the suggestions that will be asked for need is kept of all names."""
+
+    KNOWN = named(
+        "Nordlicht Werft AG", "Nordlicht Bau GmbH", "Halden Marine Ltd", "Halden Foods Ltd", "Sturm AG"
+    )
+    ASKED = ("Nordlicht Werft", "Halden Marine AS", "Halden", "STURM AG", "Somebody Else")
+
+    def suggested(self, directory: Directory, name: str) -> str | None:
+        found = directory.suggestion_for(a_party(name))
+        return found.name if found else None
+
+    def test_make_no_difference_to_what_is_suggested(self):
+        expecting = Directory(self.KNOWN)
+        expecting.expect(self.ASKED)
+        found = {name: self.suggested(expecting, name) for name in self.ASKED}
+        assert found == {name: self.suggested(Directory(self.KNOWN), name) for name in self.ASKED}
+        assert (found["Nordlicht Werft"], found["Halden"]) == ("Nordlicht Werft AG", None)
+
+    def test_one_that_was_not_expected_is_looked_for_among_all(self):
+        directory = Directory(self.KNOWN)
+        directory.expect(["Halden Marine AS"])
+        assert self.suggested(directory, "Nordlicht Werft") == "Nordlicht Werft AG"

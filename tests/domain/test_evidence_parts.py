@@ -11,10 +11,12 @@ from decimal import Decimal
 
 import pytest
 
+from bot.domain.action import Reason
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained
 from bot.domain.case import Judged, Step, Ticked, Verdict
 from bot.domain.evidence import MANIFEST, verify
 from bot.domain.evidence_parts import LEFT_OUT, CaseFile, Material, compose
+from bot.domain.glass import BreakGlass
 from bot.domain.matter import Check, Evidence, Matter, TicketKind, TicketSeverity, about
 from bot.domain.people import PersonId
 from bot.domain.receivables import OpenItem
@@ -273,6 +275,20 @@ def test_a_line_of_the_timeline_stays_one_line_whatever_anybody_wrote():
     text = zipfile.ZipFile(io.BytesIO(made.content)).read("timeline.txt").decode()
     (line,) = [line for line in text.splitlines() if "judged" in line]
     assert line.endswith("one two [2Jthree four")
+
+
+def test_a_broken_glass_is_told_as_one_and_its_reason_only_in_a_complete_pack():
+    fraud = a_request(action=an_action(reason=Reason.FRAUD))
+    broken = fraud.break_glass(BreakGlass(frozenset({ana.id})), by=ana, at=noon, why=f"{SECRET} " * 5)
+    shown = replace(material(), requests=(broken,))
+    for redacted in (False, True):
+        made = compose(shown, EVERYTHING, redacted=redacted, at=noon, by=ana.id)
+        files = zipfile.ZipFile(io.BytesIO(made.content))
+        lines = files.read("timeline.txt").decode().splitlines()
+        (line,) = [line for line in lines if "let act by breaking the glass" in line]
+        (asked,) = json.loads(files.read("requests.json"))["requests"]
+        assert [said["verdict"] for said in asked["decisions"]] == ["break-glass"]
+        assert (SECRET in line) is (SECRET in str(asked["decisions"])) is not redacted
 
 
 def test_half_a_character_does_not_stop_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from bot.domain.receivables import (
     MINOR_UNITS,
     UNKNOWN_PARTY,
+    Aging,
     AgingBucket,
     DifferentCurrencies,
     Money,
@@ -23,6 +25,7 @@ from bot.domain.receivables import (
     days_overdue,
     totals,
 )
+from tests.builders import a_customer
 
 TODAY = date(2026, 11, 22)
 
@@ -245,3 +248,81 @@ class TestChanges:
 
     def test_the_first_export_holds_for_nobody(self):
         assert not changes([], numbered(2), mode="snapshot").holds_for_confirmation
+
+
+def test_what_is_added_in_parts_is_what_is_added_at_once():
+    items = [
+        overdue_by(50, customer="A", customer_code="1"),
+        overdue_by(5, customer="B", document_number="2", disputed=True),
+        overdue_by(5, customer="A GmbH", customer_code="1", document_number="3", currency="JPY"),
+        overdue_by(-5, customer="B", document_number="4", open_amount=Decimal("-7")),
+        overdue_by(9, customer="B", document_number="5", promise_to_pay=TODAY),
+    ]
+    aging = Aging(on=TODAY, keeps_items=False)
+    for item in items:
+        aging.add([item])
+    summed_up = aging.parties()
+    assert [replace(party, items=()) for party in age(items, on=TODAY)] == list(summed_up)
+    assert [party.names for party in summed_up] == [("A", "A GmbH"), ("B",)]
+    (balance,) = summed_up[1].each
+    assert balance.past_due == balance.disputed + items[4].open_amount
+    assert not balance.asked
+    assert (balance.items_asked, balance.disputes_overdue) == (0, True)
+
+
+amounts = st.decimals(min_value=-500, max_value=500, places=2)
+an_owed = st.builds(
+    overdue_by,
+    st.integers(-40, 130),
+    open_amount=amounts,
+    currency=st.sampled_from(["EUR", "JPY", "USD"]),
+    disputed=st.booleans(),
+    dunning_blocked=st.booleans(),
+    promise_to_pay=st.sampled_from([None, TODAY - timedelta(days=1), TODAY, TODAY + timedelta(days=9)]),
+)
+
+
+@given(st.lists(an_owed, min_size=1, max_size=6))
+def test_a_partys_balances_are_what_its_items_come_to(items: list[OpenItem]):
+    aging = Aging(on=TODAY, keeps_items=False)
+    aging.add(items)
+    (party,) = aging.parties()
+    assert [balance.currency for balance in party.each] == sorted({item.currency for item in items})
+    for balance in party.each:
+        theirs = [item for item in items if item.currency == balance.currency]
+        debts = [item for item in theirs if item.open_amount > 0]
+        late = [item for item in debts if item.due_date < TODAY]
+        dunned = [item for item in late if item.may_be_dunned]
+        asked = [item for item in late if item.may_be_asked_for(on=TODAY)]
+
+        def total(of: list[OpenItem]) -> Decimal:
+            return sum((item.open_amount for item in of), Decimal(0))
+
+        def oldest(of: list[OpenItem]) -> int:
+            return max((days_overdue(item.due_date, on=TODAY) for item in of), default=0)
+
+        assert balance.open == total(debts) == sum(balance.by_age)
+        assert balance.credits == -total([item for item in theirs if item.is_credit])
+        assert (balance.past_due, balance.overdue, balance.asked) == (
+            total(late),
+            total(dunned),
+            total(asked),
+        )
+        assert balance.overdue_net == max(Decimal(0), balance.overdue - balance.credits)
+        assert (balance.items_overdue, balance.items_asked) == (len(dunned), len(asked))
+        assert (balance.oldest_days, balance.asked_days) == (oldest(dunned), oldest(asked))
+        assert balance.disputed == total([item for item in debts if item.disputed])
+        assert balance.disputes_overdue is any(item.disputed for item in late)
+        assert balance.largest == max((item.open_amount for item in debts), default=Decimal(0))
+        for age_of, amount in balance.buckets.items():
+            assert amount == total([item for item in debts if bucket(item.due_date, on=TODAY) is age_of])
+    assert party.oldest_days == max(balance.oldest_days for balance in party.each)
+
+
+def test_what_customers_are_called_in_the_books_and_among_ours_is_kept_once():
+    known = a_customer()
+    (item,) = [overdue_by(5, customer=known.name, tenant=known.id)]
+    aging = Aging(on=TODAY, keeps_items=False, known={known.id: known})
+    aging.add([replace(item, customer=f"{known.name} "[:-1], tenant=f"{known.id} "[:-1])])
+    (party,) = aging.parties()
+    assert (party.customer is known.name, party.tenant is known.id) == (True, True)

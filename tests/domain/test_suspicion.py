@@ -80,6 +80,15 @@ def test_its_points_are_set(rule: Rule):
     assert abs(after - 2 * before) <= 1
 
 
+def test_debts_alone_are_never_suspicious_however_low_the_thresholds():
+    lowest = {
+        rule: RuleTerms(thresholds=dict.fromkeys(names, Decimal(0))) for rule, names in THRESHOLDS.items()
+    }
+    for watched in (None, ago(300)):
+        debts = past(*owed(range(40), oldest=90), watched=watched)
+        assert signals(debts, RuleBook(rules=lowest), at=NOON, zone=BERLIN) == ()
+
+
 WEAK = {Rule.SPEND_WITHOUT_BUDGET, Rule.OFF_HOURS, Rule.ADMIN_OPERATION, Rule.PROFILE_CHANGE}
 
 

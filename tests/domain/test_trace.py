@@ -19,7 +19,8 @@ from bot.domain.policy import (
     Override,
     Rule,
     StageAction,
-    due_stages,
+    countable,
+    due_of,
 )
 from tests.domain.test_collection import CONTOSO, FIRST, LAST, POLICY, SEED, Payer
 
@@ -148,7 +149,8 @@ def test_it_never_tells_another_story_than_the_one_that_was_decided():
             assert told.standing == stands
             assert (told.against == ()) == stands.proposes_suspension
             unproposed += not stands.proposes_suspension
-            due = due_stages(policy, facts.exposure, tenant=facts.tenant, on=on)
+            held = policy.stages_for(facts.tenant, on=on)
+            due = due_of(policy, held, countable(policy, facts.exposure))
             assert tuple(s.stage for s in told.stages if s.due_in) == due
             assert [s.stage for s in told.stages if s.fires] == ([stands.fires] if stands.fires else [])
             following = advance(policy, facts, history, stands, on=on)

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from bot.app import Application, utc_now
+from bot.app import Application
+from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from tests.handlers import story
 from tests.stage import Stage, settings_for, slack_sandbox

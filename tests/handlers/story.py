@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.domain.audit import AuditEvent
 from bot.domain.customer import CustomerId
 from bot.domain.letter import LetterKind
@@ -23,6 +23,7 @@ from bot.domain.request import Status
 from bot.sandbox.receivables import sample_receivables
 from bot.sandbox.slack import Player
 from bot.services.letters import Letters, Written
+from handlers import ids
 from tests.builders import ana
 from tests.stage import Stage
 
@@ -61,7 +62,13 @@ async def leaves(who: Player) -> None:
         await who.close_modal(everything=True)
 
 
-async def continues(
+async def continues(who: Player, customer: str = CONTOSO, **filled_in: str) -> Json:
+    """Fill the form in and press *Continue*; the confirmation, unless something else is shown."""
+    await presses_continue(who, customer, **filled_in)
+    return await seen(who)
+
+
+async def presses_continue(
     who: Player,
     customer: str = CONTOSO,
     *,
@@ -70,7 +77,7 @@ async def continues(
     note: str = "",
     command: str = "/csp-suspend",
 ) -> Json:
-    """Fill the form in and press *Continue*; the confirmation, unless something else is shown."""
+    """The same; what is shown at once, be it that something is still read."""
     await starts(who, f"{command} {customer}")
     if subscription or not is_chosen(top(who), "subscription"):
         offered = await who.suggest("subscription", subscription)
@@ -198,7 +205,7 @@ async def imports_books(stage: Stage, on: date, *, warned: bool = True) -> None:
 
 def slack_recovers(stage: Stage) -> None:
     """Take back every fault that was still in waiting."""
-    stage.slack._platform.faults._waiting.clear()
+    stage.slack.mend()
 
 
 async def sweeps_until(stage: Stage, look: Callable[[], Any]) -> None:
@@ -255,7 +262,12 @@ def lines(message: Json) -> str:
 
 
 def buttons(thing: Json) -> list[str]:
-    return [e["text"]["text"] for e in elements(thing) if e["type"] == "button"]
+    """What can be done; *In my language* does nothing, and stands on every card."""
+    return [
+        e["text"]["text"]
+        for e in elements(thing)
+        if e["type"] == "button" and e.get("action_id") != ids.IN_MY_LANGUAGE
+    ]
 
 
 def elements(thing: Json) -> Iterator[Json]:
@@ -280,6 +292,16 @@ def is_chosen(view: Json, action_id: str) -> bool:
 
 def names(options: list[Json]) -> list[str]:
     return [option["text"]["text"] for option in options]
+
+
+async def seen(who: Player) -> Json:
+    """The modal on top, once what it shows is read: on a slow machine the person first sees that it takes a while."""
+
+    def look() -> Json | None:
+        view = top(who)
+        return None if view["callback_id"] == ids.READING else view
+
+    return await who.wait_for(look)
 
 
 def top(who: Player) -> Json:

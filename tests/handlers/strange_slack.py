@@ -16,6 +16,7 @@ Json = dict[str, Any]
 KNOWN = (
     "auth.test",
     "apps.connections.open",
+    "users.info",
     "chat.postMessage",
     "chat.update",
     "views.open",
@@ -30,6 +31,10 @@ class StrangeSlack:
     app_token = "xapp-strange"
 
     def __init__(self) -> None:
+        self.dead_links = 0
+        """So many of the next addresses for a socket lead nowhere."""
+        self.refused = 0
+        """How often somebody came to such an address."""
         self.calls: list[tuple[str, Json]] = []
         self._news = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -40,7 +45,9 @@ class StrangeSlack:
     async def start(self) -> None:
         server = web.Application()
         server.router.add_post("/api/{method}", self._answer)
+        server.router.add_get("/api/{method}", self._answer)  # the client reads so
         server.router.add_get("/link", self._link)
+        server.router.add_get("/dead", self._dead_link)
         self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -83,7 +90,8 @@ class StrangeSlack:
                 answer = {"url": "https://strange.example/", "team": "S", "user": "backstop", "bot_id": "B1"}
                 answer |= {"team_id": "T1", "user_id": "U1BOT", "is_enterprise_install": False}
             case "apps.connections.open":
-                answer = {"url": f"ws://127.0.0.1:{self._port}/link"}
+                is_dead, self.dead_links = self.dead_links > 0, max(0, self.dead_links - 1)
+                answer = {"url": f"ws://127.0.0.1:{self._port}/{'dead' if is_dead else 'link'}"}
             case "chat.postMessage" | "chat.update":
                 ts = arguments.get("ts") or f"17638000{len(self.calls):02}.000100"
                 answer = {"channel": arguments["channel"], "ts": ts, "message": {"ts": ts}}
@@ -98,6 +106,25 @@ class StrangeSlack:
             self._news.notify_all()
         return web.json_response({"ok": True} | answer)
 
+    async def disconnects(self, times: int = 1) -> None:
+        """Tell the app so often to come back at another address, and hang up."""
+        socket, self._socket = self._socket, None
+        assert socket
+        for _ in range(times):
+            await socket.send_str(json.dumps({"type": "disconnect", "reason": "refresh_requested"}))
+
+    async def sends(self, frame: str) -> None:
+        """Put that on the socket, whatever it is."""
+        await self.until(lambda: self._socket)
+        assert self._socket
+        await self._socket.send_str(frame)
+
+    async def _dead_link(self, _request: web.Request) -> web.Response:
+        async with self._news:
+            self.refused += 1
+            self._news.notify_all()
+        return web.Response(status=404)
+
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -108,13 +135,15 @@ class StrangeSlack:
         async for frame in socket:
             if frame.type is WSMsgType.TEXT and frame.data.startswith("{"):
                 answer = json.loads(frame.data)
-                self._acks[answer["envelope_id"]].set_result(answer.get("payload") or {})
+                waiting = self._acks.get(str(answer["envelope_id"]))
+                if waiting and not waiting.done():
+                    waiting.set_result(answer.get("payload") or {})
         return socket
 
 
 async def _arguments(request: web.Request) -> Json:
     """Slack takes JSON and forms; in a form what is nested is JSON once more."""
-    body = await request.text()
+    body = await request.text() or request.query_string
     if request.content_type == "application/json":
         return dict(json.loads(body or "{}"))
     found: Json = {name: values[0] for name, values in parse_qs(body).items()}

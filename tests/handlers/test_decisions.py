@@ -89,6 +89,14 @@ async def test_denying_asks_for_a_reason_and_the_requester_hears_it(shared: Stag
     assert asked.writes == 0
 
 
+async def test_who_denies_and_is_shown_no_form_is_told(shared: Stage, customer: str):
+    asked = await story.asks(shared, customer=customer)
+    shared.slack.break_down("views.open")
+    assert (await shared.ben.click(asked.card, "Deny")).ok
+    await asked.is_told(shared.ben, "Slack does not answer at the moment")
+    assert await asked.status() is Status.PENDING
+
+
 async def test_only_the_requester_withdraws(shared: Stage, customer: str):
     asked = await story.asks(shared, customer=customer)
 
@@ -125,7 +133,7 @@ async def test_who_lost_the_right_to_ask_cannot_confirm(shared: Stage, customer:
     assert (await shared.ana.submit()).ok
 
     groups["S0BILLING"] = before
-    said = story.words(story.top(shared.ana))
+    said = story.words(await story.seen(shared.ana))
     assert "BACKSTOP_OPERATORS" in said
     await story.leaves(shared.ana)
 
@@ -201,7 +209,7 @@ async def test_a_second_request_for_the_same_is_refused_and_names_the_first(shar
     asked = await story.asks(shared, customer=customer)
     again = await story.continues(shared.ben, customer)
     assert (await shared.ben.submit()).ok
-    assert f"asked for already, in request {asked.id}" in story.words(story.top(shared.ben))
+    assert f"asked for already, in request {asked.id}" in story.words(await story.seen(shared.ben))
     await story.leaves(shared.ben)
     async with shared.app.core.store.read() as tx:
         tags = [e.tag for e in await tx.audit.of(again["private_metadata"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.services import jobs
 from handlers.notices import MOST_WARNINGS, Notices

@@ -14,6 +14,7 @@ from PIL import Image
 from python_calamine import CalamineWorkbook
 
 from bot.domain.digest import OverdueDigest
+from bot.sandbox.slack.block_kit import BlockKit
 from bot.texts import LANGUAGES, in_language
 from handlers import aging_chart, digest_files
 from tests.views import drawn
@@ -75,6 +76,35 @@ def test_they_are_written_in_every_language(language: str):
     texts = in_language(language)
     assert digest_files.as_xlsx(digest(), texts)
     assert digest_files.as_csv(digest(), texts).count(b"\r\n") == len(EVIL) + 4
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_slack_is_given_a_chart_a_currency_with_the_very_figures(language: str):
+    texts, totals = (
+        in_language(language),
+        drawn.a_digest(
+            drawn.owes("A", 45, "1500", "JPY"),
+            drawn.owes("B", 5, "7.125", "KWD"),
+            drawn.owes("C", 95, "2", "KWD"),
+        ).totals,
+    )
+    charts = aging_chart.native(totals, texts)
+    assert charts is not None
+    assert BlockKit().message_errors(charts) == []
+    assert [chart["title"].split()[0] for chart in charts] == ["JPY", "KWD"]
+    for chart, (currency, balance) in zip(charts, totals.items(), strict=True):
+        drawn_as = chart["chart"]
+        (series,) = drawn_as["series"]
+        assert {d["label"]: Decimal(str(d["value"])) for d in series["data"]} == {
+            name.value: balance.buckets[name] for name in aging_chart.BARS
+        }, currency
+        assert [d["label"] for d in series["data"]] == drawn_as["axis_config"]["categories"]
+
+
+def test_slack_draws_no_more_than_two_charts_in_a_message_and_none_of_nothing():
+    owed = [drawn.owes(currency, 45, "1", currency) for currency in ("EUR", "JPY", "KWD")]
+    assert aging_chart.native(drawn.a_digest(*owed).totals, EN) is None
+    assert aging_chart.native(drawn.a_digest(drawn.owes("A", -5, "1")).totals, EN) is None
 
 
 def test_nobody_is_a_file_with_heads_alone():

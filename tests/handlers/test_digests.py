@@ -7,6 +7,8 @@ import csv
 import io
 from datetime import date, timedelta
 
+import pytest
+
 from bot.domain.people import Person, PersonId, Right
 from bot.sandbox.receivables import HEADER, sample_receivables
 from bot.sandbox.slack import Player
@@ -288,3 +290,24 @@ async def test_the_chart_has_its_figures_in_words(set_stage: SetStage):
     )
     assert chart.content is not None
     assert chart.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("knows_charts", [True, False], ids=["a Slack that draws", "one that does not yet"])
+async def test_slack_draws_the_chart_where_it_can_and_gets_a_picture_where_it_cannot(
+    set_stage: SetStage, knows_charts: bool
+):
+    unknown = frozenset() if knows_charts else frozenset({"data_visualization"})
+    stage = await set_stage(backstop_native_charts=True, without_blocks=unknown)
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [("Contoso Ltd", "contoso.onmicrosoft.com")], today)
+    await post(stage, today)
+    drawn = [
+        m
+        for m in stage.slack.messages(OVERDUE)
+        if any(b["type"] == "data_visualization" for b in m.get("blocks", []))
+    ]
+    pictures = [f for f in stage.slack.workspace.files.values() if f.name.endswith(".png")]
+    assert (len(drawn), len(pictures)) == ((1, 0) if knows_charts else (0, 1))
+    assert all("31–60 days: 200.00" in m["text"] and m["thread_ts"] for m in drawn)
+    assert not await post_overdue(stage.app.desk, today.isoformat())
+    assert len([f for f in stage.slack.workspace.files.values() if f.name.endswith(".png")]) == len(pictures)

@@ -32,7 +32,7 @@ async def test_an_unforeseen_error_gives_a_reference_that_is_in_the_log(
     assert (await stage.ben.click(asked.card, "Approve")).ok
     said.append(story.words(await asked.is_told(stage.ben, "reference")))
     assert (await stage.ana.submit()).ok
-    said.append(story.words(story.top(stage.ana)))
+    said.append(story.words(await story.seen(stage.ana)))
     said.append(story.words(await stage.ana.open_home()))
 
     for words in said:

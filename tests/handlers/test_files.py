@@ -11,7 +11,8 @@ from aiohttp.test_utils import TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import SignInFailed, Throttled, Unavailable
-from handlers.files import CannotFetch, SharedFile, download, is_slacks, look_up
+from handlers.files import CannotFetch, SharedFile, download, look_up
+from handlers.slack import is_slacks
 
 Json = dict[str, Any]
 TOKEN = "xoxb-1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import SetStage
+from tests.handlers import story
 from tests.stage import Transport
 
 
@@ -15,6 +16,7 @@ async def test_a_suspension_is_asked_for_approved_and_done(
     await stage.ana.choose("subscription", "Microsoft 365 E3 × 120")
     await stage.ana.choose("reason", "Non-payment")
     assert (await stage.ana.submit()).ok
+    await story.seen(stage.ana)
     assert (await stage.ana.submit()).ok
     card = await stage.slack.message_appears("csp-approvals")
 

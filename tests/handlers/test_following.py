@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.domain.matter import TicketKind
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.ticket import Stage as HandOverStage
@@ -267,7 +267,7 @@ async def test_without_a_right_no_form_is_shown_and_no_step_is_taken(set_stage: 
     await stage.ben.modal_appears(callback_id="ticket_filed")
     stage.ben.type("ticket_number", "SR-1")
     assert (await stage.ben.submit()).ok
-    assert "BACKSTOP_OPERATORS" in story.words(story.top(stage.ben))
+    assert "BACKSTOP_OPERATORS" in story.words(await story.seen(stage.ben))
     assert (await ticket.now()).status is TicketStatus.OPEN
     assert (await stage.ana.click(card, "Withdraw")).ok
     assert story.buttons(await ticket.card("Taken back by <@U0ANA>")) == ["Evidence pack"]

@@ -156,7 +156,7 @@ async def test_the_right_is_read_again_when_the_form_is_sent(set_stage: SetStage
     groups = stage.slack.workspace.groups
     groups["S0BILLING"] = replace(groups["S0BILLING"], members=())
     assert (await stage.ana.submit()).ok
-    assert "BACKSTOP_OPERATORS" in story.words(story.top(stage.ana))
+    assert "BACKSTOP_OPERATORS" in story.words(await story.seen(stage.ana))
     assert await audited(stage) == [("access:refused", "U0ANA")]
 
 

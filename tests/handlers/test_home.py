@@ -35,10 +35,18 @@ async def test_its_buttons_open_the_forms_and_what_comes_of_it_is_told_in_a_mess
     await shared.ana.choose("subscription", (await shared.ana.suggest("subscription", ""))[0])
     await shared.ana.choose("reason", "Fraud")
     assert (await shared.ana.submit()).ok
-    request_id = story.top(shared.ana)["private_metadata"]
+    request_id = (await story.seen(shared.ana))["private_metadata"]
     assert (await shared.ana.submit()).ok
     said = await story.is_messaged(shared.ana, request_id)
     assert "waits for approval in <#C0APPROVALS>" in story.words(said)
+
+
+async def test_it_is_written_again_when_its_viewer_has_changed_what_it_shows(shared: Stage, customer: str):
+    await shared.ana.open_home()
+    asked = await story.asks(shared, customer=customer)
+    assert await shared.ana.wait_for(lambda: asked.id in story.words(shared.ana.home() or {}))
+    assert (await shared.ana.click(asked.card, "Withdraw")).ok
+    assert await shared.ana.wait_for(lambda: asked.id not in story.words(shared.ana.home() or {}))
 
 
 async def test_the_figures_are_those_of_the_digest(shared: Stage):
@@ -47,6 +55,7 @@ async def test_the_figures_are_those_of_the_digest(shared: Stage):
     totals = next(b["fields"] for b in ack.body["blocks"] if b.get("fields"))
     home = await shared.ana.open_home()
     assert totals in [[without_id(f) for f in b["fields"]] for b in home["blocks"] if b.get("fields")]
+    assert "• Receivables, the imported file: of " in story.words(home), "what they rest on"
 
 
 def without_id(field: story.Json) -> story.Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from urllib.parse import urlencode
@@ -13,6 +14,8 @@ from bot.domain.request import Status
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.stage import free_port
+
+PATIENCE = 30
 
 
 async def test_only_what_slack_signed_and_just_now_has_an_effect(set_stage: SetStage):
@@ -70,9 +73,39 @@ async def test_health_and_readiness(set_stage: SetStage, mode: str):
             assert (answer.status, (await answer.json())["ok"]) == (200, True)
         async with session.get(f"{root}/readyz") as answer:
             assert answer.status == 200
-            assert (await answer.json())["checks"] == {"database": True, "slack": True}
+            needed = {"database", "scheduler", "courier"} | ({"slack"} if mode == "socket" else set())
+            assert (await answer.json())["checks"] == dict.fromkeys(needed, True)
         async with session.post(f"{root}/slack/events", data=b"") as answer:
             assert answer.status == (401 if mode == "http" else 404)
-        await stage.app.core.store.close()
+        stage.app._scheduler.stop()
+        assert (await comes_to(session, root, 503))["scheduler"] is False
+        await stage.app.core.courier.close()
+        assert (await comes_to(session, root, 503))["courier"] is False
         async with session.get(f"{root}/healthz") as answer:
             assert answer.status == 200
+
+
+async def test_a_lost_socket_is_red_and_green_again_when_it_is_back(set_stage: SetStage):
+    stage = await set_stage(port=free_port())
+    root = f"http://127.0.0.1:{stage.app.port}"
+    async with aiohttp.ClientSession() as session:
+        stage.slack.fail("apps.connections.open", error="internal_error", times=1)
+        await stage.slack.disconnect("link_disabled")
+        assert (await comes_to(session, root, 503))["slack"] is False
+        await stage.slack.app_connects()
+        assert (await comes_to(session, root, 200))["slack"] is True
+
+        socket = stage.app._socket
+        assert socket
+        socket._handler.client.message_processor.cancel()  # open, and nobody reads what comes through it
+        assert (await comes_to(session, root, 503))["slack"] is False
+
+
+async def comes_to(session: aiohttp.ClientSession, root: str, status: int) -> dict[str, bool]:
+    """What is checked, once `/readyz` answers so."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            async with session.get(f"{root}/readyz") as answer:
+                if answer.status == status:
+                    checks: dict[str, bool] = (await answer.json())["checks"]
+                    return checks

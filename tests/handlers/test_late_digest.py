@@ -69,11 +69,11 @@ async def test_the_sweep_tells_and_tries_again_for_the_rest_of_the_day(set_stage
     clock = Calendar(MORNING + timedelta(hours=3))
     stage = await opened(set_stage, clock)
     stage.slack.fail("chat.postMessage", error="not_in_channel", times=2)
-    await stage.app._catch_up_overdue()
+    await stage.app.rounds.catch_up_overdue()
     refused = lambda: len(story.calls(stage, "chat.postMessage")) >= 3 or None  # noqa: E731
     await stage.slack.workspace.news.until(refused)
     clock.at += timedelta(minutes=5)
-    await stage.app._catch_up_overdue()
+    await stage.app.rounds.catch_up_overdue()
     late = await stage.slack.message_appears(OVERDUE, lambda m: "Overdue on Nov 24" in story.words(m))
     assert "was due at 09:00" in story.words(late)
 
@@ -99,7 +99,7 @@ async def test_the_first_digest_ever_is_not_late(set_stage: SetStage):
     clock = Calendar(MORNING + timedelta(hours=6))
     stage = await opened(set_stage, clock, before=False)
     await alarmed(stage)
-    await stage.app._catch_up_overdue()
+    await stage.app.rounds.catch_up_overdue()
     assert alarms(stage) == []
     assert "late" not in story.words(await post(stage, stage.app.core.backstop.digests.today()))
 

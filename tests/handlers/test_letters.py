@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot import policy_file
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.domain.letter import Letter, LetterStatus
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.slack import Player
@@ -74,7 +74,7 @@ async def confirmed(stage: Stage) -> Letter:
     """*Continue*, then *Confirm*; the letter that comes of it."""
     ack = await stage.ana.submit()
     assert ack.ok, ack
-    letter_id = story.top(stage.ana)["private_metadata"].split()[0]
+    letter_id = (await story.seen(stage.ana))["private_metadata"].split()[0]
     assert (await stage.ana.submit()).ok
     assert stage.ana.modal() is None
     return await letter(stage, letter_id)
@@ -103,7 +103,7 @@ async def test_a_letter_is_written_previewed_sent_and_recorded(
     assert text.endswith(SIGNATURE)
     stage.ana.type("letter_subject", "Overdue & urgent")
     assert (await stage.ana.submit()).ok
-    preview = story.top(stage.ana)
+    preview = await story.seen(stage.ana)
     assert text in story.words(preview)
     assert "Overdue & urgent" in story.words(preview)
     assert office.taken == []
@@ -168,10 +168,10 @@ async def test_the_day_named_is_that_of_the_policy_and_a_draft_of_yesterday_is_n
     assert "before Dec 1, 2026, we may suspend" in filled_in(view, "letter_body")
     assert "The amounts are from the books as of Nov 23, 2026." in story.lines(view)
     assert (await stage.ana.submit()).ok
-    drafted = await letter(stage, story.top(stage.ana)["private_metadata"].split()[0])
+    drafted = await letter(stage, (await story.seen(stage.ana))["private_metadata"].split()[0])
     clock.passes(timedelta(days=1))
     assert (await stage.ana.submit()).ok
-    assert "worked out yesterday or before" in story.words(story.top(stage.ana))
+    assert "worked out yesterday or before" in story.words(await story.seen(stage.ana))
     assert (await letter(stage, drafted.id)).status is LetterStatus.DRAFT
     assert office.taken == []
 
@@ -185,7 +185,7 @@ async def test_neither_is_a_form_that_was_filled_in_yesterday_shown_as_a_warning
     await form(stage, "woodgrove")
     clock.passes(timedelta(days=1))
     assert (await stage.ana.submit()).ok
-    assert "worked out yesterday or before" in story.words(story.top(stage.ana))
+    assert "worked out yesterday or before" in story.words(await story.seen(stage.ana))
 
 
 async def test_whoever_is_exempt_is_not_told_a_day_and_the_writer_hears_why(
@@ -232,7 +232,7 @@ async def test_a_dry_run_says_that_the_notice_does_go(
     stage = await set_stage(backstop_dry_run=True, **mail)
     await form(stage)
     assert (await stage.ana.submit()).ok
-    assert "the notice does go to the customer" in story.words(story.top(stage.ana))
+    assert "the notice does go to the customer" in story.words(await story.seen(stage.ana))
 
 
 async def test_what_a_person_sent_is_recorded_and_no_mail_leaves(
@@ -276,7 +276,7 @@ async def test_what_partner_center_does_not_tell_is_typed(set_stage: SetStage, m
     assert "one mail address" in (ack.body or {})["errors"]["letter_to"]
     stage.ana.type("letter_to", "billing@contoso.example")
     assert (await stage.ana.submit()).ok
-    assert story.top(stage.ana)["callback_id"] == "letter_send"
+    assert (await story.seen(stage.ana))["callback_id"] == "letter_send"
 
 
 async def test_a_name_that_would_be_a_header_is_none(
@@ -363,7 +363,7 @@ async def test_who_may_not_operate_may_neither_write_nor_confirm(
     clicked = story.delivered(stage, "block_actions")
     assert (await stage.ana.submit()).ok
     continued = story.delivered(stage, "view_submission")
-    draft = await letter(stage, story.top(stage.ana)["private_metadata"].split()[0])
+    draft = await letter(stage, (await story.seen(stage.ana))["private_metadata"].split()[0])
     assert (await stage.ana.submit()).ok
     confirmed = story.delivered(stage, "view_submission")
     await story.is_messaged(stage.ana, "sent.")

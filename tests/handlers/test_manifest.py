@@ -7,11 +7,9 @@ import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -19,70 +17,38 @@ import bot
 import handlers
 from bot.domain.errors import Invalid
 from bot.sandbox.slack import SlackSandbox
+from handlers.listeners import Kind, Listeners
 from handlers.manifest import SCOPE_OF, bot_scopes, manifest
 
 ROOT = Path(handlers.__file__).parent.parent
 
 
-class Listening(AsyncApp):
-    """Bolt itself, writing down what it is asked to listen to."""
-
-    def __init__(self) -> None:
-        super().__init__(token="xoxb-0", signing_secret="0")
-        self.heard: list[tuple[str, Any]] = []
-
-    def command(self, command, *others, **more):
-        self.heard.append(("command", command))
-        return super().command(command, *others, **more)
-
-    def shortcut(self, constraints, *others, **more):
-        self.heard.append(("shortcut", constraints))
-        return super().shortcut(constraints, *others, **more)
-
-    def global_shortcut(self, callback_id, *others, **more):
-        self.heard.append(("shortcut", callback_id))
-        return super().global_shortcut(callback_id, *others, **more)
-
-    def message_shortcut(self, callback_id, *others, **more):
-        self.heard.append(("message shortcut", callback_id))
-        return super().message_shortcut(callback_id, *others, **more)
-
-    def event(self, event, *others, **more):
-        self.heard.append(("event", event))
-        return super().event(event, *others, **more)
-
-    def message(self, keyword="", *others, **more):
-        self.heard.append(("event", "message"))
-        return super().message(keyword, *others, **more)
-
-    def of(self, kind: str) -> set[Any]:
-        return {what for heard, what in self.heard if heard == kind}
-
-
 @pytest.fixture
-def listening() -> Listening:
-    app = Listening()
+def listening() -> Listeners:
+    listeners = Listeners()
     for feature in handlers.features():
-        feature.register(app, Mock(name="desk"))
-    return app
+        feature.register(listeners, Mock(name="desk"))
+    return listeners
 
 
 def test_every_command_listened_to_is_in_it_and_no_other(listening):
     commands = manifest(url=None)["features"]["slash_commands"]
     assert commands
-    assert {c["command"] for c in commands} == listening.of("command")
+    assert {c["command"] for c in commands} == listening.of(Kind.COMMAND)
 
 
 def test_every_shortcut_listened_to_is_in_it_and_no_other(listening):
     shortcuts = manifest(url=None)["features"]["shortcuts"]
-    assert {s["callback_id"] for s in shortcuts if s["type"] == "global"} == listening.of("shortcut")
-    assert {s["callback_id"] for s in shortcuts if s["type"] == "message"} == listening.of("message shortcut")
+    assert {s["callback_id"] for s in shortcuts if s["type"] == "global"} == listening.of(Kind.SHORTCUT)
+    assert {s["callback_id"] for s in shortcuts if s["type"] == "message"} == listening.of(
+        Kind.MESSAGE_SHORTCUT
+    )
 
 
 def test_events_are_subscribed_to_only_if_somebody_listens(listening):
     subscribed = manifest(url=None)["settings"].get("event_subscriptions", {}).get("bot_events", ())
     assert subscribed
-    assert set(subscribed) == listening.of("event")
+    assert set(subscribed) == listening.of(Kind.EVENT)
 
 
 def test_every_method_called_has_its_scope_and_no_scope_is_without_a_call():

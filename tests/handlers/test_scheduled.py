@@ -32,7 +32,7 @@ async def fills_in(stage: Stage, when: str) -> None:
 
 
 async def confirms(stage: Stage) -> story.Asked:
-    view = story.top(stage.ana)
+    view = await story.seen(stage.ana)
     assert (await stage.ana.submit()).ok
     request_id = view["private_metadata"]
     card = await stage.slack.message_appears(story.APPROVALS, lambda m: request_id in m["text"])
@@ -45,7 +45,7 @@ async def test_not_before_the_next_business_day(set_stage: SetStage):
     stage = await set_stage(now=clock, **BERLIN)
     await fills_in(stage, "Next business day, 09:00")
     assert (await stage.ana.submit()).ok
-    assert "Nov 23, 2026, 9:00:00 AM Europe/Berlin" in story.words(story.top(stage.ana)).replace(
+    assert "Nov 23, 2026, 9:00:00 AM Europe/Berlin" in story.words(await story.seen(stage.ana)).replace(
         "\u202f", " "
     )
     asked = await confirms(stage)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.app import Application, utc_now
+from bot.app import Application
+from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.settings import Settings
+from handlers import reading
 from tests.handlers.strange_slack import Json, StrangeSlack
 
 
@@ -62,7 +64,10 @@ def chosen(value: str) -> Json:
     return {"selected_option": {"value": value, "text": {"type": "plain_text", "text": value}}}
 
 
-async def test_the_story_works_there_too(slack: StrangeSlack, partner_center: PartnerCenterSandbox):
+async def test_the_story_works_there_too(
+    slack: StrangeSlack, partner_center: PartnerCenterSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 20.0)  # this Slack waits longer than three
     contoso = partner_center.customer("Contoso")
     e3 = contoso.subscription("Microsoft 365 E3")
     command = {"command": "/csp-suspend", "text": "contoso", "user_id": "U1ANA", "team_id": "T1"}

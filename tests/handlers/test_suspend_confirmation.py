@@ -47,7 +47,7 @@ async def test_back_and_continue_again_shows_the_confirmation_again(shared: Stag
     assert (await shared.ana.close_modal()).ok
     await shared.ana.choose("reason", "Fraud")
     assert (await shared.ana.submit()).ok
-    view = story.top(shared.ana)
+    view = await story.seen(shared.ana)
     assert view["callback_id"] == "suspend_confirmation"
     assert "Fraud" in story.words(view)
 
@@ -116,7 +116,7 @@ async def test_continue_with_something_missing_says_what(shared: Stage, missing:
         )
     errors = ((await shared.ana.submit()).body or {})["errors"]
     assert any(block_id.startswith(missing) for block_id in errors)
-    assert story.top(shared.ana)["callback_id"] == "suspend_form"
+    assert (await story.seen(shared.ana))["callback_id"] == "suspend_form"
 
 
 def _chose(stage: Stage, action_id: str) -> bool:

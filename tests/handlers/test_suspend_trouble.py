@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from handlers import errors, reading
 from tests.handlers import story
 from tests.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SUBSCRIPTION = "/subscriptions/"
+FILLED = ("views.update", "ok")
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +28,7 @@ async def test_while_partner_center_is_slow_it_says_so_and_then_what_will_happen
     shared: Stage, customer: str
 ):
     shared.partner_center.faults.slow(1.5, method="GET", path_contains=SUBSCRIPTION)
-    reading = await story.continues(shared.ana, customer)
+    reading = await story.presses_continue(shared.ana, customer)
     assert "Reading the subscription from Partner Center" in story.words(reading)
     assert reading["submit"] is None
 
@@ -42,20 +44,46 @@ async def test_while_partner_center_is_slow_it_says_so_and_then_what_will_happen
 async def test_a_view_slack_does_not_have_yet_is_filled_a_moment_later(shared: Stage, customer: str):
     shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
     shared.slack.fail("views.update", error="not_found", times=2)
-    await story.continues(shared.ana, customer)
+    await story.presses_continue(shared.ana, customer)
     await shared.ana.modal_appears(callback_id="suspend_confirmation")
+
+
+@pytest.mark.parametrize("trouble", ["break_down", "lose_answer", "rate_limit"])
+async def test_a_view_slack_cannot_fill_at_the_moment_is_filled_a_moment_later(
+    shared: Stage, customer: str, trouble: str
+):
+    shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
+    getattr(shared.slack, trouble)("views.update")
+    seen = shared.slack.exchanges[-1].number
+    await story.presses_continue(shared.ana, customer)
+    await shared.ana.modal_appears(callback_id="suspend_confirmation")
+    await shared.slack.workspace.news.until(
+        lambda: [e for e in shared.slack.exchanges if e.number > seen and (e.method, e.status) == FILLED]
+    )
+
+
+async def test_who_waits_before_a_view_that_slack_never_fills_is_told(
+    shared: Stage, customer: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "PUSHED_WITHIN", (0.0, 0.0))
+    shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
+    shared.slack.break_down("views.update", times=10)
+    await story.presses_continue(shared.ana, customer)
+    await shared.ana.wait_for(
+        lambda: [m for m in shared.ana.dms() if "Slack does not answer at the moment" in story.words(m)]
+    )
 
 
 async def test_slow_and_then_an_error_ends_in_words(shared: Stage, customer: str):
     shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
     shared.partner_center.faults.add(status=404, method="GET", path_contains=SUBSCRIPTION)
-    await story.continues(shared.ana, customer)
+    await story.presses_continue(shared.ana, customer)
     await story.modal_says(shared.ana, "Partner Center does not know this subscription")
 
 
 async def test_who_does_not_wait_for_a_slow_answer_is_left_in_peace(shared: Stage, customer: str):
     shared.partner_center.faults.slow(1.3, method="GET", path_contains=SUBSCRIPTION)
-    await story.continues(shared.ana, customer)
+    await story.presses_continue(shared.ana, customer)
     seen = len(shared.slack.exchanges)
     await story.leaves(shared.ana)
     await shared.slack.workspace.news.until(
@@ -119,6 +147,28 @@ async def test_a_form_slack_does_not_open_is_explained_in_the_channel(shared: St
     shared.slack.fail("views.open", error="expired_trigger_id")
     assert (await shared.ana.command(f"/csp-suspend {customer}")).ok
     await story.is_told(shared.ana, "expired_trigger_id", channel="csp-billing")
+
+
+async def test_it_is_explained_even_while_slack_does_not_say_who_is_in_a_group(shared: Stage, customer: str):
+    await story.leaves(shared.ana)
+    shared.slack.break_down("views.open")
+    shared.slack.slow("usergroups.users.list", 0, times=2)  # of the command itself
+    shared.slack.break_down("usergroups.users.list", times=10)
+    assert (await shared.ana.command(f"/csp-suspend {customer}")).ok
+    await story.is_told(shared.ana, "Slack does not answer at the moment", channel="csp-billing")
+
+
+async def test_and_told_again_while_slack_takes_no_message(
+    shared: Stage, customer: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(errors, "AGAIN_AFTER", (0.0, 0.0))
+    await story.leaves(shared.ana)
+    for method, times in (("views.open", 1), ("chat.postEphemeral", 1), ("chat.postMessage", 2)):
+        shared.slack.fail(method, error="internal_error", times=times)
+    seen = len(shared.ana.dms())
+    assert (await shared.ana.command(f"/csp-suspend {customer}")).ok
+    told = await shared.ana.wait_for(lambda: shared.ana.dms()[seen:])
+    assert "Slack does not answer at the moment" in story.words(told[0])
 
 
 async def test_a_lost_answer_to_the_confirmation_is_made_good_by_the_card(shared: Stage, customer: str):

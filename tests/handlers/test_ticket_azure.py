@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.app import Application, utc_now
+from bot.app import Application
+from bot.core import utc_now
 from bot.domain.ticket import Way
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from handlers import ids

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bot.domain.matter import MOST_DESCRIPTION, shown
-from handlers import ids
+from handlers import ids, reading
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.ticketing import CHANNEL, TICKETS, Opened
@@ -13,7 +15,10 @@ from tests.handlers.ticketing import CHANNEL, TICKETS, Opened
 LONG = ("*bold* <!channel> <@U0BEN> `x` שלום עולם 漢字 \x00\x07\x1b[31m & ~s~\n" * 400)[:20_000]
 
 
-async def test_twenty_thousand_characters_reach_the_draft_as_they_were_written(set_stage: SetStage):
+async def test_twenty_thousand_characters_reach_the_draft_as_they_were_written(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 60.0)  # Slack, which waits three, is not asked
     stage = await set_stage(transport="http", **CHANNEL)
     assert (await stage.ana.command("/csp-ticket contoso")).ok
     await stage.ana.modal_appears(callback_id=ids.TICKET_FORM)

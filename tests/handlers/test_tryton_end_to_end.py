@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot import report
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.domain.request import Status
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.samples import sample_customers

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from tests.daytime import zone_of_day
 from tests.program import environment
 
 PATIENCE = 60.0
@@ -39,6 +40,7 @@ class DemoProcess:
     process: asyncio.subprocess.Process
     url: str
     home: Path
+    language: str
 
     async def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
@@ -46,29 +48,32 @@ class DemoProcess:
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
 
-async def started(home: Path, *, port: int = 0) -> asyncio.subprocess.Process:
+async def started(home: Path, *, port: int = 0, language: str = "") -> asyncio.subprocess.Process:
     """Begin `backstop demo` in a home of its own."""
     for place in ("work", "tmp"):
         (home / place).mkdir(parents=True, exist_ok=True)
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "bot", "demo", "--no-browser", "--port", str(port), "--data-dir", str(home / "data")),
+        *(("--language", language) if language else ()),
         cwd=home / "work",
-        env=environment() | {"HOME": str(home), "TMPDIR": str(home / "tmp")},
+        env=environment(BACKSTOP_TIMEZONE=zone_of_day()) | {"HOME": str(home), "TMPDIR": str(home / "tmp")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[DemoProcess]:
-    process = await started(tmp_path)
+async def demo(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DemoProcess]:
+    """In English, or in the language a test gives by `indirect`."""
+    language = getattr(request, "param", "")
+    process = await started(tmp_path, language=language)
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
         address = re.search(r"http://\S+", line)
         assert address, f"no address in {line!r}: {await process.communicate()}"
-        yield DemoProcess(process, address[0], tmp_path)
+        yield DemoProcess(process, address[0], tmp_path, language or "en")
     finally:
         if process.returncode is None:
             process.kill()

@@ -90,7 +90,7 @@ async def test_it_needs_no_mouse_and_the_card_asks_for_what_is_missing(arrive: A
 
     card = await preview_of(page, "no currency.csv")
     await expect(card).to_contain_text("The file names no currency")
-    await card.get_by_role("button", name="How to read no currency.csv").press("Enter")
+    await card.get_by_role("button", name="Settings: no currency.csv").press("Enter")
     form = page.get_by_role("dialog", name="How to read the file")
     await expect(form.get_by_role("textbox", name="Currency")).to_be_focused()
     await keys.type("usd")

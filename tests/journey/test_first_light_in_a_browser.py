@@ -13,7 +13,7 @@ from tests.journey.conftest import Arrive, DemoProcess
 @pytest.mark.parametrize(
     ("device", "width", "height"),
     [
-        pytest.param("desk", 1400, 900, id="at a desk"),
+        pytest.param("desk", 1280, 900, id="at a desk"),
         pytest.param("phone", 390, 844, id="on a phone"),
     ],
 )

@@ -222,7 +222,7 @@ async def test_a_body_that_was_changed_is_not_believed(webhook, signs):
 
 async def test_a_signature_over_a_weaker_hash_is_not_believed(webhook, signs):
     body = an_event()
-    weak = base64.b64encode(signs.key.sign(body, padding.PKCS1v15(), SHA1())).decode()  # noqa: S303
+    weak = base64.b64encode(signs.key.sign(body, padding.PKCS1v15(), SHA1())).decode()  # noqa: S303  it must be refused
     with pytest.raises(Unsigned):
         await webhook.verify(signed(body, signs, Authorization=f"Signature {weak}"), body)
 

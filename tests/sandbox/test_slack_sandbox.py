@@ -441,6 +441,26 @@ async def test_a_lost_answer_leaves_the_message_posted(app: App, slack: SlackSan
     assert [message["text"] for message in slack.messages("csp-billing")] == ["x"]
 
 
+async def test_a_breakdown_does_nothing_and_a_slow_answer_comes_after_the_message(
+    app: App, slack: SlackSandbox
+):
+    slack.break_down("chat.postMessage")
+    headers = {"Authorization": f"Bearer {slack.bot_token}"}
+    async with app.session.post(slack.api_url + "chat.postMessage", headers=headers) as response:
+        assert response.status == 500
+    assert slack.messages("csp-billing") == []
+
+    slack.slow("chat.postMessage", 60)
+    calling = asyncio.create_task(app.call("chat.postMessage", channel="C0BILLING", text="x"))
+    await slack.message_appears("csp-billing", lambda message: message["text"] == "x")
+    assert not calling.done()
+    calling.cancel()
+
+    slack.break_down("chat.postMessage")
+    slack.mend()
+    assert (await app.call("chat.postMessage", channel="C0BILLING", text="y"))["ok"]
+
+
 async def test_exchanges_are_recorded_without_tokens(app: App, slack: SlackSandbox):
     await app.connect()
     await slack.person("ana").command("/csp help")

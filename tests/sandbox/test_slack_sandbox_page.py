@@ -72,6 +72,12 @@ class Pane:
     def resume_outside(self, subscription_id: str) -> None:
         self._become("active", subscription_id)
 
+    def order_burst(self, customer_id: str) -> None:
+        raise LookupError(customer_id)
+
+    def switch_fault(self, name: str, *, on: bool) -> None:
+        raise LookupError(name)
+
     def _become(self, status: str, subscription_id: str) -> None:
         if subscription_id != "s1":
             raise LookupError(subscription_id)

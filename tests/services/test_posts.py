@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -131,3 +132,27 @@ class TestAtLeastOnce:
         assert await posts.at_least_once(KEY, slack, channel="C0") is False, "another worker's claim stands"
         await posts.begin("host-0")
         assert await posts.at_least_once(KEY, slack, channel="C0") is True
+
+
+async def test_what_was_posted_is_as_late_as_it_was_and_what_was_not_gets_later(workshop: OpenWorkshop):
+    opened = await workshop()
+    clock, posts = opened.clock, opened.posts
+    due = clock()
+    clock.passes(timedelta(minutes=3))
+    assert await posts.lateness(KEY, due) is None, "nobody waits for the first of its kind"
+    await posts.once("digest:overdue:2026-11-20", Slack(), channel="C0")
+    assert await posts.lateness(KEY, due) == timedelta(minutes=3)
+    with suppress(Unavailable):
+        await posts.once(KEY, Slack(Unavailable("slack")), channel="C0")
+    clock.passes(timedelta(minutes=1))
+    assert await posts.lateness(KEY, due) == timedelta(minutes=4), "nobody knows whether it is there"
+
+
+async def test_how_late_it_was_does_not_change_any_more(workshop: OpenWorkshop):
+    opened = await workshop()
+    due = opened.clock()
+    opened.clock.passes(timedelta(seconds=7))
+    await opened.posts.once(KEY, Slack(), channel="C0")
+    opened.clock.passes(timedelta(hours=7))
+    assert await opened.posts.lateness(KEY, due) == timedelta(seconds=7)
+    assert await opened.posts.lateness(KEY, due + timedelta(hours=1)) == timedelta(0), "posted by hand before"

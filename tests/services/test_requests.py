@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
@@ -198,6 +200,27 @@ class TestDeciding:
         request = await w.placed()
         assert (await end(w.requests, request.id)).status is status
         assert (await w.story(request.id))[-1].tag == tag
+
+    @pytest.mark.parametrize(
+        "decide",
+        [
+            pytest.param(lambda r, i: r.approve(i, by=ben), id="approved"),
+            pytest.param(lambda r, i: r.deny(i, by=ben, why="paid"), id="denied"),
+            pytest.param(lambda r, i: r.withdraw(i, by=ana), id="withdrawn"),
+        ],
+    )
+    async def test_what_cannot_be_recorded_does_not_happen(self, workshop: OpenWorkshop, decide):
+        w = await workshop()
+        request = await w.placed()
+        story = await w.story(request.id)
+        async with w.store.begin() as tx:
+            await tx.connection.execute(
+                text("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+            )
+        with pytest.raises(IntegrityError, match="full"):
+            await decide(w.requests, request.id)
+        assert await w.requests.get(request.id) == request
+        assert await w.story(request.id) == story
 
 
 class TestSweep:

@@ -38,14 +38,17 @@ from bot.services.drift import Drifts, TellsSuspensions
 from bot.services.execution import LEASE, Execution
 from bot.services.features import Features
 from bot.services.followup import FollowUp
+from bot.services.glass import Glass
 from bot.services.intake import Receivables
 from bot.services.letters import Letters
 from bot.services.limits import Limits
 from bot.services.mappings import Mappings
 from bot.services.posts import Posts
 from bot.services.previews import Previews
+from bot.services.reach import Reach
 from bot.services.requests import Confirmed, ConfirmedSubscription, Requests, Rules
 from bot.services.sources import Sources
+from bot.services.step_up import Authenticators
 from bot.services.support import Desks, Support
 from bot.services.tickets import TicketRules, Tickets
 from bot.services.watch import Watch
@@ -89,6 +92,8 @@ class Workshop:
     http: httpx.AsyncClient
     partner_center: PartnerCenter
     requests: Requests
+    authenticators: Authenticators
+    glass: Glass
     execution: Execution
     limits: Limits
     customers: Customers
@@ -236,11 +241,14 @@ async def open_workshop(
     )
     graph = Graph(cloud=cloud, http=graph_http, now=now, sleep=at_once, jitter=lambda: 1.0)
     watch = Watch(store, customers, digests, features, partner_center, graph, now=now)
+    authenticators = Authenticators(store, courier, key="k" * 32, now=now)
     support = Support(
         store, courier, features, Desks(partner_center, partner_center, None, mail), cloud=hosting, now=now
     )
     return Workshop(
         support=support,
+        authenticators=authenticators,
+        glass=Glass(store, courier, zone=place, now=now),
         clock=clock,
         store=store,
         courier=courier,
@@ -252,6 +260,8 @@ async def open_workshop(
             courier,
             rules=Rules(undo_window=undo, dry_run=dry_run, cancels_azure=True),
             grounds=digests.ground_now,
+            reach=Reach(store, billing, cloud=hosting, zone=place, now=now),
+            authenticators=authenticators,
             now=now,
         ),
         execution=Execution(

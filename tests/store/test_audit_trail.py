@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.domain.audit import AuditTag
+from bot.domain.audit import Anchor, AuditTag
 from bot.store import Store
 from tests.builders import CONTOSO, a_request, an_action, noon, targets
 
@@ -22,8 +22,8 @@ async def append(store: Store, subject: str, **facts: object) -> None:
 async def verify(store: Store) -> tuple[int, int | None]:
     """How many entries hold, and the number of the first that does not."""
     async with store.read() as tx:
-        count, broken = await tx.audit.first_broken()
-    return count, broken.seq if broken else None
+        verified = await tx.audit.verify()
+    return verified.count, verified.broken.seq if verified.broken else None
 
 
 async def test_entries_appended_at_once_from_two_replicas_make_one_chain(replicas: tuple[Store, Store]):
@@ -70,6 +70,7 @@ async def test_what_is_rolled_back_leaves_no_gap(store: Store):
     [
         pytest.param("UPDATE audit SET \"by\" = 'U0EVE' WHERE seq = 2", 2, id="who"),
         pytest.param("UPDATE audit SET facts = '{\"number\": 9}' WHERE seq = 2", 2, id="facts"),
+        pytest.param("UPDATE audit SET facts = '{\"number' WHERE seq = 2", 2, id="facts nobody can read"),
         pytest.param("UPDATE audit SET subject = 'R-9' WHERE seq = 2", 2, id="subject"),
         pytest.param("UPDATE audit SET tag = 'request:denied' WHERE seq = 2", 2, id="tag"),
         pytest.param("UPDATE audit SET at = '2026-11-24 12:00:00.000000' WHERE seq = 2", 2, id="when"),
@@ -87,6 +88,27 @@ async def test_tampering_is_found_at_the_first_broken_entry(store: Store, tamper
         await tx.connection.execute(text(tampering))
     _, broken = await verify(store)
     assert broken == found_at
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        pytest.param("UPDATE audit SET at = 'yesterday' WHERE seq = 2", id="a moment that is none"),
+        pytest.param("UPDATE audit SET at = x'00ff' WHERE seq = 2", id="a moment of bytes"),
+        pytest.param("UPDATE audit SET subject = x'00ff' WHERE seq = 2", id="a subject of bytes"),
+        pytest.param("UPDATE audit SET facts = x'00ff' WHERE seq = 2", id="facts of bytes"),
+        pytest.param('UPDATE audit SET facts = \'{"a": "\\ud800"}\' WHERE seq = 2', id="half a character"),
+        pytest.param("UPDATE audit SET facts = '[1]' WHERE seq = 2", id="facts without names"),
+    ],
+)
+async def test_what_sqlite_keeps_of_any_nonsense_is_a_broken_entry(sqlite_url: str, tampering: str):
+    store = Store(sqlite_url, now=lambda: noon)
+    for number in range(3):
+        await append(store, f"R-{number}", number=number)
+    async with store.begin() as tx:
+        await tx.connection.exec_driver_sql(tampering)
+    assert (await verify(store))[1] == 2
+    await store.close()
 
 
 async def test_two_entries_that_swapped_places_are_found(store: Store):
@@ -114,3 +136,38 @@ async def test_a_part_is_read_from_a_moment_on(store: Store):
     async with store.read() as tx:
         assert [e.seq async for e in tx.audit.since(noon)] == [1]
         assert [e.seq async for e in tx.audit.since(noon + timedelta(microseconds=1))] == []
+
+
+async def anchored(store: Store) -> Anchor:
+    """The head, told of in the trail itself."""
+    async with store.begin() as tx:
+        head = await tx.audit.head()
+        assert head
+        await tx.audit.append(AuditTag.AUDIT_ANCHORED, "anchor:2026-11-23", seq=head.seq, hash=head.hash)
+    return head
+
+
+async def test_the_anchors_the_trail_tells_of_are_checked_and_those_given(store: Store):
+    await append(store, "R-1")
+    first = await anchored(store)
+    await append(store, "R-2")
+    async with store.read() as tx:
+        assert (await tx.audit.verify()).held == 1
+        assert (await tx.audit.verify([first])).held == 1, "the same"
+        head = await tx.audit.head()
+        assert head
+        assert (await tx.audit.verify([head])).held == 2
+        forged = Anchor(1, "f" * 64)
+        found = await tx.audit.verify([forged])
+        assert (found.ok, found.held, found.lost) == (False, 1, (forged,))
+
+
+async def test_an_anchor_made_nonsense_of_is_a_broken_entry(store: Store):
+    await append(store, "R-1")
+    await anchored(store)
+    for facts in ("7", '{"seq": "1"}', "{"):
+        async with store.begin() as tx:
+            await tx.connection.execute(
+                text("UPDATE audit SET facts = :facts WHERE seq = 2"), {"facts": facts}
+            )
+        assert (await verify(store))[1] == 2

@@ -173,3 +173,20 @@ async def test_more_items_than_are_ended_at_once_all_end(store: Store):
         await tx.books.end(many[1:], on=TUESDAY)
     assert await open_on(store) == many[:1]
     assert len(await open_on(store, MONDAY)) == len(many)
+
+
+async def test_two_days_are_read_at_once_and_told_apart(store: Store):
+    stays, ends = an_item(), an_item(document_number="2")
+    async with store.begin() as tx:
+        await tx.books.add([stays, ends], on=MONDAY)
+        await tx.books.end([ends], on=WEDNESDAY)
+        await tx.books.add([an_item(document_number="3")], on=WEDNESDAY)
+        await tx.books.add([an_item(document_number="4")], on=THURSDAY)
+    async with store.read() as tx:
+        parts = [part async for part in tx.books.parts_on(WEDNESDAY, or_on=TUESDAY)]
+    found = [(item.document_number, now, then) for part in parts for item, now, then in part.of_both()]
+    assert found == [
+        (stays.document_number, True, True),
+        ("2", False, True),
+        ("3", True, False),
+    ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain.action import Verb
 from bot.domain.errors import NotFound
@@ -132,3 +133,44 @@ async def test_marks_are_forgotten_by_their_beginning_and_age(store: Store):
             await tx.marks.set(name, at=at)
         await tx.marks.forget("event:", before=noon + HOUR)
         assert set(await tx.marks.beginning("")) == {"event:2", "other"}
+
+
+async def test_of_drafts_that_come_at_once_one_that_fails_takes_none_of_the_others_along(store: Store):
+    names = [f"R-DRAFT{n}" for n in range(20)]
+    twice = [*names[:10], names[3], *names[10:]]
+    came_of = await asyncio.gather(
+        *(store.write(addition(replace(a_draft(), id=name))) for name in twice), return_exceptions=True
+    )
+    assert [type(error) for error in came_of if error] == [IntegrityError]
+    async with store.begin() as tx:
+        assert [(await tx.drafts.get(name, person=ana.id)).id for name in names] == names
+
+
+async def test_whoever_does_not_wait_for_a_draft_any_more_holds_nobody_up(store: Store):
+    tasks = [asyncio.create_task(store.write(addition(replace(a_draft(), id=f"R-{n}")))) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    came_of = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(error) for error in came_of] == [type(None), asyncio.CancelledError, type(None)]
+    async with store.begin() as tx:
+        assert [(await tx.drafts.get(f"R-{n}", person=ana.id)).id for n in (0, 2)] == ["R-0", "R-2"]
+
+
+async def test_who_closes_waits_for_those_who_still_write(store: Store):
+    wrote, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        async with store.begin() as tx:
+            await tx.marks.set("one", at=noon)
+            wrote.set()
+            await may_go_on.wait()
+
+    writing = asyncio.create_task(slowly())
+    await wrote.wait()
+    closing = asyncio.create_task(store.close())
+    closed, _ = await asyncio.wait({closing}, timeout=0.2)
+    assert not closed
+    may_go_on.set()
+    await asyncio.gather(writing, closing)
+    async with store.read() as tx:
+        assert await tx.marks.get("one")

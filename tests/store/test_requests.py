@@ -8,13 +8,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from bot.domain.action import Reason, Verb
 from bot.domain.customer import SubscriptionId
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound
+from bot.domain.glass import BreakGlass
 from bot.domain.people import Person
 from bot.domain.request import ActionRequest, Outcome, RequestId, Result, Status
 from bot.store import Store
+from bot.store.tables import requests
 from tests.builders import DAY, HOUR, a_request, a_target, an_action, ana, ben, mei, noon, settled, targets
 from tests.store.waiting import until_somebody_waits
 
@@ -48,6 +51,20 @@ async def claim(store: Store, holder: str) -> ActionRequest:
         request = (await tx.requests.get("R-TEST000001")).claim(at=noon, lease=LEASE, holder=holder)
         await tx.requests.save(request)
     return request
+
+
+async def test_an_older_release_takes_a_broken_glass_for_an_approval(store: Store):
+    rule, why = BreakGlass(frozenset({ana.id})), "Card fraud: 400 new seats in ten minutes"
+    asked = a_request(action=an_action(reason=Reason.FRAUD), approvals_needed=2).approve(by=ben, at=noon)
+    broken = asked.break_glass(rule, by=ana, at=noon, why=why)
+    await add(store, broken)
+    assert (await get(store)).decisions == broken.decisions
+    async with store.read() as tx:
+        kept = (await tx.connection.execute(select(requests.c.decisions))).scalar_one()
+    assert [(row["verdict"], row["by"], row["why"]) for row in kept] == [
+        ("approve", ben.id, ""),
+        ("approve", ana.id, why),
+    ]
 
 
 def an_eventful_request() -> ActionRequest:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from bot.domain.request import Status
 from bot.store.store import sync_url
-from bot.store.tables import posts, requests
+from bot.store.tables import audit, posts, requests, targets
 from tests.program import Program
 
 
@@ -113,6 +113,14 @@ class Ledger:
 
     def statuses(self) -> dict[str, Status]:
         return {row.id: Status(row.status) for row in self._rows(select(requests.c.id, requests.c.status))}
+
+    def requests(self) -> Sequence[Row[Any]]:
+        """Every request as it stands, each with its one subscription."""
+        return self._rows(select(requests, targets).join(targets, targets.c.request_id == requests.c.id))
+
+    def trail(self) -> Sequence[Row[Any]]:
+        """Of every entry of the audit trail who did it, and what."""
+        return self._rows(select(audit.c.by, audit.c.tag, audit.c.subject).order_by(audit.c.seq))
 
     def results(self) -> dict[str, str]:
         """Of each request the message with its result: `claimed` was posted, or died on the way."""

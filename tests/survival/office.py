@@ -60,26 +60,22 @@ class Office:
             if any(name in message["text"] for name in self.left_alone):
                 return False
             before = heard_before.get(message["ts"], -1)
-            return ids.APPROVE in buttons(message) and before < len(self.told_to_come_back(approver))
+            return ids.APPROVE in buttons(message) and before < self.told_to_come_back(approver)
 
         while True:
             card = await self._slack.message_appears(APPROVALS, asks, timeout=600)
             if card["ts"] in heard_before:
                 await self._up()
-            heard_before[card["ts"]] = len(self.told_to_come_back(approver))
+            heard_before[card["ts"]] = self.told_to_come_back(approver)
             if not (await approver.click(card, ids.APPROVE)).ok:
                 await self._up()
                 del heard_before[card["ts"]]
 
-    def told_to_come_back(self, person: Player) -> list[Json]:
-        """What somebody read in the channel, and nobody else: the database does not answer, please try again."""
+    def told_to_come_back(self, person: Player) -> int:
+        """How often somebody read, and nobody else: the database does not answer, please try again."""
         texts = for_locale(person.person.locale, default="en")
         words = {texts("error-unavailable-database"), texts("error-unanswered")}
-        return [
-            message
-            for message in person.messages(APPROVALS)
-            if message.get("ephemeral") and message["text"] in words
-        ]
+        return person.sees(lambda m: m["ephemeral"] and m["text"] in words, APPROVALS)
 
     async def click_again(self, approver: Player, card: Json) -> None:
         """Click on a card that still has buttons though all is done, and see them go."""
@@ -101,7 +97,7 @@ class Office:
             return False
         try:
             form = await operator.modal_appears(callback_id=ids.SUSPEND_FORM, timeout=PATIENCE)
-            await operator.choose(ids.REASON, _option(form, ids.REASON, Reason.NON_PAYMENT))
+            await operator.choose(ids.REASON, option_of(form, ids.REASON, Reason.NON_PAYMENT))
             if not (await operator.submit()).ok:
                 return False
             await operator.modal_appears(callback_id=ids.SUSPEND_CONFIRMATION, timeout=PATIENCE)
@@ -122,7 +118,7 @@ def buttons(message: Json) -> list[str]:
     return [element["action_id"] for row in rows for element in row]
 
 
-def _option(form: Json, action_id: str, value: str) -> Json:
+def option_of(form: Json, action_id: str, value: str) -> Json:
     """By its value: not everybody reads English."""
     select = next(
         block["element"] for block in form["blocks"] if block.get("element", {}).get("action_id") == action_id

@@ -18,7 +18,7 @@ from tests.survival.world import World
 
 EVERYBODY = ("ana", "ben", "mei", "eve")
 APPROVERS = ("ben", "mei")
-STALLED = 3.0
+STALLED = 8.0
 """Seconds without anything to wait for, after which the test goes on anyway."""
 PROMPTLY = 30.0
 """Seconds in which work that nothing stands in the way of is done."""

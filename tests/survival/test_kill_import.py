@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.sandbox.slack import SlackSandbox
 from bot.store import Store
 from tests.survival.world import World, world
@@ -70,7 +70,8 @@ async def test_an_export_is_shown_once_and_applied_once(sqlite_url: str, tmp_pat
         async with store.read() as tx:
             assert len(await tx.books.open_on()) == ROWS
             assert await tx.books.state() == "1", "imported once"
-            assert await tx.audit.first_broken() == (await count(tx), None)
+            verified = await tx.audit.verify()
+            assert (verified.ok, verified.count) == (True, await count(tx))
     finally:
         await store.close()
 

@@ -216,9 +216,9 @@ async def _writes_under_way(shift: Shift, count: int, *, seconds: float) -> set[
 
 
 async def _clicks_and_is_told(shift: Shift, person: Player, card: Json) -> None:
-    told = len(shift.office.told_to_come_back(person))
+    told = shift.office.told_to_come_back(person)
     assert (await person.click(card, ids.APPROVE)).ok
-    await person.wait_for(lambda: len(shift.office.told_to_come_back(person)) > told)
+    await person.wait_for(lambda: shift.office.told_to_come_back(person) > told)
 
 
 def _names_borne(url: str, count: int) -> bool:

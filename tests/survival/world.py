@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app import utc_now
+from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.records import Customer
-from bot.sandbox.slack import SlackSandbox
+from bot.sandbox.slack import SlackSandbox, Workspace
 from tests.program import Program, carried_out, settings_of
 from tests.stage import slack_sandbox
 from tests.survival.office import customers
@@ -37,11 +37,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(url: str, *, stock: int, cwd: Path, port: int | None = None) -> AsyncIterator[World]:
-    """Both sandboxes, many customers, and their copies in the mirror."""
+async def world(
+    url: str, *, stock: int, cwd: Path, port: int | None = None, workspace: Workspace | None = None
+) -> AsyncIterator[World]:
+    """Both sandboxes, many customers, and their copies in the mirror; the sample workspace, unless another is given."""
     known = list(customers(stock, today=utc_now().date()))
     partner_center = PartnerCenterSandbox(now=utc_now, customers=known, page_size=500, latency=0.01)
-    slack = slack_sandbox()
+    slack = slack_sandbox(workspace=workspace)
     partner_center.on_change(slack.partner_center_changed)
     await partner_center.start()
     await slack.start()

@@ -33,25 +33,32 @@ from bot.domain.errors import (
     AlreadyLinked,
     AlreadyWaiting,
     BackstopError,
+    BeyondRights,
     BooksUnsure,
     CannotBeCancelled,
     CannotBeResumed,
     CannotBeSuspended,
     CannotWait,
     CaseChanged,
+    CodeNeeded,
     Conflict,
     DayOver,
     DriftSettled,
     FeatureMissing,
+    GlassKept,
+    GlassReviewed,
     Invalid,
     LetterOutdated,
     LetterSettled,
+    MayNotEnrol,
+    NotEnrolled,
     NotFound,
     NothingToRetry,
     NotOurCustomer,
     NotPermitted,
     NotReady,
     OutOfScope,
+    Outsider,
     OwnRequest,
     PackTooLarge,
     PreviewSettled,
@@ -64,14 +71,16 @@ from bot.domain.errors import (
     TicketExists,
     TicketSettled,
     TooManyAtOnce,
+    TooManyCodes,
     Unanswered,
     Unavailable,
     Upstream,
 )
+from bot.domain.glass import Finding
 from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.matter import Check, Evidence, TicketKind, TicketSeverity
 from bot.domain.observation import Source
-from bot.domain.people import Right
+from bot.domain.people import Outside, Right
 from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import FILE, AgingBucket
@@ -220,6 +229,7 @@ class TestEveryLanguage:
 
 
 SAME_IN_SOME_LANGUAGE = {
+    "rights-code",
     "add-on",
     "card-ended-at",
     "case-judge-label",
@@ -257,6 +267,8 @@ class TestSlacksLimits:
         [
             "title-suspend",
             "deny-title",
+            "glass-title",
+            "glass-review-title",
             "drift-adopt-title",
             "link-title",
             "link-remove",
@@ -312,6 +324,9 @@ class TestSlacksLimits:
             "previous",
             "notice",
             "notice-again",
+            "glass-button",
+            "glass-review",
+            *map("glass-finding-{}".format, Finding),
             *map("letter-kind-{}".format, LetterKind),
             *map("letter-way-{}".format, Way),
             "import-apply",
@@ -362,9 +377,23 @@ def obstacles(verb: str) -> set[str]:
     return {why for (forbidden, _), why in OBSTACLES.items() if forbidden == verb}
 
 
+OBSTACLES_TO_RIGHTS = ("nothing", "reason", "cloud", "channel", "amount-unknown", "amount")
+
 ERRORS: tuple[BackstopError, ...] = (
     *(NotPermitted(right) for right in Right),
     NotPermitted("withdraw"),
+    NotPermitted("read"),
+    *(Outsider(what) for what in Outside),
+    NotPermitted("own-authenticator"),
+    CodeNeeded("R-7F3K"),
+    *(GlassKept("R-7F3K", why) for why in ("switched-off", "action", "reason", "not-named")),
+    GlassReviewed("R-7F3K", "U0MEI"),
+    NotPermitted("review-own-glass"),
+    Invalid("glass_reason", "too-short", {"least": "20"}),
+    NotEnrolled(),
+    *(MayNotEnrol(why) for why in sorted(usage.arguments("MayNotEnrol", 0))),
+    TooManyCodes(NOON),
+    *(BeyondRights("R-7F3K", why, "may = approve, up_to = EUR 5000.00") for why in OBSTACLES_TO_RIGHTS),
     OwnRequest("R-7F3K"),
     *(AlreadyDecided("R-7F3K", status, "U0BEN") for status in Status if status is not Status.PENDING),
     AlreadyDecided("R-7F3K", Status.EXPIRED),
@@ -530,6 +559,8 @@ class TestErrors:
 
 
 FAMILIES: dict[str, set[str]] = {
+    "rights-told-": {"opened", "enrolled"},
+    "glass-finding-": {*Finding},
     "approve-confirm-": {*Verb},
     "banner-": {banner.replace("_", "-") for banner in usage.arguments("Banner", 0)},
     "bucket-": {bucket.replace("+", "-plus") for bucket in AgingBucket},

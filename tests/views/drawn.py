@@ -27,7 +27,7 @@ from bot.domain.customer import (
     SubscriptionStatus,
     deletion_deadline,
 )
-from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Paid, Since, worst_first
+from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Paid, Since, overview
 from bot.domain.directory import ConfirmedMapping, Directory, Entry
 from bot.domain.drift import Drift
 from bot.domain.followup import PROMISE, SNOOZE, Pause
@@ -40,14 +40,24 @@ from bot.domain.letter import (
     account,
 )
 from bot.domain.limit import DailyLimit
+from bot.domain.people import Outside
 from bot.domain.policy import Debt, InForce
 from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
 from bot.domain.receivables import OpenItem, age, totals
-from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status
+from bot.domain.request import (
+    CHANGED_SINCE_CONFIRMED,
+    ActionRequest,
+    Outcome,
+    RequestId,
+    Result,
+    Status,
+)
+from bot.domain.stamps import Hasty, Pair, StampReport
 from bot.texts import Texts
 from handlers.notices import result_message
 from handlers.views import (
     audit,
+    authenticator,
     blocks,
     confirmation,
     digests,
@@ -64,6 +74,8 @@ from handlers.views import (
     request_card,
 )
 from handlers.views import shadow as shadow_views
+from handlers.views import stamps as stamp_views
+from handlers.views.freshness import Read
 from tests.builders import (
     DAY,
     HOUR,
@@ -85,11 +97,13 @@ from tests.builders import (
 )
 from tests.views import (
     drawn_evidence,
+    drawn_glass,
     drawn_home,
     drawn_policy,
     drawn_suspicious,
     drawn_ticket,
     drawn_ticket_form,
+    drawn_welcome,
 )
 
 Json = dict[str, Any]
@@ -408,13 +422,14 @@ def a_digest(*items: OpenItem, banners: tuple[Banner, ...] = (), as_of: date | N
                 ),
             )
         )
+    _, in_order = overview(debtor.party for debtor in debtors)
     return OverdueDigest(
         on=TODAY,
         as_of=as_of,
         complete=True,
         banners=banners,
         totals=totals(parties),
-        debtors=worst_first(debtors),
+        debtors=tuple(sorted(debtors, key=lambda debtor: in_order.index(debtor.party))),
     )
 
 
@@ -717,6 +732,13 @@ def a_state(texts: Texts) -> replies.State:
             Outage(Feature.AUDIT_RECORDS, "access-denied 20002", noon + DAY),
             Outage(Feature.USAGE, "feature-missing 501", noon + HOUR),
         ),
+        sources=(
+            Read("source-file", noon - HOUR, as_of=TODAY),
+            Read("source-xero", noon, as_of=TODAY - DAY, is_whole=False),
+            Read("risk-source-orders", noon),
+            Read("risk-source-usage", noon, is_whole=False),
+        ),
+        broken=(drawn_glass.BROKEN,),
     )
 
 
@@ -1020,7 +1042,32 @@ def _previews() -> dict[str, Drawing]:
 
 # Forms and errors
 
+STAMPS = StampReport(
+    noon - 30 * DAY,
+    noon,
+    12,
+    (Hasty(RequestId("R-TEST000001"), ben.id, timedelta(seconds=3)),),
+    (Pair(ana.id, ben.id, 9, 10),),
+)
+ABOUT_RIGHTS: tuple[domain.BackstopError, ...] = (
+    domain.NotPermitted("read"),
+    domain.NotPermitted("audit"),
+    domain.NotPermitted("administer"),
+    *(domain.Outsider(what) for what in Outside),
+    domain.NotPermitted("own-authenticator"),
+    domain.CodeNeeded(DRAFT),
+    *(domain.GlassKept(DRAFT, why) for why in ("switched-off", "action", "reason", "not-named")),
+    domain.GlassReviewed(DRAFT, "U0MEI"),
+    domain.NotPermitted("review-own-glass"),
+    domain.Invalid("glass_reason", "too-short", {"least": "20"}),
+    domain.NotEnrolled(),
+    *(domain.MayNotEnrol(why) for why in ("not-opened", "enrolled", "no-key")),
+    domain.TooManyCodes(noon),
+    domain.BeyondRights(DRAFT, "amount", "may = approve, reasons = non_payment, up_to = EUR 5000"),
+    domain.BeyondRights(DRAFT, "nothing", "may = ask"),
+)
 EVERY_ERROR: tuple[domain.BackstopError, ...] = (
+    *ABOUT_RIGHTS,
     domain.PackTooLarge("T-TEST000001"),
     domain.NotPermitted("operate"),
     domain.NotPermitted("approve"),
@@ -1135,6 +1182,12 @@ def _forms() -> dict[str, Drawing]:
             Verb.SUSPEND, DRAFT, texts, customer=customer, when=When.AT, zone="Europe/Berlin"
         ),
         "form-resume": lambda texts: forms.action_form(Verb.RESUME, DRAFT, texts, customer=customer),
+        "stamps": lambda texts: {"blocks": stamp_views.stamps(STAMPS, texts)},
+        "form-code": lambda texts: authenticator.code_form(DRAFT, "What is approved", texts),
+        "form-enrol": lambda texts: authenticator.enrol_form(
+            "JBSWY3DPEHPK3PXP", "otpauth://totp/Backstop:U0BEN", texts
+        ),
+        "form-enrolled": authenticator.enrolled,
         "form-deny": lambda texts: forms.deny_form(DRAFT, "What is denied", texts),
         "form-waiting": lambda texts: forms.wait_view(
             texts("title-suspend"), texts("reading-live"), texts, external_id=DRAFT
@@ -1161,6 +1214,8 @@ VIEWS: dict[str, Drawing] = {
     **drawn_ticket_form.VIEWS,
     **drawn_ticket.VIEWS,
     **drawn_home.drawings(a_state, REQUESTS, SEVERAL.totals),
+    **drawn_welcome.VIEWS,
+    **drawn_glass.VIEWS,
     "reply-help": _help,
     "reply-help-mistyped": _help_mistyped,
     "reply-status": _status,
@@ -1197,6 +1252,9 @@ VIEWS: dict[str, Drawing] = {
     "reply-requests-none": lambda texts: message(
         replies.open_requests((), texts, channel="C0APPROVALS", at=noon)
     ),
-    "errors-refused": _errors(*(e for e in EVERY_ERROR if isinstance(e, domain.Refused))),
+    "errors-rights": _errors(*ABOUT_RIGHTS),
+    "errors-refused": _errors(
+        *(e for e in EVERY_ERROR if isinstance(e, domain.Refused) and e not in ABOUT_RIGHTS)
+    ),
     "errors": _errors(*(e for e in EVERY_ERROR if not isinstance(e, domain.Refused))),
 }

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from bot import texts
-from handlers.views import home, replies
+from bot.domain.digest import Banner, OverdueTotals
+from bot.domain.receivables import MINOR_UNITS, Balance
+from bot.domain.request import Status
+from handlers.views import aging_bars, home, replies
 from tests.builders import a_request, a_target, an_action, ana, ben, boss, noon
 from tests.views import drawn, drawn_home
 from tests.views.test_views import complaints, mrkdwn
+
+
+def a_balance() -> Balance:
+    return next(iter(drawn.everything(1).totals.values()))
+
 
 every_language = pytest.mark.parametrize("language", texts.LANGUAGES)
 
@@ -35,6 +45,59 @@ def test_many_of_any_name_fit(name: str, language: str):
         assert [text for text in mrkdwn(view) if re.search(r"\b[13][89]\d\b", text)], (
             "how many more there are"
         )
+
+
+@every_language
+def test_very_many_of_everything_fit(language: str):
+    """Also what is not a list of what waits: currencies, suspensions, sources, outages, warnings and people."""
+    words = texts.in_language(language)
+    name = "&<Wörter> *fett* " * 40
+    state = drawn.a_state(words)
+    full = replace(
+        state,
+        countdowns=list(state.countdowns) * 500,
+        outages=list(state.outages) * 4,
+        sources=list(state.sources) * 4,
+        policy=replace(state.policy, refused=name),
+        counts=dict.fromkeys(Status, 10**6),
+    )
+    owed = drawn.everything(9, name).totals
+    one = next(iter(owed.values()))
+    totals = {code: replace(one, currency=code) for code in MINOR_UNITS}
+    banners = [Banner("policy_refused", {"why": name, "version": "1"}), *drawn.everything().banners] * 2
+    told = drawn_home.told(
+        full,
+        boss,
+        totals,
+        exposure=OverdueTotals(drawn_home.AT.date(), tuple(banners), totals, 50_000),
+        requests=[a_request(action=an_action(customer_name=name), by=ana)] * 500,
+        tickets=[drawn_home.named(name)] * 500,
+    )
+    shown = home.home(told, words)
+    assert complaints(shown) == []
+    assert len(shown["blocks"]) <= 100
+
+
+@pytest.mark.parametrize(
+    ("buckets", "bars"),
+    [
+        pytest.param("400 100 0 0", ["████████████   80%", "███            20%", "0%", "0%"], id="to scale"),
+        pytest.param("9999 0 0 1", ["████████████  100%", "0%", "0%", "▏              <1%"], id="a little"),
+        pytest.param("1 1 1 1", ["████████████   25%"] * 4, id="all alike"),
+    ],
+)
+def test_the_oldest_debts_are_seen_beside_the_youngest(buckets: str, bars: list[str]):
+    balance = replace(a_balance(), by_age=(Decimal(1), *map(Decimal, buckets.split())))
+    [chart] = aging_bars.bars({"EUR": balance}, texts.in_language("en"))
+    drawn_bars = chart["text"]["text"].replace("&lt;", "<").strip("`").split("```")[-1].splitlines()
+    assert drawn_bars[0] == "EUR"
+    assert [line[6:].strip() for line in drawn_bars[1:]] == bars
+    assert {len(line) for line in drawn_bars[1:]} == {24}
+
+
+def test_what_is_not_past_due_has_no_chart():
+    current = replace(a_balance(), by_age=(Decimal(5), *[Decimal(0)] * 4))
+    assert aging_bars.bars({"EUR": current}, texts.in_language("en")) == []
 
 
 def test_nobody_is_shown_as_waiting_for_their_own_word_or_for_one_they_have_given():

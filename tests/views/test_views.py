@@ -36,6 +36,7 @@ from handlers.views import (
     drift,
     followup,
     forms,
+    glass,
     intake,
     mapping,
     replies,
@@ -53,7 +54,7 @@ from tests.builders import (
     noon,
     targets,
 )
-from tests.views import drawn, drawn_home, drawn_policy
+from tests.views import drawn, drawn_glass, drawn_home, drawn_policy
 from tests.views.drawn import VIEWS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -140,6 +141,9 @@ def test_names_and_notes_of_any_length_fit(language: str):
         drawn.message(request_card.request_card(several, words)),
         drawn.message(request_card.request_card(request, words)),
         drawn.message(request_card.request_card(request.deny(by=ben, at=noon, why=long), words)),
+        glass.glass_form(several, words, needs_code=True, everybody="C1", reason=long),
+        glass.review_form(replace(drawn_glass.BROKEN, reason=long), several, words),
+        drawn.message(glass.glass_card(replace(drawn_glass.REVIEWED, reason=long), several, words)),
         mapping.link_form(drawn.entry_of(*owed), words, channel="C1"),
         mapping.link_form(drawn.entry_of(*owed, mappings=(link,)), words, channel="C1"),
         drawn.message([blocks.section(mapping.answer(linked, words))]),

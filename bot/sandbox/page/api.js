@@ -46,15 +46,15 @@ export function upload(channel, file, thread) {
 export const fileUrl = (id) => `/page/api/file/${encodeURIComponent(id)}?${new URLSearchParams({ as: me })}`;
 
 /**
- * Listen to what happens. `heard(event)` gets each event, `opened()` each (re)connection, `lost()` each break.
- * EventSource gives up when the answer is no stream, so this starts a new one then. Returns a function that ends it.
+ * Listen to what happens. `heard(event)` gets each event, `opened()` each (re)connection, `lost()` each break; `wire` adds
+ * exchanges. EventSource gives up on an answer that is no stream: this starts anew. Returns what ends it.
  */
-export function listen({ heard, opened, lost }) {
+export function listen({ heard, opened, lost, wire }) {
   let source = null;
   let timer = null;
   let wait = 500;
   const connect = () => {
-    source = new EventSource(`/page/api/stream?${new URLSearchParams({ as: me })}`);
+    source = new EventSource(`/page/api/stream?${new URLSearchParams({ as: me, wire: Number(wire) })}`);
     source.onopen = () => {
       wait = 500;
       opened();
@@ -83,4 +83,4 @@ const REASONS = {
 
 /** Say what happened and what to try. */
 export const explain = ({ error, detail = [] }) =>
-  REASONS[error] ?? [`This did not work (${error ?? "no reason given"}).`, ...detail, "Try again, or look at the app's log."].join(" ");
+  error === "impossible" ? detail.join(" ") : REASONS[error] ?? [`This did not work (${error ?? "no reason given"}).`, ...detail, "Try again, or look at the app's log."].join(" ");

@@ -1,6 +1,7 @@
 /** The page of the sandbox: puts its parts together and lets events and the address flow through them. */
 
 import { actAs, get, listen, post } from "./api.js";
+import { ClockBar } from "./clock.js";
 import { Conversation } from "./conversation.js";
 import { Modal } from "./modal.js";
 import { Pane } from "./pane.js";
@@ -9,7 +10,8 @@ import { Rail } from "./rail.js";
 import { read, write } from "./route.js";
 import { applyTheme } from "./theme.js";
 import { Thread } from "./thread.js";
-import { author, channel, channelBySlug, channelSlug, channelTitle, load, me, workspace } from "./workspace.js";
+import { Wire } from "./wire.js";
+import { author, channel, channelBySlug, channelSlug, channelTitle, load, me, now, sameDay, setClock, workspace } from "./workspace.js";
 
 applyTheme();
 
@@ -20,13 +22,17 @@ const conversation = new Conversation(document.getElementById("conversation"), {
   back: () => showColumn("rail"), openThread, togglePane, read: markRead,
 });
 const pane = new Pane(document.getElementById("pane"), closePane);
-const partnerCenter = new PartnerCenter();
+const clock = new ClockBar(document.getElementById("clock"));
+const partnerCenter = new PartnerCenter(warn);
+const wire = new Wire();
+const guests = { "partner-center": partnerCenter, wire };
 
 let end = () => {};
 let reachable = true;
 let reading = null;
 let growing = null;
 let followed = "";
+let overhears = false;
 
 /** Below 720 px one column is seen at a time. */
 function showColumn(column) {
@@ -47,10 +53,18 @@ async function start(who) {
   actAs(me().id);
   write({ as: me().handle });
   rail.draw();
-  warn();
+  clock.tick();
   modal.show(state.modal ?? []);
-  end = listen({ heard, opened: catchUp, lost });
+  overhear(read().pane === "wire");
   await follow();
+  if (!pane.guest) partnerCenter.refresh();
+}
+
+/** Listen from now on, to the wire too where it is shown. */
+function overhear(alsoWire) {
+  overhears = alsoWire;
+  end();
+  end = listen({ heard, opened: catchUp, lost, wire: alsoWire });
 }
 
 function switchTo(someone) {
@@ -62,10 +76,11 @@ function switchTo(someone) {
 /** Do what the address says. */
 async function follow(takeFocus = false) {
   const route = read();
-  const { channels } = workspace();
-  const wanted = (route.slug && channelBySlug(route.slug)) || channels.find((each) => each.unread) || channels[0];
+  const { channels, front } = workspace();
+  const wanted = channelBySlug(route.slug) ?? channelBySlug(front) ?? channels[0];
   write({ slug: channelSlug(wanted), rest: route.ts ?? route.tab ?? "" });
   followed = location.href;
+  if ((route.pane === "wire") !== overhears) overhear(!overhears);
   const isThread = route.pane === "thread" && route.ts;
   rail.mark(wanted.id);
   const opened = conversation.open(wanted.id, { ts: isThread ? null : route.ts, tab: route.tab ?? "messages" });
@@ -74,10 +89,10 @@ async function follow(takeFocus = false) {
   if (isThread) {
     showColumn("pane");
     if (!pane.guest?.holds?.(wanted.id, { ts: route.ts })) await pane.show(new Thread(wanted.id, route.ts), takeFocus);
-  } else if (route.pane === "partner-center") {
-    if (pane.guest !== partnerCenter) {
+  } else if (guests[route.pane]) {
+    if (pane.guest !== guests[route.pane]) {
       showColumn("pane");
-      await pane.show(partnerCenter, takeFocus);
+      await pane.show(guests[route.pane], takeFocus);
     }
   } else {
     pane.hide();
@@ -86,20 +101,21 @@ async function follow(takeFocus = false) {
   await opened;
 }
 
-function openThread(ts) {
-  write({ pane: "thread", slug: channelSlug(channel(conversation.channelId)), rest: ts }, true);
-  follow(true);
+function turnTo(name, ts) {
+  write({ pane: name, slug: channelSlug(channel(conversation.channelId)), rest: ts ?? (conversation.tab === "home" ? "home" : "") }, true);
+  follow(Boolean(name));
 }
 
-function togglePane(name) {
-  if (read().pane === name) return closePane();
-  write({ pane: name, slug: channelSlug(channel(conversation.channelId)), rest: conversation.tab === "home" ? "home" : "" }, true);
-  return follow(true);
+function openThread(ts) {
+  turnTo("thread", ts);
 }
 
 function closePane() {
-  write({ pane: null, slug: channelSlug(channel(conversation.channelId)), rest: conversation.tab === "home" ? "home" : "" }, true);
-  follow();
+  turnTo(null);
+}
+
+function togglePane(name) {
+  turnTo(read().pane === name ? null : name);
 }
 
 function markRead(channelId) {
@@ -116,6 +132,7 @@ function warn() {
   const { app } = workspace();
   conversation.warn([
     !reachable && "The sandbox cannot be reached. Trying again…",
+    partnerCenter.troubles.length && `Something goes wrong at Partner Center: ${partnerCenter.troubles.join(", ")}. Switch it off in its pane.`,
     !app.connected && `${app.name} is not connected: it hears no commands and no clicks until it is started.`,
   ].filter(Boolean));
 }
@@ -125,6 +142,7 @@ async function catchUp() {
   reachable = true;
   const state = await get("state");
   if (!state.ok) return;
+  if (state.world !== workspace().world) location.reload(); // somebody started over
   load(state);
   for (const { id } of workspace().channels) rail.refresh(id);
   modal.show(state.modal ?? []);
@@ -167,11 +185,20 @@ function heard(event) {
   if (event.type.startsWith("message")) heardMessage(event);
   else if (event.type === "views") modal.show(event.stack);
   else if (event.type === "home") conversation.home.show(event.view);
-  else if (event.type === "partner_center") partnerCenter === pane.guest && partnerCenter.stale();
+  else if (event.type === "partner_center") partnerCenter.stale();
+  else if (event.type === "exchange") wire.put(event.exchange);
+  else if (event.type === "clock") moveClock(event.now);
   else if (event.type === "app") {
     workspace().app.connected = event.connected;
     warn();
   }
+}
+
+function moveClock(seconds) {
+  const newDay = !sameDay(now() / 1000, seconds);
+  setClock(seconds);
+  clock.tick();
+  if (newDay) conversation.again(); // what was today is yesterday
 }
 
 /** The address changed by a link or by the browser's own buttons. */

@@ -1,13 +1,10 @@
 /** Block Kit's blocks as DOM: https://docs.slack.dev/reference/block-kit/blocks */
 
 import { explain, fileUrl } from "./api.js";
-import { el, freshId, icon, unseen } from "./dom.js";
+import { el, freshId, icon, trouble } from "./dom.js";
 import { drawElement, holdsValue, initialValue } from "./elements.js";
-import { markdown } from "./markdown.js";
 import { spoken, textObject } from "./mrkdwn.js";
-import { richText } from "./richtext.js";
 
-const ALERTS = { info: "Note", success: "Done", warning: "Warning", error: "Error", danger: "Error" };
 const picked = (value) => value.selected_options ?? (value.selected_option ? [value.selected_option] : []);
 
 /** An image, or its words where it cannot be loaded: the page's policy loads none from elsewhere. */
@@ -155,7 +152,7 @@ export class Blocks {
     node?.querySelector(".trouble")?.remove();
     const answer = await this.host.act({ ...action, block_id: block.block_id, action_id: element.action_id });
     if (answer.ok || !node?.isConnected) return;
-    node.append(el("p.trouble", { role: "alert" }, icon("warning"), explain(answer)));
+    node.append(trouble(explain(answer)));
     control.focus();
   }
 
@@ -169,14 +166,7 @@ export class Blocks {
       image: () => el("figure.image-block", {}, block.title && el("figcaption", {}, ...textObject(block.title)), image(block, "block-image")),
       actions: () => el("div.actions", {}, ...block.elements.map((each) => this.#element(block, each))),
       input: () => this.#input(block),
-      rich_text: () => richText(block),
-      markdown: () => el("div.markdown.text", {}, ...markdown(block.text)),
       table: () => this.#table(block),
-      alert: () => {
-        const level = ALERTS[block.level] ? block.level : "info";
-        return el("div.alert", { class: level === "danger" ? "error" : level, role: "note" },
-          icon({ success: "check", info: "reply" }[level] ?? "warning"), el("div.text", {}, unseen(`${ALERTS[level]}: `), ...textObject(block.text)));
-      },
     }[block.type];
     const node = draw ? draw() : el("p.unknown", {}, `This page cannot show a ${block.type.replaceAll("_", " ")} block.`);
     const wrapper = block.type === "input" ? node : el("div.block", { class: `${block.type.replaceAll("_", "-")}-block` }, node);
@@ -213,7 +203,7 @@ export class Blocks {
     const settings = block.column_settings ?? [];
     const cell = (tag, content, at) => el(tag, {
       class: `align-${settings[at]?.align ?? "left"} ${settings[at]?.is_wrapped ? "wrapped" : ""}`, scope: tag === "th" ? "col" : null,
-    }, content?.type === "rich_text" ? richText(content) : String(content?.text?.text ?? content?.text ?? content?.value ?? ""));
+    }, String(content?.text?.text ?? content?.text ?? content?.value ?? "…"));
     const [head = [], ...rows] = block.rows ?? [];
     return el("div.table-scroll", { tabindex: "0", role: "region", "aria-label": block.caption ? spoken(block.caption.text ?? block.caption) : "Table" },
       el("table", {},

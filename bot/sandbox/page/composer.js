@@ -2,7 +2,7 @@
 
 import { explain } from "./api.js";
 import { busy, el, freshId, icon, iconButton } from "./dom.js";
-import { follow, openMenu } from "./floating.js";
+import { follow, openMenu, opens } from "./floating.js";
 import { me, workspace } from "./workspace.js";
 
 const KEPT = 50;
@@ -33,9 +33,7 @@ export class Composer {
     this.box = el("div.composer-box", {}, this.input,
       el("div.composer-tools", {},
         options.attach && iconButton("clip", "Attach a file", { onclick: () => picker.click() }),
-        options.shortcut && iconButton("bolt", "Shortcuts", {
-          "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => this.#shortcuts(event.currentTarget),
-        }),
+        options.shortcut && iconButton("bolt", "Shortcuts", opens((button) => this.#shortcuts(button))),
         this.hint, picker, this.sender));
     this.node = el("div.composer", {}, this.trouble, this.box, this.list);
     this.input.value = sessionStorage.getItem(this.#draftKey()) ?? "";
@@ -193,7 +191,7 @@ export class Composer {
   }
 
   #say(words) {
-    this.trouble.replaceChildren(...(words ? [icon("warning"), el("span", {}, words), el("button.text-button", { type: "button", onclick: () => this.#say("") }, "Hide")] : []));
+    this.trouble.replaceChildren(...(words ? [icon("warning"), el("span", {}, words), el("button.text-button", { onclick: () => this.#say("") }, "Hide")] : []));
   }
 
   /** Share files, each in a message of its own. */

@@ -8,19 +8,11 @@ export function agreed(confirm) {
   return new Promise((resolve) => {
     const title = freshId("confirm");
     const text = freshId("confirm");
-    const yes = el(`button.button.${confirm.style === "danger" ? "danger" : "primary"}`, { value: "yes" }, ...textObject(confirm.confirm ?? "Yes"));
-    const no = el("button.button", { value: "no", autofocus: true }, ...textObject(confirm.deny ?? "Cancel"));
+    const choice = (style, value, words) => el(`button.button${style}`, { autofocus: value === "no", onclick: () => dialog.close(value) }, ...textObject(words));
     const dialog = el("dialog.confirm", { role: "alertdialog", "aria-labelledby": title, "aria-describedby": text },
-      el("form", { method: "dialog" },
-        el("h2", { id: title }, ...textObject(confirm.title ?? "Are you sure?")),
-        el("div.text", { id: text }, ...textObject(confirm.text)),
-        el("footer", {}, no, yes)));
-    for (const button of [yes, no]) {
-      button.addEventListener("click", (event) => {
-        event.preventDefault(); // the page's policy lets no form be sent, not even to its own dialog
-        dialog.close(button.value);
-      });
-    }
+      el("h2", { id: title }, ...textObject(confirm.title ?? "Are you sure?")),
+      el("div.text", { id: text }, ...textObject(confirm.text)),
+      el("footer", {}, choice("", "no", confirm.deny ?? "Cancel"), choice(confirm.style === "danger" ? ".danger" : ".primary", "yes", confirm.confirm ?? "Yes")));
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(dialog.returnValue === "yes");

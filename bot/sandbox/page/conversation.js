@@ -28,6 +28,13 @@ export class Conversation {
     return this.tab === "messages" && document.visibilityState === "visible";
   }
 
+  /** Draw everything anew. */
+  again() {
+    const { channelId, tab } = this;
+    this.channelId = null;
+    return this.open(channelId, { tab });
+  }
+
   /** Open a channel; `ts` is the message to go to, `tab` "home" the app's own page. */
   async open(channelId, { ts = null, tab = "messages" } = {}) {
     const again = this.channelId === channelId && this.who === me().id;
@@ -64,19 +71,16 @@ export class Conversation {
       this.composer.share(files);
     });
     const tab = (name, label) => el("a.tab", { href: `#${channelSlug(place)}${name === "home" ? "/home" : ""}`, data: { tab: name } }, label);
+    this.paneButtons = Object.entries({ "partner-center": "Partner Center", wire: "Wire" }).map(([name, words]) =>
+      el("button.button", { "aria-pressed": "false", data: { pane: name }, onclick: () => this.options.togglePane(name) }, words));
     this.tabs = place === botChannel() && hasHome ? el("nav.tabs", { "aria-label": `${title} tabs` }, tab("messages", "Messages"), tab("home", "Home")) : null;
     this.node.replaceChildren(
       el("header.conversation-head", {},
         iconButton("back", "Back to channels", { class: "only-narrow", onclick: this.options.back }),
         el("div.conversation-title", {}, el("h1", {}, title), place.topic && el("p.topic", {}, ...mrkdwn(place.topic))),
-        el("div.conversation-tools", {}, this.#paneButton())),
+        el("div.conversation-tools", {}, ...this.paneButtons)),
       ...(this.tabs ? [this.tabs] : []), this.notices, this.messages);
     document.title = `${title} · Sandbox workspace`;
-  }
-
-  #paneButton() {
-    this.paneButton = el("button.button", { type: "button", "aria-pressed": "false", onclick: () => this.options.togglePane("partner-center") }, "Partner Center");
-    return this.paneButton;
   }
 
   #show(asked) {
@@ -148,6 +152,6 @@ export class Conversation {
   }
 
   showPane(name) {
-    this.paneButton?.setAttribute("aria-pressed", String(name === "partner-center"));
+    for (const button of this.paneButtons) button.setAttribute("aria-pressed", String(button.dataset.pane === name));
   }
 }

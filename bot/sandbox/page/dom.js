@@ -1,10 +1,11 @@
 /** Build DOM nodes; text only ever becomes a text node. */
 
-/** `el("button.primary", {type: "button", onclick}, "Send")`; a property of null, undefined or false is left out. */
+/** `el("button.primary", {onclick}, "Send")`; a property of null, undefined or false is left out. A button sends no form unless told. */
 export function el(tag, properties = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const node = document.createElement(name);
   node.classList.add(...classes);
+  if (name === "button") node.type = "button";
   for (const [key, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
@@ -26,6 +27,7 @@ export const freshId = (prefix) => `${prefix}-${++last}`;
 export const unseen = (text) => el("span.unseen", {}, text);
 
 const SHAPES = {
+  again: ["M19 12a7 7 0 1 1-2.2-5.1M17 3v4.2h-4.2"],
   back: ["M15 5l-7 7 7 7"],
   bolt: ["M13 3L5 14h6l-1 7 8-11h-6l1-7z"],
   check: ["M5 12.5l4.5 4.5L19 7.5"],
@@ -61,7 +63,10 @@ export function icon(name) {
 
 /** A button that is only a drawing, with the words a screen reader and a tool tip say. */
 export const iconButton = (name, label, properties = {}) =>
-  el("button.icon-button", { type: "button", "aria-label": label, title: label, ...properties }, icon(name));
+  el("button.icon-button", { "aria-label": label, title: label, ...properties }, icon(name));
+
+/** What went wrong, said beside where it did. */
+export const trouble = (words) => el("p.trouble", { role: "alert" }, icon("warning"), words);
 
 /** Show a spinner on `node` when `work` takes longer than a blink (150 ms); a second start meanwhile is refused. */
 export async function busy(node, work) {

@@ -3,7 +3,7 @@
 import { among, combobox } from "./combobox.js";
 import { agreed } from "./confirm.js";
 import { busy, el, freshId, icon } from "./dom.js";
-import { openMenu } from "./floating.js";
+import { openMenu, opens } from "./floating.js";
 import { isSafeLink, spoken, textObject } from "./mrkdwn.js";
 import { channelTitle, fromWallClock, me, toWallClock, workspace } from "./workspace.js";
 
@@ -13,15 +13,19 @@ const plainOption = (value, text, description) => ({
 const people = () => workspace().people.filter((each) => !each.is_bot).map((each) => plainOption(each.id, each.name, each.role));
 const channels = () => workspace().channels.filter((each) => each.kind === "channel").map((each) => plainOption(each.id, channelTitle(each)));
 
-/** Selects whose options the page knows; `key` is the name of the value they yield. */
+/** Selects whose options the page knows: the name of the value they yield, and the options. */
 const LISTS = {
-  users_select: { key: "selected_user", options: people },
-  conversations_select: { key: "selected_conversation", options: channels },
-  channels_select: { key: "selected_channel", options: channels },
-  multi_users_select: { key: "selected_users", options: people, many: true },
-  multi_conversations_select: { key: "selected_conversations", options: channels, many: true },
-  multi_channels_select: { key: "selected_channels", options: channels, many: true },
+  users_select: ["selected_user", people],
+  conversations_select: ["selected_conversation", channels],
+  channels_select: ["selected_channel", channels],
 };
+
+const isMany = (type) => type.startsWith("multi_");
+
+function listOf(type) {
+  const [key, options] = LISTS[type.replace("multi_", "")] ?? [];
+  return key && { key: isMany(type) ? `${key}s` : key, options };
+}
 
 /** Native inputs that hold one text; `key` is the name of the value they yield. */
 const FIELDS = {
@@ -39,8 +43,9 @@ export function initialValue(element) {
   const { type } = element;
   const given = (name) => element[name] ?? null;
   if (FIELDS[type]) return { type, [FIELDS[type].key]: given(`initial_${FIELDS[type].key.replace("selected_", "")}`) };
-  if (LISTS[type]) return { type, [LISTS[type].key]: given(`initial_${LISTS[type].key.replace("selected_", "")}`) ?? (LISTS[type].many ? [] : null) };
-  if (type === "checkboxes" || type.startsWith("multi_")) return { type, selected_options: given("initial_options") ?? [] };
+  const list = listOf(type);
+  if (list) return { type, [list.key]: given(`initial_${list.key.replace("selected_", "")}`) ?? (isMany(type) ? [] : null) };
+  if (type === "checkboxes" || isMany(type)) return { type, selected_options: given("initial_options") ?? [] };
   return { type, selected_option: given("initial_option") };
 }
 
@@ -75,7 +80,7 @@ function button(element, place) {
   if (element.url && isSafeLink(element.url)) {
     return el("a", { ...properties, href: element.url, target: "_blank", rel: "noreferrer", onclick: press }, ...textObject(element.text), icon("link"));
   }
-  return el("button", { ...properties, type: "button", onclick: press }, ...textObject(element.text));
+  return el("button", { ...properties, onclick: press }, ...textObject(element.text));
 }
 
 function overflow(element, place) {
@@ -84,15 +89,10 @@ function overflow(element, place) {
     if (await confirmed(element)) await busy(control, () => place.act({ type: "overflow", selected_option: option }, control));
   };
   const label = spoken(element.accessibility_label ?? "More options");
-  return el("button.button.square", {
-    type: "button", "aria-haspopup": "menu", "aria-expanded": "false", ...place.attributes, "aria-label": label, "aria-labelledby": null, title: label,
-    onclick: (event) => {
-      const control = event.currentTarget;
-      openMenu(control, label, element.options.map((option) => ({
-        label: spoken(option.text.text), hint: option.description && spoken(option.description.text), run: () => choose(control, option),
-      })), { end: true });
-    },
-  }, icon("more"));
+  const menu = opens((control) => openMenu(control, label, element.options.map((option) => ({
+    label: spoken(option.text.text), hint: option.description && spoken(option.description.text), run: () => choose(control, option),
+  })), { end: true }));
+  return el("button.button.square", { ...menu, ...place.attributes, "aria-label": label, "aria-labelledby": null, title: label }, icon("more"));
 }
 
 /** Keep a value, and tell the app where it listens; a confirm that is denied takes the value back. */
@@ -111,8 +111,8 @@ function keep(element, place, value, control) {
 
 function select(element, place) {
   const { type } = element;
-  const list = LISTS[type];
-  const many = type.startsWith("multi_");
+  const list = listOf(type);
+  const many = isMany(type);
   const remote = type.endsWith("external_select");
   const key = list?.key ?? (many ? "selected_options" : "selected_option");
   const options = list?.options();

@@ -17,7 +17,4 @@ const BY_NAME = new Map(Object.entries({
   warning: "⚠️", wastebasket: "🗑️", white_check_mark: "✅", white_circle: "⚪", x: "❌", yellow_circle: "🟡",
 }));
 
-/** The character of `:name:`, or `:name:` itself. */
-export const emoji = (name) => BY_NAME.get(name.split("::")[0]) ?? `:${name}:`;
-
 export const withEmoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (written, name) => BY_NAME.get(name) ?? written);

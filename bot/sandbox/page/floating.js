@@ -5,7 +5,7 @@ import { el, freshId } from "./dom.js";
 const GAP = 4;
 
 /** Put `panel` below `anchor`, or above it where there is more room, and keep it inside the window. */
-export function place(panel, anchor, { sameWidth = false, above = false, end = false } = {}) {
+function place(panel, anchor, { sameWidth = false, above = false, end = false } = {}) {
   const box = anchor.getBoundingClientRect();
   if (sameWidth) panel.style.width = `${box.width}px`;
   const room = { below: innerHeight - box.bottom - GAP * 2, above: box.top - GAP * 2 };
@@ -31,11 +31,14 @@ export function follow(panel, anchor, options) {
   };
 }
 
+/** What a button needs that opens a menu. */
+export const opens = (menu) => ({ "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => menu(event.currentTarget) });
+
 /** Open a menu at `button`: `items` are `{label, hint?, run}`. Arrows move, Esc closes and gives the focus back. */
 export function openMenu(button, title, items, options = {}) {
   const menu = el("div.menu", { role: "menu", "aria-label": title, popover: "auto", id: freshId("menu") });
   const buttons = items.map(({ label, hint, run }) =>
-    el("button.menu-item", { type: "button", role: "menuitem", tabindex: "-1", onclick: () => {
+    el("button.menu-item", { role: "menuitem", tabindex: "-1", onclick: () => {
       menu.hidePopover();
       run();
     } }, el("span", {}, label), hint && el("span.menu-hint", {}, hint)));

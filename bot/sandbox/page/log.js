@@ -18,8 +18,8 @@ export class Log {
   constructor(options) {
     this.options = options;
     this.list = el("div.log", { role: "log", "aria-label": options.label });
-    this.earlier = el("button.button.earlier", { type: "button", hidden: true, onclick: () => options.earlier?.() }, "Show earlier messages");
-    this.jump = el("button.jump", { type: "button", hidden: true, onclick: () => this.toEnd() }, "New messages ↓");
+    this.earlier = el("button.button.earlier", { hidden: true, onclick: () => options.earlier?.() }, "Show earlier messages");
+    this.jump = el("button.jump", { hidden: true, onclick: () => this.toEnd() }, "New messages ↓");
     this.scroller = el("div.log-scroller", { tabindex: "0", "aria-label": options.label, role: "region", onscroll: () => {
       this.stick = this.atEnd();
       if (this.stick) this.jump.hidden = true;
@@ -108,12 +108,11 @@ export class Log {
   /** Go to one message and mark it for a while. */
   reveal(ts) {
     const view = this.#views.get(ts);
-    if (!view) return false;
+    if (!view) return;
     this.stick = false;
     view.node.scrollIntoView({ block: "center" });
     view.node.classList.add("revealed");
     view.node.addEventListener("animationend", () => view.node.classList.remove("revealed"), { once: true });
-    return true;
   }
 
   /** A log is read out as it grows; what is only fetched is not news. */

@@ -2,8 +2,8 @@
 
 import { fileUrl, post, explain } from "./api.js";
 import { Blocks } from "./blocks.js";
-import { el, icon, iconButton, unseen } from "./dom.js";
-import { openMenu } from "./floating.js";
+import { el, icon, iconButton, trouble, unseen } from "./dom.js";
+import { openMenu, opens } from "./floating.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { author, channel, channelSlug, clockTime, fullTime, workspace } from "./workspace.js";
 
@@ -73,7 +73,7 @@ export class MessageView {
     const { message } = this;
     return [
       message.ephemeral && el("div.only-you", {}, icon("lock"), el("span", {}, "Only visible to you"),
-        el("button.text-button", { type: "button", onclick: () => this.options.dismiss(message) }, "Dismiss", unseen(" this message"))),
+        el("button.text-button", { onclick: () => this.options.dismiss(message) }, "Dismiss", unseen(" this message"))),
       el("header.message-head", {}, el("strong.name", {}, name), author(message).app && el("span.app-mark", {}, "APP"),
         el("a.time", { href: this.#address(), title: fullTime(Number(message.ts)) }, el("time", { datetime: new Date(Number(message.ts) * 1000).toISOString() }, time))),
       !message.blocks?.length && message.text && el("div.text", {}, ...mrkdwn(message.text)),
@@ -86,7 +86,7 @@ export class MessageView {
     return [
       message.edited && el("span.edited", {}, "(edited)"),
       message.files?.length && el("div.files", {}, ...message.files.map(fileCard)),
-      replies > 0 && options.openThread && el("button.replies", { type: "button", onclick: () => options.openThread(message.ts) },
+      replies > 0 && options.openThread && el("button.replies", { onclick: () => options.openThread(message.ts) },
         icon("reply"), replies === 1 ? "1 reply" : `${replies} replies`,
         message.latest_reply && el("span.replies-last", {}, `last at ${clockTime(Number(message.latest_reply))}`)),
     ].filter(Boolean);
@@ -100,9 +100,7 @@ export class MessageView {
     const { ephemeral } = this.message;
     const reply = this.options.openThread && !ephemeral
       && iconButton("reply", "Reply in thread", { onclick: () => this.options.openThread(this.message.thread_ts ?? this.message.ts) });
-    const more = !ephemeral && iconButton("more", "More actions", {
-      "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => this.#menu(event.currentTarget),
-    });
+    const more = !ephemeral && iconButton("more", "More actions", opens((button) => this.#menu(button)));
     return el("div.toolbar", { role: "group", "aria-label": "Message actions" }, reply, more);
   }
 
@@ -119,7 +117,7 @@ export class MessageView {
 
   async #tell(request) {
     const answer = await request;
-    if (!answer.ok) this.content.append(el("p.trouble", { role: "alert" }, icon("warning"), explain(answer)));
+    if (!answer.ok) this.content.append(trouble(explain(answer)));
   }
 
   #act(action) {

@@ -18,7 +18,7 @@ class ViewPanel {
     this.back = iconButton("back", "Back", { onclick: () => close("top") });
     this.banner = el("div.banner", { role: "alert" });
     this.body = el("div.view-body", { tabindex: "-1" }, this.blocks.node);
-    this.cancel = el("button.button", { type: "button", onclick: () => close("top") });
+    this.cancel = el("button.button", { onclick: () => close("top") });
     this.submit = el("button.button.primary", { type: "submit" });
     this.node = el("form.view", { novalidate: true, onsubmit: (event) => {
       event.preventDefault();

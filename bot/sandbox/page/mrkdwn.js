@@ -5,7 +5,7 @@ import { withEmoji } from "./emoji.js";
 import { channel, channelSlug, clockTime, group, me, moment, nearDay, now, person, workspace } from "./workspace.js";
 
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
-export const unescape = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity]);
+const unescape = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity]);
 
 /** What somebody typed, as Slack stores it: escaped, with `@ben` and `#general` as references. */
 export function typed(text) {
@@ -21,32 +21,33 @@ export function typed(text) {
 export const isSafeLink = (url) => /^(https?:\/\/|mailto:)/i.test(url);
 
 /** A link that opens beside the page (to a message: on it), or plain text when its scheme is not allowed. */
-export function link(url, label) {
+function link(url, label) {
   if (!isSafeLink(url)) return el("span", {}, label || url);
   const here = url.replace(`${location.origin}/#`, "#");
   return el("a", { href: here, target: here === url && "_blank", rel: "noreferrer" }, label || url.replace(/^mailto:/i, ""));
 }
 
-export function mentionPerson(id, label) {
+function mentionPerson(id, label) {
   const known = person(id);
   return el("span.mention", { class: id === me().id ? "own" : "" }, `@${known?.name ?? label ?? id}`);
 }
 
-export function mentionChannel(id, label) {
+function mentionChannel(id, label) {
   const known = channel(id);
   return known
     ? el("a.mention", { href: `#${channelSlug(known)}` }, `#${known.name}`)
     : el("span.mention", {}, `#${label || id}`);
 }
 
-export function mentionGroup(id, label) {
+function mentionGroup(id, label) {
   const name = group(id)?.handle ?? label ?? id;
   return el("span.mention", {}, name.startsWith("@") ? name : `@${name}`);
 }
 
+const DIGITS = { year: "numeric", month: "2-digit", day: "2-digit" };
 const DATE_PARTS = {
-  date_num: { year: "numeric", month: "2-digit", day: "2-digit" },
-  date_slash: { year: "numeric", month: "2-digit", day: "2-digit" },
+  date_num: DIGITS,
+  date_slash: DIGITS,
   date_short: { year: "numeric", month: "short", day: "numeric" },
   date: { year: "numeric", month: "long", day: "numeric" },
   date_long: { weekday: "long", year: "numeric", month: "long", day: "numeric" },
@@ -71,7 +72,7 @@ function datePart(name, seconds) {
 }
 
 /** A moment in the reader's language and zone, after Slack's pattern: `{date_short_pretty} {time}`. */
-export function date(seconds, pattern, url, fallback) {
+function date(seconds, pattern, url, fallback) {
   if (!Number.isFinite(seconds) || !pattern) return el("span", {}, fallback ?? "");
   const text = pattern.replace(/\{(\w+)\}/g, (written, name) => datePart(name, seconds) ?? written);
   const node = el("time", { datetime: new Date(seconds * 1000).toISOString(), title: fallback ?? "" }, text);

@@ -1,6 +1,12 @@
 /** The side pane: one guest at a time, with its title and the way out. */
 
-import { el, iconButton } from "./dom.js";
+import { el, icon, iconButton } from "./dom.js";
+
+/** A field that filters what a guest lists. */
+export function filterField(words, changed) {
+  const input = el("input.input", { type: "search", placeholder: words, "aria-label": "Filter", autocomplete: "off", oninput: changed });
+  return { input, node: el("div.pane-filter", {}, icon("search"), input) };
+}
 
 export class Pane {
   #returnTo = null;
@@ -10,7 +16,7 @@ export class Pane {
     this.node = node;
     this.guest = null;
     node.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented && !event.target.matches("input[type=search]:not(:placeholder-shown)")) close();
+      if (event.key === "Escape" && !event.defaultPrevented && !event.target.matches("input[type=search]:not(:placeholder-shown), .menu *")) close();
     });
     this.close = close;
   }

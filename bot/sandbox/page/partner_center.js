@@ -1,22 +1,17 @@
-/** The side pane's *Partner Center*: customers and subscriptions as the stand-in holds them. */
+/** The side pane's *Partner Center*: customers and subscriptions as the stand-in holds them, and what goes wrong there. */
 
 import { explain, get, post } from "./api.js";
-import { el, freshId, icon, iconButton } from "./dom.js";
-import { openMenu } from "./floating.js";
-import { clockTime, moment, now } from "./workspace.js";
+import { el, freshId, iconButton } from "./dom.js";
+import { openMenu, opens } from "./floating.js";
+import { filterField } from "./pane.js";
+import { moment, now } from "./workspace.js";
 
 const FRESH = 60_000; // milliseconds a change stays marked
-const LINES = 12;
 
 /** Status → [tone, sign]: a state is never told by its colour alone. */
-const TONES = { active: ["good", "●"], pending: ["waiting", "◐"], suspended: ["bad", "❚❚"], expired: ["quiet", "○"], deleted: ["quiet", "✕"], disabled: ["quiet", "✕"] };
+const TONES = { active: ["good", "●"], pending: ["waiting", "◐"], suspended: ["bad", "❚❚"], deleted: ["quiet", "✕"], disabled: ["quiet", "✕"] };
 
 const words = (text) => String(text ?? "").replace(/[_-]/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-
-function when(at) {
-  const seconds = typeof at === "number" ? at : Date.parse(at) / 1000;
-  return Number.isFinite(seconds) ? seconds : null;
-}
 
 const status = (value) => {
   const [tone, sign] = TONES[words(value)] ?? ["quiet", "○"];
@@ -30,17 +25,24 @@ export class PartnerCenter {
   #timer = null;
   #again = null;
 
-  constructor() {
-    const id = freshId("filter");
-    this.filter = el("input.input", { type: "search", id, placeholder: "Filter customers and subscriptions", "aria-label": "Filter", autocomplete: "off", oninput: () => this.#draw() });
+  /** @param troubled called when a fault was switched on or off */
+  constructor(troubled) {
+    this.troubled = troubled;
+    const { node, input } = filterField("Filter customers and subscriptions", () => this.#draw());
+    this.filter = input;
     this.summary = el("p.summary", { role: "status" });
+    this.said = el("p.summary", { role: "status" });
     this.changed = el("div.just-changed", { role: "status" });
     this.customers = el("div.customers");
-    this.lines = el("ol.log-lines", { "aria-label": "Newest requests" });
-    this.node = el("div.partner-center", {},
-      el("div.pane-filter", {}, icon("search"), this.filter),
-      el("div.pane-scroll", { tabindex: "0", role: "region", "aria-label": "Customers" }, this.changed, this.summary, this.customers,
-        el("details.requests", { open: true }, el("summary", {}, "Newest requests"), this.lines)));
+    this.faults = el("div.choices", { role: "group", "aria-label": "Faults" });
+    this.node = el("div.pane-body", {}, node,
+      el("div.pane-scroll", { tabindex: "0", role: "region", "aria-label": "Customers" },
+        el("details.faults", {}, el("summary", {}, "Let something go wrong"), this.faults), this.said, this.changed, this.summary, this.customers));
+  }
+
+  /** The names of the faults that are on. */
+  get troubles() {
+    return (this.snapshot?.faults ?? []).filter((each) => each.on).map((each) => each.title);
   }
 
   /** Its state changed: fetch it once for a burst of changes. */
@@ -59,6 +61,7 @@ export class PartnerCenter {
     this.subtitle = `What Microsoft's side holds (cloud: ${answer.cloud})`;
     this.#compare();
     this.#draw();
+    this.#drawFaults();
   }
 
   focus() {
@@ -73,9 +76,8 @@ export class PartnerCenter {
         const state = `${subscription.status} · ${subscription.quantity}`;
         seen.set(key, state);
         const before = this.#before?.get(key);
-        const at = when(subscription.changed_at);
-        if (this.#before && before !== state) this.#changes.set(key, { customer, subscription, before: before?.split(" · ")[0], at: Date.now() });
-        else if (!this.#before && at && now() - at * 1000 < FRESH && now() >= at * 1000) this.#changes.set(key, { customer, subscription, at: Date.now() });
+        const age = now() - Date.parse(subscription.changed_at ?? "");
+        if (before !== state && age < FRESH) this.#changes.set(key, { customer, subscription, before: before?.split(" · ")[0], at: Date.now() });
       }
     }
     this.#before = seen;
@@ -91,6 +93,7 @@ export class PartnerCenter {
   #draw() {
     if (!this.snapshot) return;
     const recent = this.#recent();
+    if (this.customers.querySelector(".menu")) return void (this.#again = setTimeout(() => this.#draw(), 500)); // somebody chooses just now
     this.changed.replaceChildren(...(recent.length ? [el("h3", {}, "Just changed"), el("ul", {}, ...recent.slice(0, 5).map(({ customer, subscription, before }) =>
       el("li", {}, el("strong", {}, customer.name), ` · ${subscription.name} `, el("span.change", {}, before && before !== subscription.status ? [status(before), " → "] : [], status(subscription.status)))))] : []));
     const text = this.filter.value.trim().toLocaleLowerCase();
@@ -100,20 +103,32 @@ export class PartnerCenter {
       return { customer, subscriptions: customer.subscriptions.filter((each) => all || fits(each.name, each.id, words(each.status), each.offer_id)), all };
     }).filter(({ subscriptions, all }) => all || subscriptions.length);
     const total = this.snapshot.customers.length;
-    this.summary.textContent = text ? `${shown.length} of ${total} customers` : `${total} ${total === 1 ? "customer" : "customers"}`;
-    const acted = document.activeElement?.dataset.subscription;
+    this.summary.textContent = `${text ? `${shown.length} of ` : ""}${total} ${total === 1 ? "customer" : "customers"}`;
+    const acted = document.activeElement?.dataset.about;
     this.customers.replaceChildren(...shown.map(({ customer, subscriptions }) => this.#customer(customer, subscriptions)));
-    if (acted) this.customers.querySelector(`[data-subscription="${CSS.escape(acted)}"]`)?.focus();
+    if (acted) this.customers.querySelector(`[data-about="${CSS.escape(acted)}"]`)?.focus();
     if (!shown.length) this.customers.append(el("p.empty", {}, "Nothing fits this filter. Try a part of a name, a domain, or a status such as suspended."));
-    this.lines.replaceChildren(...(this.snapshot.log ?? []).slice(-LINES).toReversed().map((line) => this.#line(line)));
-    if (!this.snapshot.log?.length) this.lines.replaceChildren(el("li.quiet-line", {}, "None yet."));
+  }
+
+  #drawFaults() {
+    const focused = document.activeElement?.dataset.fault;
+    this.faults.replaceChildren(...this.snapshot.faults.map(({ name, title, hint, on }) => el("label.choice", {},
+      el("input", { type: "checkbox", checked: on, data: { fault: name }, onchange: (event) => this.#act({ action: "fault", name, on: event.target.checked }) }),
+      el("span", {}, title), el("span.choice-note", {}, hint))));
+    if (focused) this.faults.querySelector(`[data-fault="${focused}"]`)?.focus();
+    this.troubled();
   }
 
   #customer(customer, subscriptions) {
     const id = freshId("customer");
+    const owed = this.snapshot.owed?.[customer.id];
+    const items = [
+      owed && { label: "Customer pays", hint: `${owed}: the books have it at once`, run: () => this.#act({ action: "pay", customer_id: customer.id }, `${customer.name} has paid ${owed}.`) },
+      { label: "Place a burst of orders", hint: "As a thief of an admin's account would", run: () => this.#act({ action: "order", customer_id: customer.id }) },
+    ];
     return el("section.customer", { "aria-labelledby": id },
-      el("h3", { id }, customer.name),
-      el("p.customer-note", {}, [customer.domain, words(customer.relationship)].filter(Boolean).join(" · ")),
+      el("h3", { id }, customer.name), this.#menu(customer, "pay or order", items),
+      el("p.customer-note", {}, [customer.domain, words(customer.relationship), owed && `owes ${owed}`].filter(Boolean).join(" · ")),
       subscriptions.length
         ? el("ul", {}, ...subscriptions.map((each) => this.#subscription(customer, each)))
         : el("p.customer-note", {}, "No subscriptions"));
@@ -121,39 +136,29 @@ export class PartnerCenter {
 
   #subscription(customer, each) {
     const fresh = this.#changes.has(`${customer.id}/${each.id}`);
-    const end = when(each.term_end);
     const notes = [
-      each.quantity !== undefined && each.quantity !== null && `${each.quantity} ${each.quantity === 1 ? "seat" : "seats"}`,
+      each.quantity !== null && `${each.quantity} ${each.quantity === 1 ? "seat" : "seats"}`,
       each.kind && words(each.kind), each.is_trial && "trial", each.parent_id && "add-on",
-      end && `to ${moment(end, { dateStyle: "medium" })}`,
+      each.term_end && `to ${moment(Date.parse(each.term_end) / 1000, { dateStyle: "medium" })}`,
       each.suspension_reasons?.length && each.suspension_reasons.map(words).join(", "),
     ].filter(Boolean);
+    const action = { active: "suspend", suspended: "resume" }[each.status];
+    const label = `${action === "suspend" ? "Suspend" : "Resume"} outside Backstop`;
     return el("li.subscription", { class: fresh ? "fresh" : "" },
       el("span.subscription-name", {}, each.name, fresh && el("span.fresh-mark", {}, "changed")),
       status(each.status),
-      el("span.subscription-note", {}, notes.join(" · ")), this.#outside(each));
+      el("span.subscription-note", {}, notes.join(" · ")),
+      action && this.#menu(each, label, [{ label, hint: "As somebody in Microsoft's portal might", run: () => this.#act({ action, subscription_id: each.id }) }]));
   }
 
-  /** What somebody in Microsoft's own portal might do meanwhile. */
-  #outside({ id, name, status: now }) {
-    const action = { active: "suspend", suspended: "resume" }[now];
-    const label = action && `${action === "suspend" ? "Suspend" : "Resume"} outside Backstop`;
-    return action && iconButton("more", `${name}: ${label}`, {
-      "aria-haspopup": "menu", "aria-expanded": "false", data: { subscription: id },
-      onclick: (event) => openMenu(event.currentTarget, name, [{
-        label, hint: "As somebody in Microsoft's portal might",
-        run: async () => {
-          const answer = await post("partner-center", { action, subscription_id: id });
-          if (!answer.ok) this.summary.textContent = explain(answer);
-        },
-      }], { end: true }),
-    });
+  /** What may happen to a customer or a subscription without the app. */
+  #menu({ id, name }, label, items) {
+    const menu = opens((button) => openMenu(button, name, items.filter(Boolean), { end: true }));
+    return iconButton("more", `${name}: ${label}`, { data: { about: id }, ...menu });
   }
 
-  #line({ at, method, path, status: code }) {
-    const seconds = when(at);
-    return el("li.log-line", { class: code >= 400 ? "failed" : "" },
-      el("span.log-time", {}, seconds ? clockTime(seconds) : ""), el("span.log-method", {}, method),
-      el("span.log-path", { title: path }, path), el("span.log-status", {}, code >= 400 ? `${code} !` : String(code)));
+  async #act(what, done = "") {
+    const answer = await post("partner-center", what);
+    this.said.textContent = answer.ok ? done : explain(answer);
   }
 }

@@ -15,7 +15,7 @@ export function applyTheme() {
 /** The switch; it names what a press will do. */
 export function themeSwitch() {
   const words = el("span");
-  const button = el("button.rail-button", { type: "button", onclick: () => {
+  const button = el("button.rail-button", { onclick: () => {
     const next = current() === "dark" ? "light" : "dark";
     localStorage.setItem(KEPT, next);
     show();

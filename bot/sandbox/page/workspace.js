@@ -6,7 +6,12 @@ let ahead = 0;
 /** Take in the answer of `state`. */
 export function load(fresh) {
   state = fresh;
-  ahead = fresh.now ? fresh.now * 1000 - Date.now() : 0;
+  setClock(fresh.now);
+}
+
+/** The sandbox's clock shows this moment (seconds) now. */
+export function setClock(seconds) {
+  ahead = seconds * 1000 - Date.now();
 }
 
 export const workspace = () => state;

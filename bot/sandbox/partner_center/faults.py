@@ -48,6 +48,7 @@ class Fault:
     method: str | None
     path_contains: str
     times: int | None
+    switch: str = ""
 
     def meets(self, method: str, path: str) -> bool:
         return (
@@ -55,6 +56,32 @@ class Fault:
             and self.method in {None, method}
             and self.path_contains.casefold() in path.casefold()
         )
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A fault that somebody at the page can switch on; it stays until it is switched off."""
+
+    title: str
+    hint: str
+    effect: Effect
+    method: str | None = None
+
+
+_API = "/v1/"
+SWITCHES = {
+    "slow": Switch("Slow", "Every answer takes four seconds", Slow(4.0)),
+    "throttled": Switch(
+        "429: too many requests",
+        "Every call is told to come again later",
+        Refuse(429, None, {"Retry-After": "2"}),
+    ),
+    "broken": Switch("500: server error", "Every call fails", Refuse(500, None, {})),
+    "lost": Switch("Lost answer", "Changes are made, but the answer never arrives", LoseAnswer(), "PATCH"),
+    "changed": Switch(
+        "Changed meanwhile", "Somebody is quicker at every change", ChangeMeanwhile({}), "PATCH"
+    ),
+}
 
 
 @dataclass
@@ -94,6 +121,21 @@ class Faults:
         `fields` are those of `Subscription`; without any, only its version grows.
         """
         self._wait(ChangeMeanwhile(fields), "PATCH", path_contains, times)
+
+    def switch(self, name: str, *, on: bool) -> None:
+        """Let it meet whatever comes, until it is switched off. Raises LookupError where there is no such switch."""
+        wanted = SWITCHES[name]
+        self.waiting = [fault for fault in self.waiting if fault.switch != name]
+        if on:
+            self.waiting.append(Fault(wanted.effect, wanted.method, _API, None, name))
+
+    def switches(self) -> list[dict[str, Any]]:
+        """All there are as plain JSON, with whether each is on."""
+        on = {fault.switch for fault in self.waiting}
+        return [
+            {"name": name, "title": each.title, "hint": each.hint, "on": name in on}
+            for name, each in SWITCHES.items()
+        ]
 
     def clear(self) -> None:
         self.waiting.clear()

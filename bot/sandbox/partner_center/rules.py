@@ -96,7 +96,7 @@ def carry_out(
         for add_on in going:
             carry_out(directory, add_on, {"status": "suspended"}, at, by_app=by_app)
         add_ons = tuple(add_on.id for add_on in going)
-    after = directory.change(held.id, **changes, **_consequences(held, changes, at))
+    after = directory.change(held.id, changed_at=at, **changes, **_consequences(held, changes, at))
     directory.log.keep(Record(at=at, customer=customer, before=held, after=after, by_app=by_app))
     return after, add_ons
 

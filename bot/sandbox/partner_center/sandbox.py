@@ -31,6 +31,8 @@ from bot.sandbox.partner_center.webhooks import Webhooks
 Cloud = Literal["global", "china", "usgov"]
 
 SHOWN = 200
+BURST = 12
+"""Orders in one go."""
 
 # How long a suspended legacy subscription can be resumed:
 # https://learn.microsoft.com/partner-center/subscription-lifecycle; 21Vianet: "Suspend a subscription".
@@ -350,6 +352,18 @@ class PartnerCenterSandbox:
         """Call `callback` after every change of a customer or subscription."""
         self._directory.on_change(callback)
 
+    def on_exchange(self, callback: Callable[[Exchange], object]) -> None:
+        """Call `callback` with every request and its answer."""
+        self._server.listeners.append(callback)
+
+    def order_burst(self, customer_id: str) -> None:
+        """What a thief does first; LookupError when there is no such customer."""
+        self.place_orders(customer_id, BURST)
+
+    def switch_fault(self, name: str, *, on: bool) -> None:
+        """One of `faults.SWITCHES`, LookupError for others."""
+        self.faults.switch(name, on=on)
+
     def snapshot(self) -> dict[str, Any]:
         """The state and the last 200 requests as plain JSON."""
         return {
@@ -359,6 +373,7 @@ class PartnerCenterSandbox:
                 *(_filed_row(filed) for filed in self.support.requests.values()),
                 *(_filed_row(opened) for opened in self.support.tickets.values()),
             ],
+            "faults": self.faults.switches(),
             "log": [
                 {"at": seen.at.isoformat(), "method": seen.method, "path": seen.path, "status": seen.status}
                 for seen in self.requests[-SHOWN:]

@@ -40,6 +40,7 @@ class Server:
     latency: float
     faults: Faults = field(default_factory=Faults)
     requests: list[Exchange] = field(default_factory=list)
+    listeners: list[Callable[[Exchange], object]] = field(default_factory=list)
     port: int | None = None
     _runner: web.AppRunner | None = None
 
@@ -98,7 +99,7 @@ class Server:
             response.headers.update(_headers(request))
             lost = any(isinstance(effect, LoseAnswer) for effect in effects)
             await asyncio.sleep(sum(effect.seconds for effect in effects if isinstance(effect, Slow)))
-            milliseconds = round((clock() - begun) * 1000)
+            milliseconds = round((clock() - begun) * 1000, 1)
             self._keep(_exchange(request, body, response, at=at, milliseconds=milliseconds, lost=lost))
             if lost and request.transport is not None:
                 request.transport.abort()
@@ -109,6 +110,8 @@ class Server:
     def _keep(self, exchange: Exchange) -> None:
         self.requests.append(exchange)
         del self.requests[:-KEPT]
+        for hear in self.listeners:
+            hear(exchange)
 
     async def _respond(self, request: web.Request, handler: Handler, effects: list[Effect]) -> web.Response:
         for effect in effects:
@@ -153,7 +156,13 @@ def _refusal_body(effect: Refuse) -> web.Response:
 
 
 def _exchange(
-    request: web.Request, body: bytes, response: web.Response, *, at: datetime, milliseconds: int, lost: bool
+    request: web.Request,
+    body: bytes,
+    response: web.Response,
+    *,
+    at: datetime,
+    milliseconds: float,
+    lost: bool,
 ) -> Exchange:
     content = response.body if isinstance(response.body, bytes) else b""
     return Exchange(

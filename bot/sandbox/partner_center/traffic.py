@@ -26,7 +26,7 @@ class Exchange:
     body: Any
     status: int
     answer: Any
-    milliseconds: int
+    milliseconds: float
     lost: bool = False
 
 

@@ -313,7 +313,7 @@ BLOCKS: dict[str, Rule] = {
     "task_card": _open_block({"task_id": string(255), "title": anything, "status": anything}, {}),
     "plan": _open_block({"title": anything}, {"tasks": array(50, anything, at_least=0)}),
     "data_table": _open_block({}, {}),
-    "data_visualization": _open_block({}, {"title": string(50)}),
+    "data_visualization": _open_block({"title": string(50), "chart": anything}, {}),
 }
 
 _ON_MODALS_ONLY = {"alert"}

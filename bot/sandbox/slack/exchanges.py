@@ -1,13 +1,15 @@
-"""A record of every exchange between app and workspace, with tokens masked."""
+"""A record of every exchange of the app's, with the workspace or with another, with tokens masked."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,16 +17,16 @@ from bot.sandbox.slack.news import News
 
 KEPT = 5_000
 _SECRET_WORDS = re.compile(r"xox[a-z]-[\w-]+|xapp-[\w-]+|(?<=ticket=)[\w-]+")
-_SECRET_KEYS = frozenset({"token", "client_secret", "signing_secret"})
+_SECRET_KEYS = frozenset({"token", "client_secret", "signing_secret", "access_token", "refresh_token"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exchange:
     """One request and its answer, kept as they went over the wire and read only when somebody looks."""
 
     number: int
     at: datetime
-    direction: str  # "app → workspace" or "workspace → app"
+    direction: str  # such as "app → workspace" or "workspace → app"
     method: str
     ms: float
     status: str
@@ -50,6 +52,20 @@ class Exchange:
             "request": self.request,
             "response": self.response,
         }
+
+    @cached_property
+    def text(self) -> str:
+        """All that a reader sees of it, in lower case; made when somebody first searches, for it is dear."""
+        bodies = json.dumps([self.request, self.response], ensure_ascii=False, separators=(",", ":"))
+        return f"{self.direction} {self.method} {self.status} {bodies}".lower()
+
+
+def latest_with(text: str, kept: Sequence[Exchange], *, at_most: int) -> list[Exchange]:
+    """The latest of them with the text in them, in any case, oldest first."""
+    wanted = text.strip().lower()
+    return list(
+        islice((exchange for exchange in reversed(kept) if not wanted or wanted in exchange.text), at_most)
+    )[::-1]
 
 
 class Wire:

@@ -1,4 +1,4 @@
-"""Trouble on demand: rate limits, failing methods and answers that get lost."""
+"""Trouble on demand: rate limits, failing methods, answers that come late, broken or not at all."""
 
 from __future__ import annotations
 
@@ -21,11 +21,23 @@ class Failing:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """HTTP 500 instead of an answer; nothing is done."""
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The call is carried out, and answered only after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class LosingAnswer:
     """The call is carried out, but the connection breaks before the answer."""
 
 
-Fault = RateLimited | Failing | LosingAnswer
+Fault = RateLimited | Failing | Broken | Slow | LosingAnswer
 
 
 class Faults:
@@ -40,3 +52,6 @@ class Faults:
     def take(self, method: str) -> Fault | None:
         waiting = self._waiting.get(method)
         return waiting.popleft() if waiting else None
+
+    def clear(self) -> None:
+        self._waiting.clear()

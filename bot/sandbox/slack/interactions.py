@@ -144,6 +144,8 @@ class Interactions:
         """
         if view not in self.platform.views.stack(person.id)[-1:]:
             return Ack(False, "view_not_found")
+        if not view.definition.get("submit"):
+            return Ack(False, "no_submit_button")
         try:
             self._take_state(view, state)
         except Unknown:
@@ -208,6 +210,13 @@ class Interactions:
         event["channel"] = channel.id if channel else ""
         if person.id in self.platform.views.homes:
             event["view"] = self.platform.view_json(self.platform.views.homes[person.id])
+        return await events.tell(self.platform, "app_home_opened", event)
+
+    async def open_messages(self, person: Person) -> Ack:
+        """Open the messages with the app; Slack tells of it as of the Home tab."""
+        channel = self.platform.workspace.dm_with(person.id)
+        event: Json = {"type": "app_home_opened", "user": person.id, "tab": "messages"}
+        event["channel"] = channel.id if channel else ""
         return await events.tell(self.platform, "app_home_opened", event)
 
     async def say(self, person: Person, channel: Channel, text: str, thread_ts: str | None = None) -> Ack:

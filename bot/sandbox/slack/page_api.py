@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from ipaddress import ip_address
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -45,26 +46,24 @@ CONTENT_TYPES = {
 }
 
 
-class PartnerCenterPane(Protocol):
-    """Whatever can tell what the *Partner Center* pane shows, and act as a stranger in the portal would.
-
-    Acting on a subscription nobody has raises LookupError.
-    """
-
-    def snapshot(self) -> Json: ...
-
-    def suspend_outside(self, subscription_id: str) -> object: ...
-
-    def resume_outside(self, subscription_id: str) -> object: ...
-
-
 class Refusal(Exception):
-    """A request of the page that cannot be carried out: a 4xx with its error."""
+    """A request of the page that cannot be carried out: a 4xx with its error, and where it helps why."""
 
-    def __init__(self, status: int, error: str) -> None:
+    def __init__(self, status: int, error: str, *detail: str) -> None:
         super().__init__(error)
         self.status = status
-        self.error = error
+        self.answer: Json = {"ok": False, "error": error, **({"detail": detail} if detail else {})}
+
+
+async def said_in(request: web.Request) -> Json:
+    """What the page posted."""
+    said: Any = None
+    if request.content_type == "application/json":
+        with suppress(ValueError):
+            said = json.loads(await request.read())
+    if not isinstance(said, dict):
+        raise Refusal(400, "invalid_json")
+    return said
 
 
 @web.middleware
@@ -79,7 +78,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise Refusal(403, "forbidden_origin")
         response = await handler(request)
     except Refusal as refusal:
-        response = web.json_response({"ok": False, "error": refusal.error}, status=refusal.status)
+        response = web.json_response(refusal.answer, status=refusal.status)
     if not response.prepared:
         response.headers.update(_SECURITY_HEADERS)
     return response
@@ -96,11 +95,16 @@ _SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class PageApi:
-    """Shows one person their workspace, and acts for them through `Interactions`."""
+    """Shows one person their workspace, and acts for them through `Interactions`.
+
+    `moves`: whether somebody can put the clock forward. `world` is another one after each start: nothing a page
+    remembers of an earlier one is there any more.
+    """
 
     platform: Platform
     interactions: Interactions
-    partner_center: PartnerCenterPane | None = None
+    moves: bool = False
+    world: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
@@ -109,8 +113,6 @@ class PageApi:
             web.get("/page/api/messages", self.messages),
             web.get("/page/api/stream", self.stream),
             web.get("/page/api/file/{file}", self.file),
-            web.get("/page/api/partner-center", self.partner_center_state),
-            web.post("/page/api/partner-center", self.act_outside),
             web.post("/page/api/command", self.command),
             web.post("/page/api/say", self.say),
             web.post("/page/api/upload", self.upload),
@@ -136,6 +138,7 @@ class PageApi:
         return web.json_response(
             {
                 "workspace": {"id": workspace.id, "name": workspace.name},
+                "front": workspace.front,
                 "me": me.id,
                 "people": [_person_json(person) for person in workspace.people.values()],
                 "channels": [
@@ -161,6 +164,8 @@ class PageApi:
                 },
                 "modal": [self.platform.view_json(view) for view in self.platform.views.stack(me.id)],
                 "now": self.platform.now().timestamp(),
+                "moves": self.moves,
+                "world": self.world,
             }
         )
 
@@ -174,6 +179,8 @@ class PageApi:
             if (thread in (post.ts, post.message.get("thread_ts")) if thread else not post.is_in_thread)
             and (before is None or post.ts < before)
         ]
+        if channel.is_dm and not thread and not before:
+            self.platform.delivery.later(self.interactions.open_messages(me))
         latest = [_message_json(post) for post in shown[-MESSAGES:]]
         return web.json_response({"messages": latest, "more": len(shown) > MESSAGES})
 
@@ -211,23 +218,6 @@ class PageApi:
         response.content_type = file.mimetype
         response.headers["Content-Disposition"] = "attachment"
         return response
-
-    async def partner_center_state(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._partner_center().snapshot())
-
-    async def act_outside(self, request: web.Request) -> web.Response:
-        """Suspend or resume past the app, as somebody in Microsoft's portal might."""
-        said, _ = await self._said(request)
-        portal = self._partner_center()
-        acts = {"suspend": portal.suspend_outside, "resume": portal.resume_outside}
-        act = acts.get(str(said.get("action")))
-        if act is None:
-            raise Refusal(400, "unknown_action")
-        try:
-            act(str(said.get("subscription_id")))
-        except LookupError:
-            raise Refusal(404, "subscription_not_found") from None
-        return web.json_response({"ok": True})
 
     async def command(self, request: web.Request) -> web.Response:
         said, me = await self._said(request)
@@ -310,12 +300,7 @@ class PageApi:
         return web.json_response({"ok": True})
 
     async def _said(self, request: web.Request) -> tuple[Json, Person]:
-        said: Any = None
-        if request.content_type == "application/json":
-            with suppress(ValueError):
-                said = json.loads(await request.read())
-        if not isinstance(said, dict):
-            raise Refusal(400, "invalid_json")
+        said = await said_in(request)
         return said, self._person(said.get("as"))
 
     def _newcomer(self, name: str) -> Person:
@@ -323,11 +308,6 @@ class PageApi:
         workspace = self.platform.workspace
         person = workspace.person(name)
         return workspace.humans[0] if person is None or person.is_bot else person
-
-    def _partner_center(self) -> PartnerCenterPane:
-        if self.partner_center is None:
-            raise Refusal(404, "no_partner_center")
-        return self.partner_center
 
     def _person(self, name: object) -> Person:
         person = self.platform.workspace.people.get(str(name))

@@ -154,6 +154,10 @@ class Player:
 
         return self._json(await self._platform.workspace.news.until(published, timeout=timeout))
 
+    async def open_messages(self) -> Ack:
+        """Open the messages with the bot."""
+        return await self._interactions.open_messages(self.person)
+
     # What they see
 
     def modal(self) -> Json | None:
@@ -181,6 +185,10 @@ class Player:
     def messages(self, channel: str = "csp-billing") -> list[Json]:
         """Everything they can see in a channel, threads and ephemeral messages included, oldest first."""
         return [post.as_seen() for post in self._channel(channel).seen_by(self.person.id)]
+
+    def sees(self, fits: Callable[[Json], bool], channel: str) -> int:
+        """How many of these fit. Nothing is copied: `fits` may only look."""
+        return sum(fits(post.glimpse()) for post in self._channel(channel).seen_by(self.person.id))
 
     def dms(self) -> list[Json]:
         """The messages between them and the bot."""

@@ -5,13 +5,20 @@ from __future__ import annotations
 from bot.sandbox.slack.workspace import Channel, Group, Person, Workspace
 
 
-def sample_workspace() -> Workspace:
-    """A fresh copy of the sample workspace; Backstop is a member of every channel but #general."""
+def sample_workspace(*, locale: str | None = None) -> Workspace:
+    """A fresh copy of the sample workspace; Backstop is a member of every channel but #general.
+
+    `locale`, such as "de-DE", is everybody's; without it each has their own.
+    """
     bot = Person("U0BACKSTOP", "backstop", "Backstop", role="app", is_bot=True)
-    ana = Person("U0ANA", "ana", "Ana Lindqvist", role="operator", locale="en-US", tz="Europe/Stockholm")
-    ben = Person("U0BEN", "ben", "Ben Okafor", role="approver", locale="en-US", tz="Europe/London")
-    mei = Person("U0MEI", "mei", "Mei Chen (陈梅)", role="approver", locale="zh-CN", tz="Asia/Shanghai")
-    eve = Person("U0EVE", "eve", "Eve Moreau", role="no rights", locale="de-DE", tz="Europe/Berlin")
+    ana = Person(
+        "U0ANA", "ana", "Ana Lindqvist", role="operator", locale=locale or "en-US", tz="Europe/Stockholm"
+    )
+    ben = Person("U0BEN", "ben", "Ben Okafor", role="approver", locale=locale or "en-US", tz="Europe/London")
+    mei = Person(
+        "U0MEI", "mei", "Mei Chen (陈梅)", role="approver", locale=locale or "zh-CN", tz="Asia/Shanghai"
+    )
+    eve = Person("U0EVE", "eve", "Eve Moreau", role="no rights", locale=locale or "de-DE", tz="Europe/Berlin")
     people = (ana, ben, mei, eve)
     humans = {person.id for person in people}
     channels = [
@@ -35,4 +42,5 @@ def sample_workspace() -> Workspace:
             Group("S0BILLING", "billing", "Billing", (ana.id,)),
             Group("S0APPROVERS", "csp-approvers", "CSP approvers", (ben.id, mei.id)),
         ),
+        front="csp-overdue",
     )

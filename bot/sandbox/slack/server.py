@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,14 +10,15 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.sandbox.slack.backstage_api import Backstage, BackstageApi, PartnerCenterPane
 from bot.sandbox.slack.block_kit import BlockKit
 from bot.sandbox.slack.delivery import Ack, Delivery
 from bot.sandbox.slack.exchanges import Exchange, Wire
-from bot.sandbox.slack.faults import Failing, Faults, LosingAnswer, RateLimited
+from bot.sandbox.slack.faults import Broken, Failing, Faults, LosingAnswer, RateLimited, Slow
 from bot.sandbox.slack.installed_app import InstalledApp
 from bot.sandbox.slack.interactions import Interactions
 from bot.sandbox.slack.news import PATIENCE
-from bot.sandbox.slack.page_api import PageApi, PartnerCenterPane, guard
+from bot.sandbox.slack.page_api import PageApi, guard
 from bot.sandbox.slack.permits import ResponseUrls, Triggers
 from bot.sandbox.slack.platform import Platform
 from bot.sandbox.slack.player import Player
@@ -51,6 +53,7 @@ class SlackSandbox:
         manifest: Json | None = None,
         events_url: str | None = None,
         partner_center: PartnerCenterPane | None = None,
+        backstage: Backstage | None = None,
         now: Callable[[], datetime] = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         ack_seconds: float = 3.0,
@@ -83,14 +86,15 @@ class SlackSandbox:
             now=now,
         )
         self._interactions = Interactions(self._platform)
-        self._page = PageApi(self._platform, self._interactions, partner_center)
+        self._page = PageApi(self._platform, self._interactions, moves=backstage is not None)
+        self._behind = BackstageApi(self._platform, partner_center, backstage)
         self._players = {person.id: Player(person, self._interactions) for person in self.workspace.humans}
         self._runner: web.AppRunner | None = None
 
     async def start(self, port: int = 0) -> None:
         """Listen on loopback; OSError when the port is taken."""
         server = web.Application(middlewares=[guard], client_max_size=UPLOAD_LIMIT)
-        server.add_routes([*WebApi(self._platform).routes(), *self._page.routes()])
+        server.add_routes([*WebApi(self._platform).routes(), *self._behind.routes(), *self._page.routes()])
         self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         try:
@@ -204,9 +208,38 @@ class SlackSandbox:
     def fail(self, method: str, *, error: str = "internal_error", times: int = 1) -> None:
         self._platform.faults.add(method, Failing(error), times)
 
+    def break_down(self, method: str, *, times: int = 1) -> None:
+        self._platform.faults.add(method, Broken(), times)
+
+    def slow(self, method: str, seconds: float, *, times: int = 1) -> None:
+        """The next calls are carried out at once and answered late."""
+        self._platform.faults.add(method, Slow(seconds), times)
+
     def lose_answer(self, method: str, *, times: int = 1) -> None:
         """The next calls are carried out, but the connection breaks before the answer."""
         self._platform.faults.add(method, LosingAnswer(), times)
+
+    def mend(self) -> None:
+        """No fault waits any longer."""
+        self._platform.faults.clear()
+
+    def put_on_wire(
+        self, *, direction: str, method: str, milliseconds: float, status: str, sent: Any, received: Any
+    ) -> None:
+        """Show an exchange of the app's with somebody else, whose secrets are masked already."""
+        self._platform.wire.record(
+            at=self._platform.now(),
+            direction=direction,
+            method=method,
+            ms=milliseconds,
+            status=status,
+            sent=json.dumps(sent, ensure_ascii=False),
+            received=json.dumps(received, ensure_ascii=False),
+        )
+
+    def clock_moved(self) -> None:
+        """Tell open pages what time it is now."""
+        self.workspace.news.announce({"type": "clock", "now": self._platform.now().timestamp()})
 
     def partner_center_changed(self) -> None:
         """Tell open pages to look at the *Partner Center* pane's state again."""

@@ -26,6 +26,15 @@ class Person:
     locale: str = "en-US"
     tz: str = "UTC"
     is_bot: bool = False
+    is_restricted: bool = False
+    """A guest of several channels."""
+    is_ultra_restricted: bool = False
+    """A guest of one."""
+    is_stranger: bool = False
+    """Of another organisation, in a shared channel."""
+    is_deactivated: bool = False
+    team: str = ""
+    """Their own workspace, where it is another one."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,9 @@ class Workspace:
         people: Iterable[Person],
         channels: Iterable[Channel],
         groups: Iterable[Group] = (),
+        front: str = "",
     ) -> None:
+        """`front` is the name of the channel that whoever comes sees first."""
         self.id = id
         self.name = name
         self.domain = domain
@@ -175,6 +186,7 @@ class Workspace:
         self.people = {person.id: person for person in (*people, bot)}
         self.channels = {channel.id: channel for channel in channels}
         self.groups = {group.id: group for group in groups}
+        self.front = front
         self.files: dict[str, StoredFile] = {}
         self.news = News()
         self._last_ts = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from bot.sandbox.slack.faults import Failing, LosingAnswer, RateLimited
+from bot.sandbox.slack.faults import Broken, Failing, LosingAnswer, RateLimited, Slow
 from bot.sandbox.slack.platform import Platform
 from bot.sandbox.slack.posting import Refused, answer
 from bot.sandbox.slack.web_api import chat, directory, files, view_methods
@@ -39,7 +40,7 @@ class WebApi:
         ]
 
     async def call(self, request: web.Request) -> web.Response:
-        """Answer one call; `ok` tells how it went, the status is 200 but for rate limits."""
+        """Answer one call; `ok` tells how it went, the status is 200 but for rate limits and where we break down."""
         started = time.perf_counter()
         name = request.match_info["method"]
         raw, arguments = await _arguments(request)
@@ -47,10 +48,14 @@ class WebApi:
         if isinstance(fault, RateLimited):
             result: Json = {"ok": False, "error": "ratelimited"}
             status, headers = 429, {"Retry-After": str(fault.retry_after)}
+        elif isinstance(fault, Broken):
+            result, status, headers = {"ok": False, "error": "internal_error"}, 500, {}
         else:
             status, headers = 200, {"x-oauth-scopes": ",".join(self.platform.app.scopes)}
             result = self._run(name, arguments, _bearer(request, arguments), fault)
         text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+        if isinstance(fault, Slow):
+            await asyncio.sleep(fault.seconds)
         lost = isinstance(fault, LosingAnswer)
         said = "answer lost" if lost else result.get("error", "ok") if status == 200 else str(status)
         self._record(name, started, str(said), raw, text)

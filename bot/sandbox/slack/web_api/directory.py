@@ -145,21 +145,23 @@ def _user(call: Call, person: Person) -> Json:
     offset = ZoneInfo(person.tz).utcoffset(call.platform.now().replace(tzinfo=None))
     user = {
         "id": person.id,
-        "team_id": call.platform.workspace.id,
+        "team_id": person.team or call.platform.workspace.id,
         "name": person.handle,
         "real_name": person.name,
-        "deleted": False,
+        "deleted": person.is_deactivated,
         "tz": person.tz,
         "tz_label": person.tz,
         "tz_offset": int(offset.total_seconds()) if offset else 0,
         "is_admin": False,
         "is_owner": False,
-        "is_restricted": False,
-        "is_ultra_restricted": False,
+        "is_restricted": person.is_restricted,
+        "is_ultra_restricted": person.is_ultra_restricted,
         "is_bot": person.is_bot,
         "is_app_user": False,
         "profile": {"real_name": person.name, "display_name": person.handle, "title": person.role},
     }
+    if person.is_stranger:  # Slack says it of strangers only
+        user["is_stranger"] = True
     if call.flag("include_locale"):
         user["locale"] = person.locale
     return user

@@ -1,0 +1,75 @@
+"""What `/readyz` makes of checks that hold, fail or never answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+
+import aiohttp
+import pytest
+
+from bot import web
+from bot.store import Store
+from bot.web import Check, Web
+from tests.builders import noon
+from tests.proxy import Proxy
+
+Ask = Callable[..., Awaitable[tuple[int, Mapping[str, bool]]]]
+
+
+@pytest.fixture
+async def ask() -> AsyncIterator[Ask]:
+    """Ask a server with these checks whether it is ready: the status, and what holds."""
+    async with AsyncExitStack() as ends:
+        session = await ends.enter_async_context(aiohttp.ClientSession())
+
+        async def asked(**checks: Check) -> tuple[int, Mapping[str, bool]]:
+            server = Web(app=None, checks=checks)
+            await server.start(0, host="127.0.0.1")
+            ends.push_async_callback(server.stop)
+            async with session.get(f"http://127.0.0.1:{server.port}/readyz") as answer:
+                said = await answer.json()
+            assert said["ok"] is (answer.status == 200)
+            return answer.status, said["checks"]
+
+        yield asked
+
+
+async def holds() -> bool:
+    return True
+
+
+async def fails() -> bool:
+    raise LookupError
+
+
+async def never_answers() -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+async def test_one_check_that_fails_makes_it_red_and_is_named(ask: Ask):
+    assert await ask(one=holds) == (200, {"one": True})
+    assert await ask(one=holds, two=fails) == (503, {"one": True, "two": False})
+
+
+async def test_what_does_not_answer_does_not_hold(ask: Ask, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(web, "CHECK_SECONDS", 0.05)
+    assert await ask(one=never_answers, two=holds) == (503, {"one": False, "two": True})
+
+
+async def test_a_database_that_is_gone_is_red_and_green_again_when_it_is_back(ask: Ask, postgres_url: str):
+    async with Proxy(postgres_url) as wire:
+        store = Store(wire.url, now=lambda: noon)
+
+        async def answers() -> bool:
+            await store.ping()
+            return True
+
+        assert (await ask(database=answers))[0] == 200
+        wire.cut()
+        assert await ask(database=answers) == (503, {"database": False})
+        wire.mend()
+        assert (await ask(database=answers))[0] == 200
+        await store.close()
