@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,12 +11,15 @@ from pydantic import SecretStr
 
 from bot.app import Application
 from bot.sandbox.partner_center import PartnerCenterSandbox
-from bot.sandbox.slack import Player, SlackSandbox
+from bot.sandbox.slack import ACK_SECONDS, Player, SlackSandbox
 from bot.settings import Settings
 from handlers.manifest import manifest
 from tests.daytime import zone_of_day
 
 Transport = Literal["socket", "http"]
+
+PATIENCE = 20.0
+"""How much longer our Slack waits than the real one: a machine that stands still for seconds is nothing of ours."""
 
 
 @dataclass
@@ -83,8 +87,14 @@ def settings_for(
     return Settings(**({"_env_file": None} | given | fields))
 
 
-def slack_sandbox(**fields: Any) -> SlackSandbox:
-    return SlackSandbox(manifest=manifest(url=None), **fields)
+def slack_sandbox(*, patience: float = PATIENCE, **fields: Any) -> SlackSandbox:
+    """Slack with our manifest; with `patience=1` it waits no longer than the real one for an ack or a form."""
+    return SlackSandbox(
+        manifest=manifest(url=None),
+        ack_seconds=ACK_SECONDS * patience,
+        monotonic=lambda: time.monotonic() / patience,
+        **fields,
+    )
 
 
 def free_port() -> int:

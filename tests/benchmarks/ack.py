@@ -128,7 +128,7 @@ async def main(*, full: bool) -> None:
 
 async def measured(candidate: Candidate, transport: str, cwd: Path) -> tuple[Figures, Figures, Figures]:
     """One in flight; many, and when the last of their forms was on the screen."""
-    slack, partner_center = slack_sandbox(), PartnerCenterSandbox(now=utc_now)
+    slack, partner_center = slack_sandbox(patience=1), PartnerCenterSandbox(now=utc_now)
     await slack.start()
     await partner_center.start()
     database = cwd / f"{time.monotonic_ns()}.db"
@@ -173,7 +173,7 @@ async def while_busy(what: str, transport: str, cwd: Path, count: int) -> Figure
     """One in flight, while the process crawls so many customers or has so many open items in its digest."""
     crawls = what == "crawl"
     stock = list(customers(count, today=utc_now().date())) if crawls else None
-    slack = slack_sandbox()
+    slack = slack_sandbox(patience=1)
     partner_center = PartnerCenterSandbox(now=utc_now, customers=stock, latency=LATENCY)
     await slack.start()
     await partner_center.start()

@@ -96,7 +96,7 @@ async def sandboxes() -> tuple[list[Customer], SlackSandbox, PartnerCenterSandbo
     """Both started, and who is to be suspended."""
     stock = list(customers(REQUESTS, today=utc_now().date()))
     far_side = PartnerCenterSandbox(now=utc_now, customers=stock, latency=LATENCY)
-    slack = slack_sandbox()
+    slack = slack_sandbox(patience=1)
     far_side.on_change(slack.partner_center_changed)
     await far_side.start()
     await slack.start()

@@ -162,7 +162,7 @@ async def measured(system: str, url: str, known: Sequence[Customer], n: int) -> 
 @asynccontextmanager
 async def searching(url: str) -> AsyncIterator[tuple[Store, Customers]]:
     """The service on that database, beside a Partner Center that knows nobody."""
-    far_side, slack = PartnerCenterSandbox(now=utc_now, customers=[]), slack_sandbox()
+    far_side, slack = PartnerCenterSandbox(now=utc_now, customers=[]), slack_sandbox(patience=1)
     await far_side.start()
     await slack.start()
     settings = settings_for(slack, far_side, database_url=url, transport="socket")

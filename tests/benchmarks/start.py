@@ -80,7 +80,7 @@ async def _ready(port: int) -> float:
 
 
 async def best(database_url: str, cwd: Path) -> Start:
-    far_side, slack = PartnerCenterSandbox(now=utc_now), slack_sandbox()
+    far_side, slack = PartnerCenterSandbox(now=utc_now), slack_sandbox(patience=1)
     await far_side.start()
     await slack.start()
     try:

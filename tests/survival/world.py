@@ -43,7 +43,7 @@ async def world(
     """Both sandboxes, many customers, and their copies in the mirror; the sample workspace, unless another is given."""
     known = list(customers(stock, today=utc_now().date()))
     partner_center = PartnerCenterSandbox(now=utc_now, customers=known, page_size=500, latency=0.01)
-    slack = slack_sandbox(workspace=workspace)
+    slack = slack_sandbox(patience=1, workspace=workspace)
     partner_center.on_change(slack.partner_center_changed)
     await partner_center.start()
     await slack.start()

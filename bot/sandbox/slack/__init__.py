@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.sandbox.slack.delivery import Ack
+from bot.sandbox.slack.delivery import ACK_SECONDS, Ack
 from bot.sandbox.slack.player import Player
 from bot.sandbox.slack.sample import sample_workspace
 from bot.sandbox.slack.server import SlackSandbox
 from bot.sandbox.slack.workspace import Workspace
 
-__all__ = ["Ack", "Player", "SlackSandbox", "Workspace", "sample_workspace"]
+__all__ = ["ACK_SECONDS", "Ack", "Player", "SlackSandbox", "Workspace", "sample_workspace"]

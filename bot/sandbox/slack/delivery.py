@@ -24,6 +24,7 @@ from bot.sandbox.slack.news import News
 
 Json = dict[str, Any]
 
+ACK_SECONDS = 3.0  # https://docs.slack.dev/interactivity/handling-user-interaction
 SOCKETS = 10  # https://docs.slack.dev/apis/events-api/using-socket-mode: per app
 FORM = "application/x-www-form-urlencoded"
 
@@ -106,7 +107,7 @@ class Delivery:
     news: News
     now: Callable[[], datetime]
     events_url: str | None = None
-    ack_seconds: float = 3.0
+    ack_seconds: float = ACK_SECONDS
     retry_delays: Sequence[float] = (0, 60, 300)
     sent: list[Parcel] = field(default_factory=list)
     _tickets: set[str] = field(default_factory=set)

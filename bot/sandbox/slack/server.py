@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.sandbox.slack.backstage_api import Backstage, BackstageApi, PartnerCenterPane
 from bot.sandbox.slack.block_kit import BlockKit
-from bot.sandbox.slack.delivery import Ack, Delivery
+from bot.sandbox.slack.delivery import ACK_SECONDS, Ack, Delivery
 from bot.sandbox.slack.exchanges import Exchange, Wire
 from bot.sandbox.slack.faults import Broken, Failing, Faults, LosingAnswer, RateLimited, Slow
 from bot.sandbox.slack.installed_app import InstalledApp
@@ -56,7 +56,7 @@ class SlackSandbox:
         backstage: Backstage | None = None,
         now: Callable[[], datetime] = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
-        ack_seconds: float = 3.0,
+        ack_seconds: float = ACK_SECONDS,
         retry_delays: tuple[float, ...] = (0, 60, 300),
         without_blocks: frozenset[str] = frozenset(),
     ) -> None:
