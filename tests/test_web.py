@@ -10,8 +10,11 @@ import aiohttp
 import pytest
 
 from bot import web
+from bot.courier import COMES_UP, OVERDUE
+from bot.scheduler import SILENCE
+from bot.slack_socket import PING_SECONDS
 from bot.store import Store
-from bot.web import Check, Web
+from bot.web import CHECK_SECONDS, Check, Web
 from tests.builders import noon
 from tests.proxy import Proxy
 
@@ -57,6 +60,20 @@ async def test_one_check_that_fails_makes_it_red_and_is_named(ask: Ask):
 async def test_what_does_not_answer_does_not_hold(ask: Ask, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(web, "CHECK_SECONDS", 0.05)
     assert await ask(one=never_answers, two=holds) == (503, {"one": False, "two": True})
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        pytest.param(0.0, id="database"),
+        pytest.param(SILENCE, id="scheduler"),
+        pytest.param(max(OVERDUE, COMES_UP), id="courier"),
+        pytest.param(4 * PING_SECONDS, id="slack"),  # how long the SDK waits for a sign of life
+    ],
+)
+def test_whatever_has_died_is_red_within_a_minute(silence: float):
+    # That each is red after so long is shown in test_scheduler, test_courier and attacks/test_socket.
+    assert silence + CHECK_SECONDS <= 60
 
 
 async def test_a_database_that_is_gone_is_red_and_green_again_when_it_is_back(ask: Ask, postgres_url: str):

@@ -67,6 +67,21 @@ async def test_an_address_that_leads_nowhere_is_not_tried_for_ever(slack: Strang
     assert await answers(slack)
 
 
+async def test_one_that_is_open_and_silent_is_not_heard_and_another_is_sought(
+    slack: StrangeSlack, socket: SlackSocket
+):
+    slack.deaf_links = 1
+    await socket.connect()
+    assert await socket.hears()
+    slack.dead_links = 1
+    await socket.look_after()
+    await slack.until(partial(_more_than, 0, slack))
+    assert not await socket.hears()
+    await socket.look_after()
+    assert await answers(slack)
+    assert await socket.hears()
+
+
 async def test_nor_when_the_connection_is_renewed(slack: StrangeSlack, socket: SlackSocket):
     await socket.connect()
     assert await answers(slack)

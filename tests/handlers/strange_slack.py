@@ -33,6 +33,8 @@ class StrangeSlack:
     def __init__(self) -> None:
         self.dead_links = 0
         """So many of the next addresses for a socket lead nowhere."""
+        self.deaf_links = 0
+        """So many of the next connections say hello and nothing more, not even that they live."""
         self.refused = 0
         """How often somebody came to such an address."""
         self.calls: list[tuple[str, Json]] = []
@@ -126,11 +128,12 @@ class StrangeSlack:
         return web.Response(status=404)
 
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        is_deaf, self.deaf_links = self.deaf_links > 0, max(0, self.deaf_links - 1)
+        socket = web.WebSocketResponse(autoping=not is_deaf)
         await socket.prepare(request)
         await socket.send_str(json.dumps({"type": "hello", "num_connections": 1}))
         async with self._news:
-            self._socket = socket
+            self._socket = None if is_deaf else socket
             self._news.notify_all()
         async for frame in socket:
             if frame.type is WSMsgType.TEXT and frame.data.startswith("{"):
