@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class AuditTag(StrEnum):
@@ -88,6 +89,11 @@ class AuditTag(StrEnum):
     LETTER_UNKNOWN = "letter:unknown"
     AUDIT_ANCHORED = "audit:anchored"
     AUDIT_PURGED = "audit:purged"
+
+
+def change(before: StrEnum | None, after: StrEnum | None) -> dict[str, Any]:
+    """The facts of an entry that say in which state its subject was, and in which it is from then on."""
+    return {"before": before and before.value, "after": after and after.value}
 
 
 GENESIS = "0" * 64

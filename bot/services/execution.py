@@ -12,7 +12,7 @@ from uuid import UUID
 
 from bot.courier import Courier
 from bot.domain.action import Verb
-from bot.domain.audit import AuditTag
+from bot.domain.audit import AuditTag, change
 from bot.domain.customer import Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Throttled, Unavailable, Upstream
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target
@@ -232,7 +232,8 @@ class Execution:
             if await self._must_wait(tx, request):
                 return None
             await tx.requests.save(claimed)
-            await tx.audit.append(AuditTag.REQUEST_STARTED, request.id, attempt=claimed.attempt)
+            facts = change(request.status, claimed.status)
+            await tx.audit.append(AuditTag.REQUEST_STARTED, request.id, attempt=claimed.attempt, **facts)
             if len(claimed.targets) > 1:
                 await self._courier.send(tx.connection, jobs.show_request(claimed))
             return await tx.requests.get(request_id)
@@ -243,7 +244,8 @@ class Execution:
         if called_off is None:
             return False
         await tx.requests.save(called_off)
-        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=called_off.gone)
+        facts = change(request.status, called_off.status)
+        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=called_off.gone, **facts)
         await self._tell(tx, called_off)
         return True
 
@@ -293,7 +295,7 @@ class Execution:
             if settled == request:
                 return  # it was kept, and only the answer was lost
             await tx.requests.save(settled)
-            await self._write_down(tx, settled, target, result, outcome)
+            await self._write_down(tx, request, settled, target, outcome)
             if settled.status is not Status.EXECUTING:
                 await self._tell(tx, settled)
             elif at - attempt.shown_at >= PROGRESS_AFTER:
@@ -303,7 +305,7 @@ class Execution:
         await self._store.keep(write_down)
 
     async def _write_down(
-        self, tx: Tx, request: ActionRequest, target: Target, result: Result, outcome: Outcome
+        self, tx: Tx, before: ActionRequest, request: ActionRequest, target: Target, outcome: Outcome
     ) -> None:
         facts: dict[str, Any] = {
             "subscription": target.subscription_id,
@@ -315,10 +317,13 @@ class Execution:
             "correlation_id": outcome.correlation_id,
         }
         if len(request.targets) > 1:
-            await tx.audit.append(AuditTag.REQUEST_TARGET_SETTLED, request.id, result=result.value, **facts)
+            [settled] = [t for t in request.targets if t.subscription_id == target.subscription_id]
+            facts |= {"result": settled.result.value, **change(target.result, settled.result)}
+            await tx.audit.append(AuditTag.REQUEST_TARGET_SETTLED, request.id, **facts)
             facts = {name: sum(t.result is r for t in request.targets) for name, r in _COUNTED.items()}
         if request.status is not Status.EXECUTING:
-            await tx.audit.append(AuditTag.REQUEST_FINISHED, request.id, status=request.status.value, **facts)
+            facts |= {"status": request.status.value, **change(before.status, request.status)}
+            await tx.audit.append(AuditTag.REQUEST_FINISHED, request.id, **facts)
 
     async def _tell(self, tx: Tx, request: ActionRequest) -> None:
         await self._courier.send(tx.connection, jobs.show_request(request))

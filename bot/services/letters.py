@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
-from bot.domain.audit import AuditTag
+from bot.domain.audit import AuditTag, change
 from bot.domain.collection import Facts, History, Standing
 from bot.domain.customer import Customer, CustomerId
 from bot.domain.errors import LetterSettled, NotFound, Unavailable, Upstream
@@ -179,7 +179,8 @@ class Letters:
                 return letter
             sending = letter.send(by=by, at=self._now(), zone=self._zone)
             await tx.letters.save(sending)
-            await tx.audit.append(AuditTag.LETTER_WRITTEN, letter.id, by=by.id, **_facts(letter))
+            facts = _facts(letter) | change(letter.status, sending.status)
+            await tx.audit.append(AuditTag.LETTER_WRITTEN, letter.id, by=by.id, **facts)
             await self._courier.send(tx.connection, jobs.send_letter(sending))
         return sending
 
@@ -191,7 +192,8 @@ class Letters:
                 return letter
             copied = letter.copied(by=by, at=self._now(), zone=self._zone)
             await tx.letters.save(copied)
-            await tx.audit.append(AuditTag.LETTER_COPIED, letter.id, by=by.id, **_facts(letter))
+            facts = _facts(letter) | change(letter.status, copied.status)
+            await tx.audit.append(AuditTag.LETTER_COPIED, letter.id, by=by.id, **facts)
         return copied
 
     async def decide(self, letter_id: str, *, was_sent: bool, by: Person) -> Letter:
@@ -201,7 +203,8 @@ class Letters:
             decided = letter.decide(was_sent=was_sent, by=by, at=self._now(), zone=self._zone)
             await tx.letters.save(decided)
             tag = AuditTag.LETTER_SENT if was_sent else AuditTag.LETTER_FAILED
-            await tx.audit.append(tag, decided.id, by=by.id, decided=True)
+            facts = change(letter.status, decided.status)
+            await tx.audit.append(tag, decided.id, by=by.id, decided=True, **facts)
             await self._courier.send(tx.connection, jobs.tell_letter(decided))
         return decided
 
@@ -266,16 +269,18 @@ class Letters:
             await tx.letters.save(claimed)
         return claimed
 
-    async def _settle(self, letter: Letter, change: Callable[[Letter], Letter]) -> None:
+    async def _settle(self, letter: Letter, settle: Callable[[Letter], Letter]) -> None:
         async with self._store.begin() as tx:
-            await self._keep(tx, change(await tx.letters.get(letter.id)))
+            known = await tx.letters.get(letter.id)
+            await self._keep(tx, known, settle(known))
 
     async def _give_up(self, tx: Tx, letter: Letter) -> None:
-        await self._keep(tx, letter.lost_sight_of("unavailable", "interrupted"))
+        await self._keep(tx, letter, letter.lost_sight_of("unavailable", "interrupted"))
 
-    async def _keep(self, tx: Tx, letter: Letter) -> None:
+    async def _keep(self, tx: Tx, before: Letter, letter: Letter) -> None:
         await tx.letters.save(letter)
-        await tx.audit.append(_TAGS[letter.status], letter.id, error=letter.error, reason=letter.reason)
+        facts = {"error": letter.error, "reason": letter.reason, **change(before.status, letter.status)}
+        await tx.audit.append(_TAGS[letter.status], letter.id, **facts)
         await self._courier.send(tx.connection, jobs.tell_letter(letter))
 
 
@@ -286,7 +291,7 @@ _TAGS = {
 }
 
 
-def _facts(letter: Letter) -> dict[str, object]:
+def _facts(letter: Letter) -> dict[str, Any]:
     """For the audit trail: who was told what kind of thing, where, and which text, but not a word of it."""
     return {
         "kind": letter.kind.value,

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from bot.courier import Courier
 from bot.domain.action import Action, Reason, Verb, approvals_to_resume, must_be_cancellable
-from bot.domain.audit import AuditTag
+from bot.domain.audit import AuditTag, change
 from bot.domain.collection import Gone, Ground
 from bot.domain.customer import Customer, CustomerId, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyWaiting, BackstopError, BooksUnsure, CodeNeeded, Invalid, NotFound
@@ -227,6 +227,7 @@ class Requests:
                 not_before=shown.not_before.isoformat() if shown.not_before else None,
                 instead_of=draft.form.get("instead_of"),
                 dry_run=request.dry_run,
+                **change(None, request.status),
             )
             await self._pass_on(tx, request)
         return request
@@ -266,9 +267,10 @@ class Requests:
 
     async def _approve(self, request_id: str, *, by: Person, code: str | None) -> ActionRequest:
         async with self._store.begin() as tx:
-            request = (await tx.requests.get(request_id)).approve(by=by, at=self._now())
+            before = await tx.requests.get(request_id)
+            request = before.approve(by=by, at=self._now())
             await self._may_decide(tx, request, Right.APPROVE, by=by)
-            return await self._let_through(tx, request, AuditTag.REQUEST_APPROVED, by=by, code=code)
+            return await self._let_through(tx, before, request, AuditTag.REQUEST_APPROVED, by=by, code=code)
 
     async def may_break_glass(self, request_id: str, *, by: Person) -> tuple[ActionRequest, bool]:
         """The request, if this person could break the glass now, and whether with a code; else the refusal."""
@@ -295,14 +297,9 @@ class Requests:
             request = before.break_glass(self._reach.break_glass, by=by, at=at, why=why)
             await self._may_decide(tx, request, right_of(by), by=by)
             said = request.decisions[-1].why
-            facts = {
-                "why": said,
-                "before": before.status.value,
-                "after": request.status.value,
-                "own": by.id == request.requested_by,
-            }
+            facts = {"why": said, "own": by.id == request.requested_by}
             tag = AuditTag.REQUEST_GLASS_BROKEN
-            request = await self._let_through(tx, request, tag, by=by, code=code, **facts)
+            request = await self._let_through(tx, before, request, tag, by=by, code=code, **facts)
             broken = BrokenGlass(request.id, by.id, said, at, request.requested_by)
             await tx.glasses.add(broken)
             await self._courier.send(tx.connection, jobs.tell_glass(broken))
@@ -323,7 +320,15 @@ class Requests:
             raise
 
     async def _let_through(
-        self, tx: Tx, request: ActionRequest, tag: AuditTag, *, by: Person, code: str | None, **facts: object
+        self,
+        tx: Tx,
+        before: ActionRequest,
+        request: ActionRequest,
+        tag: AuditTag,
+        *,
+        by: Person,
+        code: str | None,
+        **facts: object,
     ) -> ActionRequest:
         """Keep a yes, with its code where the policy wants one; what has lost its ground meanwhile is called off."""
         needs_code = await self._reach.needs_code(tx, request)
@@ -341,16 +346,18 @@ class Requests:
             "needed": request.approvals_needed,
             **facts,
             **({"code": True} if code is not None else {}),
+            **change(before.status, request.status),
         }
         await tx.audit.append(tag, request.id, by=by.id, **facts)
         if called_off:
-            return await self._call_off(tx, called_off)
+            return await self._call_off(tx, request, called_off)
         await self._pass_on(tx, request)
         return request
 
-    async def _call_off(self, tx: Tx, request: ActionRequest) -> ActionRequest:
+    async def _call_off(self, tx: Tx, before: ActionRequest, request: ActionRequest) -> ActionRequest:
+        facts = change(before.status, request.status)
         await tx.requests.save(request)
-        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=request.gone)
+        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=request.gone, **facts)
         await self._pass_on(tx, request)
         return request
 
@@ -360,7 +367,7 @@ class Requests:
             lambda request, at: request.deny(by=by, at=at, why=why),
             AuditTag.REQUEST_DENIED,
             by=by,
-            facts=lambda _: {"why": why},
+            why=why,
         )
 
     async def withdraw(self, request_id: str, *, by: Person) -> ActionRequest:
@@ -390,17 +397,19 @@ class Requests:
     async def _changed(
         self,
         request_id: str,
-        change: Callable[[ActionRequest, datetime], ActionRequest],
+        decide: Callable[[ActionRequest, datetime], ActionRequest],
         tag: AuditTag,
         *,
         by: Person,
-        facts: Callable[[ActionRequest], dict[str, object]] = lambda _: {},
+        **facts: object,
     ) -> ActionRequest:
         """Load, let the domain decide, save, tell: one transaction."""
         async with self._store.begin() as tx:
-            request = change(await tx.requests.get(request_id), self._now())
+            before = await tx.requests.get(request_id)
+            request = decide(before, self._now())
             await tx.requests.save(request)
-            await tx.audit.append(tag, request.id, by=by.id, **facts(request))
+            facts |= change(before.status, request.status)
+            await tx.audit.append(tag, request.id, by=by.id, **facts)
             await self._pass_on(tx, request)
         return request
 
@@ -473,14 +482,15 @@ class Requests:
             for request in await tx.requests.expired(at=at):
                 expired = request.expire(at=at)
                 await tx.requests.save(expired)
-                await tx.audit.append(AuditTag.REQUEST_EXPIRED, expired.id)
+                facts = change(request.status, expired.status)
+                await tx.audit.append(AuditTag.REQUEST_EXPIRED, expired.id, **facts)
                 await self._pass_on(tx, expired)
             for request in await tx.requests.stranded(at=at, grace=STRANDED_AFTER):
                 await self._courier.send(tx.connection, jobs.execute(request))
             for request in await tx.requests.pending():
                 called_off = request.call_off(await self._grounds(tx, request), at=at)
                 if called_off and called_off.gone is not Gone.UNSURE:  # the next import may tell
-                    await self._call_off(tx, called_off)
+                    await self._call_off(tx, request, called_off)
                 elif reminder := request.reminder(at=at):
                     await self._courier.send(tx.connection, jobs.remind(request, reminder))
             since, until = at - LOOK_BACK, at - STRANDED_AFTER

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag
@@ -307,9 +307,8 @@ class Support:
                 kept = await tx.tickets.save(heard)
                 await self._courier.send(tx.connection, jobs.show_ticket(kept))
                 return kept
-            return await keep(
-                self._courier, tx, heard, AuditTag.TICKET_UPDATED, status=state.status, notes=len(state.notes)
-            )
+            facts: dict[str, Any] = {"status": state.status, "notes": len(state.notes)}
+            return await keep(self._courier, tx, known, heard, AuditTag.TICKET_UPDATED, **facts)
 
     async def _told(self, ticket: Ticket, text: str) -> None:
         if ticket.hand_over.way is Way.AZURE:
@@ -333,17 +332,18 @@ class Support:
                 return None  # somebody is at it, or was
 
     async def _settle(
-        self, ticket_id: str, change: Callable[[Ticket], Ticket], tag: AuditTag, **facts: object
+        self, ticket_id: str, settle: Callable[[Ticket], Ticket], tag: AuditTag, **facts: object
     ) -> None:
         async def write(tx: Tx) -> None:
             known = await tx.tickets.get(ticket_id)
             if known.hand_over.stage is not Stage.CLAIMED and known.hand_over.stage is not Stage.UNKNOWN:
                 return  # it is written down already: the answer of an earlier commit was lost
-            settled = change(known)
+            settled = settle(known)
             over = settled.hand_over
             await keep(
                 self._courier,
                 tx,
+                known,
                 settled,
                 tag,
                 by=None,
@@ -364,6 +364,7 @@ class Support:
         await keep(
             self._courier,
             tx,
+            ticket,
             lost,
             AuditTag.TICKET_HAND_OVER_UNKNOWN,
             way=lost.hand_over.way.value,

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
-from bot.domain.audit import AuditTag
+from bot.domain.audit import AuditTag, change
 from bot.domain.customer import Cloud
 from bot.domain.errors import Invalid, NotFound, TicketExists
 from bot.domain.matter import About, Matter
@@ -170,7 +170,8 @@ class Tickets:
                 time_to_live=self.rules.time_to_live,
                 dry_run=self.rules.dry_run,
             )
-            return await keep(self._courier, tx, placed, AuditTag.TICKET_OPENED, by=by, **_facts(placed))
+            facts = _facts(placed)
+            return await keep(self._courier, tx, None, placed, AuditTag.TICKET_OPENED, by=by, **facts)
 
     async def approve(self, ticket_id: str, *, by: Person) -> Ticket:
         return await self._changed(
@@ -274,7 +275,7 @@ class Tickets:
         at = self._now()
         async with self._store.begin() as tx:
             for ticket in await tx.tickets.expired(at=at):
-                await keep(self._courier, tx, ticket.expire(at=at), AuditTag.TICKET_EXPIRED)
+                await keep(self._courier, tx, ticket, ticket.expire(at=at), AuditTag.TICKET_EXPIRED)
             for ticket in await tx.tickets.behind(since=at - LOOK_BACK, until=at - STRANDED_AFTER):
                 await self._courier.send(tx.connection, jobs.show_ticket(ticket))
             calendar = self._in_force().policy.calendar
@@ -294,7 +295,7 @@ class Tickets:
     async def _changed(
         self,
         ticket_id: str,
-        change: Callable[[Ticket, datetime], Ticket],
+        decide: Callable[[Ticket, datetime], Ticket],
         tag: AuditTag,
         *,
         by: Person,
@@ -303,15 +304,27 @@ class Tickets:
         """Load, let the domain decide, save, tell: one transaction. What is as wanted already stays as it is."""
         async with self._store.begin() as tx:
             known = await tx.tickets.get(ticket_id)
-            changed = change(known, self._now())
-            return known if changed == known else await keep(self._courier, tx, changed, tag, by=by, **facts)
+            decided = decide(known, self._now())
+            if decided == known:
+                return known
+            return await keep(self._courier, tx, known, decided, tag, by=by, **facts)
 
 
 async def keep(
-    courier: Courier, tx: Tx, ticket: Ticket, tag: AuditTag, *, by: Person | None = None, **facts: object
+    courier: Courier,
+    tx: Tx,
+    before: Ticket | None,
+    ticket: Ticket,
+    tag: AuditTag,
+    *,
+    by: Person | None = None,
+    **facts: object,
 ) -> Ticket:
     """Save it with its entry in the trail, and have done what follows from it: in the caller's transaction."""
     kept = await tx.tickets.save(ticket)
+    facts |= change(before.status if before else None, ticket.status)
+    if before and before.status is ticket.status:  # handing over is a life of its own within the ticket's
+        facts |= change(before.hand_over.stage, ticket.hand_over.stage)
     await tx.audit.append(tag, kept.id, by=by.id if by else BY_BACKSTOP, **facts)
     if kept.hand_over.stage is Stage.DUE:
         await courier.send(tx.connection, jobs.hand_over_ticket(kept))

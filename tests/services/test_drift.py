@@ -161,9 +161,7 @@ class TestOurs:
     async def test_nor_is_what_we_are_at(self, w: Workshop):
         """The write took effect, and whoever did it died before saying so."""
         request = await w.approved(OFFICE, of=LAMNA)
-        async with w.store.begin() as tx:
-            claimed = (await tx.requests.get(request.id)).claim(at=w.clock(), lease=HOUR, holder="dead")
-            await tx.requests.save(claimed)
+        await w.left_behind(request.id, lease=HOUR)
         w.far_side.suspend_outside(w.subscription(OFFICE, of=LAMNA).id)
         await w.customers.refresh()
         assert await drifts(w) == []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.audit import AuditTag
+from bot.domain.audit import AuditTag, change
 from bot.domain.case import Verdict
 from bot.domain.errors import NotFound, NotPermitted
 from bot.domain.evidence import verify
@@ -56,7 +56,8 @@ async def a_ticket(w: Workshop, *, origin: str = "", parts: Sequence[Evidence] =
     ticket = filled.confirm(by=ana, at=noon, approvals_needed=0, time_to_live=DAY)
     await w.store.write(addition(ticket, at=noon))
     async with w.store.begin() as tx:
-        await tx.audit.append(AuditTag.TICKET_OPENED, ticket.id, by=ana.id, customer=CONTOSO)
+        facts = {"customer": CONTOSO, **change(filled.status, ticket.status)}
+        await tx.audit.append(AuditTag.TICKET_OPENED, ticket.id, by=ana.id, **facts)
     return ticket
 
 

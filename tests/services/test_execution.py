@@ -262,10 +262,7 @@ class TestAfterACrash:
     async def _died_at_it(self, w: Workshop, *, holder: str = "host-0") -> ActionRequest:
         """A worker claimed it and was never heard of again."""
         request = await w.approved()
-        async with w.store.begin() as tx:
-            claimed = (await tx.requests.get(request.id)).claim(at=w.clock(), lease=LEASE, holder=holder)
-            await tx.requests.save(claimed)
-        return await w.requests.get(request.id)
+        return await w.left_behind(request.id, holder=holder)
 
     async def test_who_comes_back_under_the_same_name_finishes_it_at_once(self, workshop: OpenWorkshop):
         w = await workshop()

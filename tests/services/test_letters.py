@@ -245,6 +245,8 @@ async def test_the_audit_trail_says_who_told_whom_where_and_which_text_and_not_a
         "stage": "warn",
         "to": ADDRESS,
         "text_sha256": letter.text_hash,
+        "before": "draft",
+        "after": "sending",
     }
     assert sent.tag == "letter:sent"
     for secret in (SECRET, "Overdue payment"):

@@ -13,10 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
 from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound, NotPermitted
-from bot.domain.request import ActionRequest, Outcome, Result, Status
-from bot.services.execution import LEASE
+from bot.domain.request import ActionRequest, Status
 from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER
-from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon, settled
+from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import E3, PREMIUM, Clock, Workshop
 
@@ -249,9 +248,7 @@ class TestSweep:
     async def test_what_lost_its_worker_is_handed_out_again(self, workshop: OpenWorkshop, clock: Clock):
         w = await workshop()
         left, begun = await w.approved(E3), await w.approved(PREMIUM)
-        async with w.store.begin() as tx:
-            claimed = (await tx.requests.get(begun.id)).claim(at=noon, lease=LEASE, holder="gone")
-            await tx.requests.save(claimed)
+        await w.left_behind(begun.id)
         clock.passes(STRANDED_AFTER)
         await w.requests.sweep()
         work = Work()
@@ -285,10 +282,7 @@ class TestSweep:
 async def in_the_dark(w: Workshop) -> ActionRequest:
     """A suspension of which nobody knows whether it took effect."""
     request = await w.approved()
-    async with w.store.begin() as tx:
-        claimed = (await tx.requests.get(request.id)).claim(at=w.clock(), lease=HOUR, holder="one")
-        await tx.requests.save(settled(claimed, Result.UNKNOWN, outcome=Outcome(error="unavailable")))
-    return await w.requests.get(request.id)
+    return await w.left_behind(request.id, lease=HOUR, unanswered=True)
 
 
 async def test_an_open_outcome_is_looked_into_again_and_what_was_not_done_is_done(workshop: OpenWorkshop):

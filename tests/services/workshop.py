@@ -17,11 +17,11 @@ from bot import policy_file
 from bot import store as database
 from bot.courier import Courier
 from bot.domain.action import Reason, Verb
-from bot.domain.audit import AuditEvent
+from bot.domain.audit import AuditEvent, AuditTag, change
 from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.people import Person
 from bot.domain.policy import BillingPolicy, InForce
-from bot.domain.request import ActionRequest
+from bot.domain.request import ActionRequest, Outcome, Result
 from bot.mail import Mail
 from bot.partner_center.auth import AppRegistration, SignIn
 from bot.partner_center.client import PartnerCenter
@@ -55,7 +55,7 @@ from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 from bot.store import Store
 from bot.store.store import sync_url
-from tests.builders import a_subscription, ana, ben, noon
+from tests.builders import a_subscription, ana, ben, noon, settled
 
 PACKAGED = policy_file.load(None)
 AFTER_A_WARNING = replace(PACKAGED, stages=tuple(replace(s, requires_stage=None) for s in PACKAGED.stages))
@@ -160,6 +160,20 @@ class Workshop:
     async def approved(self, name: str = E3, **options: Any) -> ActionRequest:
         """A request that may act at once."""
         return await self.requests.approve((await self.placed(name, **options)).id, by=ben)
+
+    async def left_behind(
+        self, request_id: str, *, holder: str = "gone", lease: timedelta = LEASE, unanswered: bool = False
+    ) -> ActionRequest:
+        """A worker has claimed it and was never heard of again, or had no answer and said so before."""
+        async with self.store.begin() as tx:
+            before = await tx.requests.get(request_id)
+            after = before.claim(at=self.clock(), lease=lease, holder=holder)
+            if unanswered:
+                after = settled(after, Result.UNKNOWN, outcome=Outcome(error="unavailable"))
+            await tx.requests.save(after)
+            facts = change(before.status, after.status)
+            await tx.audit.append(AuditTag.REQUEST_STARTED, request_id, **facts)
+        return await self.requests.get(request_id)
 
     async def run(self, request: ActionRequest) -> ActionRequest:
         """What has become of the request when a worker was at it."""
