@@ -227,6 +227,7 @@ async def drawn(desk: Desk, request_id: str) -> Drawing:
     said = blocks.escaped(headline(request, desk.texts))
     rule = desk.backstop.policy.break_glass
     breakable = rule is not None and rule.covers(request.action)
-    card = request_card(request, desk.texts, breakable=breakable)
+    deadlines = await desk.backstop.digests.deadlines_of(request)
+    card = request_card(request, desk.texts, deadlines=deadlines, breakable=breakable)
     body = offered(card, Card.REQUEST, request.id, desk.texts)
     return Drawing(request.version, said, body)

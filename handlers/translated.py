@@ -56,7 +56,8 @@ async def _show(desk: Desk, body: dict[str, Any], person: Person, respond: Async
 
 async def _request(desk: Desk, id: str, texts: Texts) -> Drawn:
     request = await desk.backstop.requests.get(id)
-    return blocks.escaped(headline(request, texts)), request_card(request, texts)
+    deadlines = await desk.backstop.digests.deadlines_of(request)
+    return blocks.escaped(headline(request, texts)), request_card(request, texts, deadlines=deadlines)
 
 
 async def _ticket(desk: Desk, id: str, texts: Texts) -> Drawn:

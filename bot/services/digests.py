@@ -46,7 +46,7 @@ from bot.domain.directory import Directory
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.receivables import FILE, Aging, Balance, OpenItem, PartyBalances, age
-from bot.domain.request import NO_GROUND, ActionRequest
+from bot.domain.request import NO_GROUND, ActionRequest, Status
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay
 from bot.services.day import Day, aged, day_of, ground_now
@@ -335,6 +335,19 @@ class Digests:
         """The day after which Microsoft deletes its data; None where nobody knows. None: nobody knows the day."""
         days = self._policy.deletion_days
         return deletion_deadline(subscription, suspended_on=suspended_on, cloud=self._cloud, days=days)
+
+    async def deadlines_of(self, request: ActionRequest) -> tuple[date | None, ...]:
+        """The same of each subscription that waits to be suspended, were it done today or at its time."""
+        waits = request.status in (Status.PENDING, Status.APPROVED)
+        if request.action.verb is not Verb.SUSPEND or request.dry_run or not waits:
+            return ()
+        at = max(filter(None, (self._now(), request.not_before, request.acts_at)))
+        async with self._store.read() as tx:
+            known = await tx.mirror.these([target.subscription_id for target in request.targets])
+        return tuple(
+            self.deadline(known[id], at.astimezone(self._zone).date()) if id in known else None
+            for id in (target.subscription_id for target in request.targets)
+        )
 
     async def judge(self, customer: Customer) -> Judgement:
         """Where one customer stands today, for a confirmation."""

@@ -242,6 +242,12 @@ class Mirror:
         row = (await self._connection.execute(query)).one_or_none()
         return _subscription(row) if row else None
 
+    async def these(self, ids: Collection[SubscriptionId]) -> dict[SubscriptionId, Subscription]:
+        """Those of them that are known."""
+        query = select(subscriptions).where(subscriptions.c.id.in_([id.lower() for id in ids]))
+        found = [_subscription(row) for row in await self._connection.execute(query)]
+        return {subscription.id: subscription for subscription in found}
+
     async def suspended(self) -> list[tuple[Subscription, Customer | None]]:
         """Every subscription that was suspended when it was last read, and whose it is."""
         query = (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 from bot.domain.action import Verb
 from bot.domain.collection import Gone
 from bot.domain.request import ActionRequest, Outcome, Result, Status, Target
@@ -29,8 +32,17 @@ _WORST_FIRST = (Result.FAILED, Result.UNKNOWN, Result.OPEN, Result.DONE)
 _AGAIN = {Verb.SUSPEND: ids.SUSPEND_AGAIN, Verb.RESUME: ids.RESUME_AGAIN}
 
 
-def request_card(request: ActionRequest, texts: Texts, *, breakable: bool = False) -> list[Block]:
-    """`breakable`: the billing policy lets somebody break the glass for it; who that is the click decides."""
+def request_card(
+    request: ActionRequest,
+    texts: Texts,
+    *,
+    deadlines: Sequence[date | None] = (),
+    breakable: bool = False,
+) -> list[Block]:
+    """`deadlines`: until when each subscription that is not suspended yet would have to be resumed, None for unknown.
+
+    `breakable`: the billing policy lets somebody break the glass for it; who that is the click decides.
+    """
     action = request.action
     card = [
         blocks.header(texts(f"card-title-{action.verb}")),
@@ -41,7 +53,7 @@ def request_card(request: ActionRequest, texts: Texts, *, breakable: bool = Fals
         card.append(blocks.context(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
     if request.policy_note:
         card.append(blocks.context(texts.mrkdwn("card-policy", note=request.policy_note)))
-    card.append(blocks.section("\n".join(progress(request, texts))))
+    card.append(blocks.section("\n".join([*_will_be_deleted(deadlines, texts), *progress(request, texts)])))
     if len(request.targets) > 1:
         card.append(blocks.section("\n".join(_each(request, texts))))
     if buttons := _buttons(request, texts, breakable=breakable):
@@ -192,6 +204,21 @@ def _clock(request: ActionRequest, texts: Texts) -> list[str]:
     )
     if len(known) < len(suspended):
         lines.append(texts("card-deletes-unknown"))
+    return lines
+
+
+def _will_be_deleted(deadlines: Sequence[date | None], texts: Texts) -> list[str]:
+    """What whoever approves has to know: what a suspension destroys in the end."""
+    known = [day for day in deadlines if day]
+    lines: list[str] = []
+    if known:
+        key = "card-would-delete" if len(deadlines) == 1 else "card-would-delete-first"
+        lines.append(texts.mrkdwn(key, day=Mrkdwn(f"*{texts.day(min(known))}*")))
+    if unknown := len(deadlines) - len(known):
+        alone = len(deadlines) == 1
+        lines.append(
+            texts("card-would-delete-unknown") if alone else texts.count("effect-deleted-unknown-of", unknown)
+        )
     return lines
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from bot.core import utc_now
+from bot.domain.customer import SubscriptionId
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.services import jobs
 from handlers.notices import MOST_WARNINGS, Notices
@@ -39,6 +41,31 @@ async def suspended(stage: Stage) -> date:
     assert (await stage.ben.click(asked.card, "Approve")).ok
     await asked.shows("Done")
     return stage.app.core.backstop.digests.today() + LIVES
+
+
+async def test_who_approves_reads_first_until_when_it_has_to_be_resumed(set_stage: SetStage):
+    stage = await set_stage()
+    asked = await story.asks(stage, subscription="Premium")
+    deadline = stage.app.core.backstop.digests.today() + LIVES
+    day = stage.app.desk.texts.day(deadline)
+    assert f"resumed by *{day}* at the latest" in story.words(asked.card)
+    assert (await stage.ben.click(asked.card, "Approve")).ok
+    done = await asked.shows("Done")
+    assert f"Unless resumed by *{day}*" in story.words(done)
+    assert "at the latest" not in story.words(done)
+
+
+async def test_what_is_put_off_lives_on_from_its_day(set_stage: SetStage):
+    stage = await set_stage()
+    asked = await story.asks(stage, subscription="Premium")
+    digests = stage.app.core.backstop.digests
+    request = await stage.app.core.backstop.requests.get(asked.id)
+    later = replace(request, not_before=utc_now() + timedelta(days=5))
+    [now], [then] = await digests.deadlines_of(request), await digests.deadlines_of(later)
+    assert now
+    assert then == now + timedelta(days=5)
+    strange = replace(request, targets=(replace(request.targets[0], subscription_id=SubscriptionId("gone")),))
+    assert await digests.deadlines_of(strange) == (None,)
 
 
 async def test_channel_and_requester_hear_of_each_warning_once(set_stage: SetStage):

@@ -355,13 +355,19 @@ REQUESTS = _requests()
 
 
 def _cards() -> dict[str, Drawing]:
-    def card(request: ActionRequest) -> Drawing:
-        return lambda texts: message(request_card.request_card(request, texts))
+    def card(request: ActionRequest, *deadlines: date | None) -> Drawing:
+        return lambda texts: message(request_card.request_card(request, texts, deadlines=deadlines))
 
     def result(request: ActionRequest) -> Drawing:
         return lambda texts: message(result_message(request, texts)[1])
 
+    dies, pending = TODAY + 60 * DAY, REQUESTS["pending"]
     drawn = {f"card-{name}": card(request) for name, request in REQUESTS.items()}
+    drawn |= {
+        "card-dies": card(pending, dies),
+        "card-dies-unknown": card(pending, None),
+        "card-dies-several": card(REQUESTS["several-pending"], dies, None, dies + 9 * DAY),
+    }
     ends = ("done", "several-failed", "failed", "unknown", "denied", "expired", "withdrawn", "gone-paid")
     return drawn | {f"result-{name}": result(REQUESTS[name]) for name in ends}
 
