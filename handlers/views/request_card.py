@@ -53,7 +53,9 @@ def request_card(
         card.append(blocks.context(f"*{texts('dry-run')}* {texts('dry-run-explained')}"))
     if request.policy_note:
         card.append(blocks.context(texts.mrkdwn("card-policy", note=request.policy_note)))
-    card.append(blocks.section("\n".join([*_will_be_deleted(deadlines, texts), *progress(request, texts)])))
+    if lines := _will_be_deleted(deadlines, texts):
+        card.append(blocks.section("\n".join(lines)))
+    card.append(blocks.section("\n".join(progress(request, texts))))
     if len(request.targets) > 1:
         card.append(blocks.section("\n".join(_each(request, texts))))
     if buttons := _buttons(request, texts, breakable=breakable):
