@@ -323,7 +323,8 @@ async def keep(
     """Save it with its entry in the trail, and have done what follows from it: in the caller's transaction."""
     kept = await tx.tickets.save(ticket)
     facts |= change(before.status if before else None, ticket.status)
-    if before and before.status is ticket.status:  # handing over is a life of its own within the ticket's
+    if before and before.status is ticket.status and before.hand_over.stage is not ticket.hand_over.stage:
+        # Handing over is a life of its own within the ticket's.
         facts |= change(before.hand_over.stage, ticket.hand_over.stage)
     await tx.audit.append(tag, kept.id, by=by.id if by else BY_BACKSTOP, **facts)
     if kept.hand_over.stage is Stage.DUE:
