@@ -337,17 +337,18 @@ class Digests:
         return deletion_deadline(subscription, suspended_on=suspended_on, cloud=self._cloud, days=days)
 
     async def deadlines_of(self, request: ActionRequest) -> tuple[date | None, ...]:
-        """The same of each subscription that waits to be suspended, were it done today or at its time."""
+        """The `deadline` of each subscription that waits to be suspended, were it done today or at its time.
+
+        Empty where nothing waits to be suspended.
+        """
         waits = request.status in (Status.PENDING, Status.APPROVED)
         if request.action.verb is not Verb.SUSPEND or request.dry_run or not waits:
             return ()
         at = max(filter(None, (self._now(), request.not_before, request.acts_at)))
+        day, ids = at.astimezone(self._zone).date(), [target.subscription_id for target in request.targets]
         async with self._store.read() as tx:
-            known = await tx.mirror.these([target.subscription_id for target in request.targets])
-        return tuple(
-            self.deadline(known[id], at.astimezone(self._zone).date()) if id in known else None
-            for id in (target.subscription_id for target in request.targets)
-        )
+            known = await tx.mirror.these(ids)
+        return tuple(self.deadline(known[id], day) if id in known else None for id in ids)
 
     async def judge(self, customer: Customer) -> Judgement:
         """Where one customer stands today, for a confirmation."""

@@ -244,7 +244,7 @@ class Mirror:
 
     async def these(self, ids: Collection[SubscriptionId]) -> dict[SubscriptionId, Subscription]:
         """Those of them that are known."""
-        query = select(subscriptions).where(subscriptions.c.id.in_([id.lower() for id in ids]))
+        query = select(subscriptions).where(subscriptions.c.id.in_(ids))
         found = [_subscription(row) for row in await self._connection.execute(query)]
         return {subscription.id: subscription for subscription in found}
 
