@@ -76,10 +76,11 @@ async def redraw(desk: Desk, key: str, draw: Draw) -> None:
 
 @contextmanager
 def brought_up_to_date(desk: Desk, body: dict[str, Any], key: str, draw: Draw) -> Iterator[None]:
-    """Whatever comes of the click, its message is redrawn: it may be a second copy, or one that missed a redraw.
+    """Whatever comes of the click, its message is brought up to date: it may be a second copy of the card.
 
-    Of a refused click the message showed what is not any more, whatever we noted: of two processes that draw at once
-    the older drawing may reach Slack last.
+    The card itself is redrawn by the job that follows from what the click changed. Not so of a refused click: its
+    message showed what is not any more, whatever we noted, as of two processes that draw at once the older drawing
+    may reach Slack last.
     """
     refused = True
     try:
@@ -92,13 +93,13 @@ def brought_up_to_date(desk: Desk, body: dict[str, Any], key: str, draw: Draw) -
 
 
 async def _redraw(desk: Desk, key: str, draw: Draw, *, channel: str, ts: str, is_behind: bool) -> None:
-    """Bring a message up to date, unless it is the card and shows what is."""
+    """Bring a message up to date, unless it is the card and somebody else does."""
+    posted = await desk.backstop.posts.find(key)
+    if not is_behind and posted and posted.ts == ts:
+        return
     try:
         drawing = await draw()
     except NotFound:
-        return
-    posted = await desk.backstop.posts.find(key)
-    if not is_behind and posted and posted.ts == ts and posted.drawn == drawing.version:
         return
     await _update(desk, drawing, channel=channel, ts=ts)
 

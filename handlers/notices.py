@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import date
 from functools import partial
@@ -25,6 +26,8 @@ from handlers.views.translated import Card, offered
 
 MOST_WARNINGS = 20
 """A partner who starts with hundreds of suspended subscriptions must still be able to read the channel."""
+MOMENT = 0.4
+"""Seconds that a card waits for what begins at once."""
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +39,16 @@ class Notices:
         self._desk = desk
 
     async def show_request(self, request_id: str) -> None:
-        """Post the card, or redraw it until it shows the request's newest state."""
-        channel = self._desk.channels.approvals
+        """Post the card, or redraw it until it shows the request's newest state.
+
+        What begins at once is mostly over in a moment; its card is then drawn once, not twice while somebody acts.
+        """
+        desk, channel = self._desk, self._desk.channels.approvals
         if channel is not None:
-            await cards.show(
-                self._desk, card_key(request_id), partial(drawn, self._desk, request_id), channel=channel
-            )
+            request = await desk.backstop.requests.get(request_id)
+            if request.is_due(at=desk.backstop.now()):
+                await asyncio.sleep(MOMENT)
+            await cards.show(desk, card_key(request_id), partial(drawn, desk, request_id), channel=channel)
 
     async def remind(self, request_id: str, reminder: str) -> None:
         """Message every approver whose word is still missing, once for each reminder."""

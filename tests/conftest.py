@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.store.store import sync_url
 from tests import postgres, tryton
+from tests.patient_loop import PatientLoop
 from tests.stage import Stage, Transport, settings_for, slack_sandbox
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 SetStage = Callable[..., Awaitable[Stage]]
 
 
@@ -131,6 +134,11 @@ def tryton_of_its_own(tryton_seeded: tryton.Seeded) -> Iterator[tryton.Server]:
     """A Tryton for a test that changes something."""
     with tryton.server(tryton_seeded) as server:
         yield server
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """What is measured in seconds of the product's own is not to depend on how busy the machine is."""
+    return {"patient": PatientLoop}
 
 
 LONGEST = ("survival", "journey", "test_suspicious_command.py", "test_command_line.py", "test_demo.py")
