@@ -31,6 +31,7 @@ from bot.start_up import StartFailed
 from bot.texts import in_language
 from handlers.views import errors
 
+gc.freeze()  # else all of it is looked through at once
 gc.enable()
 
 ROOMS = (demo, running, set_up, customers, receivables, digests, policy, audit)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -18,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.amiss import Amiss, Doubtful
+from bot.store import schema
 from bot.store.store import async_url
 
 
@@ -29,7 +26,7 @@ async def look(database_url: str) -> str:
         if not _exists(url):
             return Doubtful(f"{name} does not exist yet; the first start creates it")
         url = _for_reading(url)
-    current, known = await _revision(url, name), _known_revisions()
+    current, known = await _version(url, name), schema.versions()
     if current is None:
         return Doubtful(f"{name} has no tables yet; the first start creates them")
     if current not in known:
@@ -48,7 +45,7 @@ async def schema_is_current(database_url: str) -> bool:
         if not _exists(url):
             return False
         url = _for_reading(url)
-    return await _revision(url, _database_name(url)) == _known_revisions()[0]
+    return await _version(url, _database_name(url)) == schema.versions()[0]
 
 
 def _database_url(url: str) -> URL:
@@ -95,13 +92,11 @@ def _for_reading(url: URL) -> URL:
     return url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
 
 
-async def _revision(url: URL, name: str) -> str | None:
+async def _version(url: URL, name: str) -> str | None:
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            found = await connection.run_sync(
-                lambda conn: MigrationContext.configure(conn).get_current_revision()
-            )
+            found = await connection.run_sync(schema.version_of)
             tables = await connection.run_sync(lambda conn: inspect(conn).get_table_names())
     except (DBAPIError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
@@ -117,10 +112,3 @@ async def _revision(url: URL, name: str) -> str | None:
             "Name a database of Backstop's own in DATABASE_URL.",
         )
     return found
-
-
-def _known_revisions() -> list[str]:
-    """The schema versions of this release, newest first."""
-    config = Config()
-    config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
-    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]

@@ -8,18 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cached_property
-from importlib import resources
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.domain.errors import Unanswered, Unavailable
 from bot.store.audit import AuditTrail
@@ -54,7 +48,6 @@ CLOSE_SECONDS = 5.0
 KEEP_SECONDS = 60.0
 KEEP_PAUSE = 0.5
 MOST_WORKERS = 1000
-MIGRATION_LOCK = 0x4261636B  # any number, as long as it is always this one
 
 log = logging.getLogger(__name__)
 
@@ -371,11 +364,11 @@ def _engine(url: URL) -> AsyncEngine:
             url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=5
         )
     engine = create_async_engine(url, hide_parameters=True, pool_size=15, max_overflow=0)
-    _tune_sqlite(engine.sync_engine)
+    tune_sqlite(engine.sync_engine)
     return engine
 
 
-def _tune_sqlite(engine: Any) -> None:
+def tune_sqlite(engine: Any) -> None:
     _set_pragmas(engine)
 
     @event.listens_for(engine, "begin")
@@ -398,41 +391,3 @@ def _set_pragmas(engine: Any) -> None:
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-
-def migrate(url: str) -> bool:
-    """Bring our tables to the current schema; return whether anything changed.
-
-    Any number of processes may do it at once. A schema of a newer release is left as it is: while it is rolled out
-    ours must be able to start again beside it. Raises Unavailable when the database cannot be reached.
-    """
-    engine = create_engine(sync_url(url), poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine)
-    config = Config()
-    config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            before = _revision(connection)
-            if not _is_ours(before, config):
-                log.warning("the database has the schema %s of a newer release", before)
-                return False
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            return before != _revision(connection)
-    except OperationalError as error:
-        raise Unavailable("database", type(error).__name__, detail=str(error.orig)[:300]) from error
-    finally:
-        engine.dispose()
-
-
-def _is_ours(revision: str | None, config: Config) -> bool:
-    """Whether this release knows that revision of the schema."""
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    return revision is None or revision in known
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()

@@ -30,7 +30,7 @@ from sqlalchemy.pool import NullPool
 from bot import store as database
 from bot.domain.receivables import FILE
 from bot.domain.request import Outcome, Result, Status
-from bot.store import Store
+from bot.store import Store, schema
 from bot.store.store import sync_url
 from tests.builders import CONTOSO, a_customer, came_of, noon
 from tests.postgres import new_database
@@ -47,6 +47,13 @@ def config_for(connection: Connection) -> Config:
     config.set_main_option("script_location", str(resources.files("bot.store") / "migrations"))
     config.attributes["connection"] = connection
     return config
+
+
+def test_the_names_of_the_files_tell_the_versions_as_alembic_knows_them():
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert schema.versions() == known
 
 
 def a_row(number: int, status: Status, **fields: Any) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from bot import courier, store
 from bot.__main__ import main
-from bot.store.store import MIGRATION_LOCK, sync_url
+from bot.store.schema import MIGRATION_LOCK
+from bot.store.store import sync_url
 
 
 def migrate(url: str) -> None:
