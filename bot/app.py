@@ -97,7 +97,7 @@ class Application:
 
     async def stop(self) -> None:
         """Take nothing new, let what is under way come to its end, and close."""
-        self._scheduler.stop()
+        await self._scheduler.stop()
         if self._socket:
             await self._socket.close()
         if self._web:

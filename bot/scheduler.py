@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ GRACE = timedelta(hours=1)
 BEAT_SECONDS = 10
 SILENCE = 45.0
 """Seconds without a beat, after which the scheduler counts as dead."""
+LEAVES_AFTER = 5.0
+"""Seconds in which what is under way at a stop may end; jobs only hand work out, or look."""
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,8 @@ class Scheduler:
         self._daily: list[tuple[CronTrigger, AtSlot]] = []
         self._regular: list[Callable[[], Awaitable[None]]] = []
         self._looked = now()
+        self._under_way = set[asyncio.Task[None]]()
+        self._leaves = False
 
     def daily(self, crontab: str, job: AtSlot) -> None:
         """Run at the times of a five-field cron expression in the partner's zone."""
@@ -58,28 +63,42 @@ class Scheduler:
         if missed:
             self._missed.append((job, missed))
 
-        async def fire() -> None:
+        async def run() -> None:
             slot = self._latest_slot(trigger)
             if slot:
                 await _guarded(job, slot)
 
         self._daily.append((trigger, job))
-        self._scheduler.add_job(fire, trigger)
+        self._scheduler.add_job(self._fire, trigger, args=(run,))
 
     def every(self, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
         """Run again and again, at times that differ a little from replica to replica."""
 
-        async def fire() -> None:
+        async def run() -> None:
             try:
                 await job()
             except Exception:
                 log.exception("a regular job failed; it runs again in %s s", seconds)
 
-        self._regular.append(fire)
-        self._scheduler.add_job(fire, IntervalTrigger(seconds=seconds, jitter=min(5, seconds // 4) or None))
+        trigger = IntervalTrigger(seconds=seconds, jitter=min(5, seconds // 4) or None)
+        self._regular.append(run)
+        self._scheduler.add_job(self._fire, trigger, args=(run,))
+
+    async def _fire(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run in a task of APScheduler's, which would tell of a job that it breaks off with a traceback."""
+        if task := asyncio.current_task():
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        try:
+            await run()
+        except asyncio.CancelledError:
+            if not self._leaves:
+                raise
+            log.warning("a job was broken off by the stop; it runs again after the next start")
 
     async def start(self) -> None:
         """Start, and make up for the last slot of each daily job when it is less than an hour ago."""
+        self._leaves = False
         self._scheduler.start()
         self._beat_at = self._clock()
         self._scheduler.add_job(
@@ -114,9 +133,16 @@ class Scheduler:
         """The newest scheduled time within the grace; a late run must name the same one as a punctual run."""
         return _latest(trigger, self._zone, self._now(), GRACE)
 
-    def stop(self) -> None:
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    async def stop(self, *, within: float = LEAVES_AFTER) -> None:
+        """Begin nothing more, let what is under way end within so many seconds, and break off what does not."""
+        if not self._scheduler.running:
+            return
+        self._leaves = True
+        self._scheduler.pause()
+        await asyncio.sleep(0)  # what was handed out has begun by then
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=within)
+        self._scheduler.shutdown(wait=False)
 
 
 def latest_slot(crontab: str, *, zone: ZoneInfo, now: datetime, within: timedelta = GRACE) -> datetime | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,11 +19,11 @@ WEEKDAYS_AT_NINE = "0 9 * * mon-fri"
 PATIENCE = 20
 
 
-@contextmanager
-def scheduler(*, zone: ZoneInfo, at: datetime) -> Iterator[Scheduler]:
+@asynccontextmanager
+async def scheduler(*, zone: ZoneInfo, at: datetime) -> AsyncIterator[Scheduler]:
     made = Scheduler(zone=zone, now=lambda: at)
     yield made
-    made.stop()
+    await made.stop()
 
 
 async def made_up_for(crontab: str, *, zone: ZoneInfo, at: datetime) -> list[datetime]:
@@ -32,7 +33,7 @@ async def made_up_for(crontab: str, *, zone: ZoneInfo, at: datetime) -> list[dat
     async def job(slot: datetime) -> None:
         slots.append(slot)
 
-    with scheduler(zone=zone, at=at) as made:
+    async with scheduler(zone=zone, at=at) as made:
         made.daily(crontab, job)
         await made.start()
     return slots
@@ -155,10 +156,10 @@ async def test_a_missed_slot_is_made_up_for_once():
     async def job(slot: datetime) -> None:
         slots.append(slot)
 
-    with scheduler(zone=BERLIN, at=datetime(2026, 11, 23, 8, 10, tzinfo=UTC)) as made:
+    async with scheduler(zone=BERLIN, at=datetime(2026, 11, 23, 8, 10, tzinfo=UTC)) as made:
         made.daily(WEEKDAYS_AT_NINE, job)
         await made.start()
-        made.stop()
+        await made.stop()
         await asyncio.wait_for(_turn_of_the_loop(), PATIENCE)
         await made.start()
     assert len(slots) == 1
@@ -178,7 +179,7 @@ async def test_a_failing_job_does_not_keep_the_others_from_starting(caplog: pyte
     async def job(slot: datetime) -> None:
         ran.append(slot)
 
-    with scheduler(zone=BERLIN, at=datetime(2026, 11, 23, 8, 10, tzinfo=UTC)) as made:
+    async with scheduler(zone=BERLIN, at=datetime(2026, 11, 23, 8, 10, tzinfo=UTC)) as made:
         made.daily(WEEKDAYS_AT_NINE, fails)
         made.daily(WEEKDAYS_AT_NINE, job)
         await made.start()
@@ -198,7 +199,7 @@ async def test_a_regular_job_runs_again_after_it_failed():
             again.set()
         raise LookupError
 
-    with scheduler(zone=BERLIN, at=datetime.now(UTC)) as made:
+    async with scheduler(zone=BERLIN, at=datetime.now(UTC)) as made:
         made.every(1, job)
         await made.start()
         async with asyncio.timeout(PATIENCE):
@@ -207,11 +208,54 @@ async def test_a_regular_job_runs_again_after_it_failed():
 
 async def test_what_is_stopped_does_not_run_and_may_be_stopped_again():
     made = Scheduler(zone=BERLIN, now=lambda: datetime(2026, 11, 23, tzinfo=UTC))
-    made.stop()
+    await made.stop()
     await made.start()
-    made.stop()
+    await made.stop()
     await _turn_of_the_loop()
     assert not made.is_running
+
+
+async def begun(made: Scheduler, job: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Start, and wait until the job is under way."""
+    is_begun = asyncio.Event()
+    made.every(1, partial(job, is_begun))
+    await made.start()
+    async with asyncio.timeout(PATIENCE):
+        await is_begun.wait()
+
+
+async def test_a_stop_lets_what_is_under_way_come_to_its_end(caplog: pytest.LogCaptureFixture):
+    made, ended = Scheduler(zone=BERLIN, now=lambda: datetime.now(UTC)), False
+
+    async def job(is_begun: asyncio.Event) -> None:
+        nonlocal ended
+        is_begun.set()
+        await _turn_of_the_loop()
+        ended = True
+
+    await begun(made, job)
+    await made.stop()
+    assert ended
+    await _turn_of_the_loop()
+    assert not caplog.records
+
+
+async def test_a_stop_breaks_off_what_does_not_end_and_says_so_in_a_line(caplog: pytest.LogCaptureFixture):
+    made = Scheduler(zone=BERLIN, now=lambda: datetime.now(UTC))
+
+    async def job(is_begun: asyncio.Event) -> None:
+        is_begun.set()
+        await asyncio.Event().wait()
+
+    await begun(made, job)
+    await made.stop(within=0)
+    async with asyncio.timeout(PATIENCE):
+        while not caplog.records:
+            await _turn_of_the_loop()
+    await _turn_of_the_loop()
+    (record,) = caplog.records
+    assert "broken off" in record.message
+    assert not record.exc_info
 
 
 async def test_what_fell_due_by_a_clock_that_runs_ahead_is_run_once_in_its_order():
@@ -258,7 +302,7 @@ async def test_one_that_nothing_wakes_any_more_does_not_run_whatever_it_says_of_
     clock += 1
     assert made._scheduler.running
     assert not runs(made)
-    made.stop()
+    await made.stop()
 
 
 async def test_one_that_is_woken_goes_on_running():
@@ -271,7 +315,7 @@ async def test_one_that_is_woken_goes_on_running():
     async with asyncio.timeout(PATIENCE):
         while not runs(made):
             await _turn_of_the_loop()
-    made.stop()
+    await made.stop()
 
 
 def runs(made: Scheduler) -> bool:

@@ -77,7 +77,7 @@ async def test_health_and_readiness(set_stage: SetStage, mode: str):
             assert (await answer.json())["checks"] == dict.fromkeys(needed, True)
         async with session.post(f"{root}/slack/events", data=b"") as answer:
             assert answer.status == (401 if mode == "http" else 404)
-        stage.app._scheduler.stop()
+        await stage.app._scheduler.stop()
         assert (await comes_to(session, root, 503))["scheduler"] is False
         await stage.app.core.courier.close()
         assert (await comes_to(session, root, 503))["courier"] is False
