@@ -32,6 +32,7 @@ from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.services.customers import Customers
 from bot.services.drift import Drifts
 from bot.services.features import Features
+from bot.start_up import settle
 from bot.store import Store
 from bot.store.store import sync_url
 from bot.store.tables import customers as customers_table
@@ -133,6 +134,7 @@ async def measured(system: str, url: str, known: Sequence[Customer], n: int) -> 
     async with searching(url) as (db, customers):
         await fill(db, known)
         kinds = questions(known, n)
+        settle()  # as the program does once it is up
         nobody = [f"zqx{number}" for number in range(n)]
 
         async def by_key(key: str) -> None:
