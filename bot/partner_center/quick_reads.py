@@ -1,6 +1,7 @@
-"""An httpx client whose reads go through aiohttp: they are nearly all that is sent, and so take half the computing.
+"""An httpx client whose reads go through aiohttp: nearly all that is sent are reads, and they compute less there.
 
-Httpcore looks at all of its connections several times for each call, and httpx's issue 3215 tells that it stays so.
+Httpcore looks at all of its connections several times for each call, and with many of them that grows with the square;
+httpx's issue 3215 tells that it stays so.
 What changes something goes through httpcore: it tells for certain whether a request was sent before its connection
 was lost, and on that hangs whether it may be sent again. So does what goes through a proxy of the environment.
 """
