@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 ROUND = 0.05
 """Seconds that one round of callbacks is given; what it takes longer is not counted."""
+STEP = 0.05
+"""Seconds that are waited for at once: whatever the loop waits for, it goes round that often."""
 LATE = 0.02
-"""Seconds by which a wait may be over late; what it is later is not counted."""
+"""Seconds by which a step may be over late; what it is later is not counted."""
 
 
 class PatientLoop(asyncio.SelectorEventLoop):
@@ -61,8 +63,9 @@ class _Waits(selectors.DefaultSelector):
         if self._woke is not None:
             self._lost += max(0.0, begun - self._woke - ROUND)
         self._woke = None
-        ready = super().select(timeout)
+        step = None if timeout is None else min(max(0.0, timeout), STEP)
+        ready = super().select(step)
         self._woke = self._monotonic()
-        if timeout is not None:
-            self._lost += max(0.0, self._woke - begun - max(0.0, timeout) - LATE)
+        if step is not None:
+            self._lost += max(0.0, self._woke - begun - step - LATE)
         return ready

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.patient_loop import LATE, ROUND, PatientLoop, _Waits
+from tests.patient_loop import LATE, ROUND, STEP, PatientLoop, _Waits
 
 
 @pytest.fixture
@@ -38,8 +38,9 @@ def test_a_round_that_takes_seconds_counts_as_a_moment(waits: _Waits, clock: lis
     ("timeout", "taken", "counted"),
     [
         pytest.param(0.0, 5.0, LATE, id="it stood still while nothing was waited for"),
-        pytest.param(2.0, 7.0, 2 + LATE, id="it stood still beyond the end of the wait"),
-        pytest.param(2.0, 1.0, 1.0, id="something came before the end"),
+        pytest.param(0.04, 7.0, 0.04 + LATE, id="it stood still beyond the end of the wait"),
+        pytest.param(2.0, 7.0, STEP + LATE, id="it stood still while much longer was waited for"),
+        pytest.param(2.0, 0.03, 0.03, id="something came before the end"),
         pytest.param(None, 60.0, 60.0, id="nothing but an event could end it"),
     ],
 )

@@ -123,11 +123,12 @@ async def test_suspended_meanwhile_is_said_before_anything_is_requested(shared: 
 
 
 async def test_a_subscription_that_is_gone_is_said_under_its_field(shared: Stage, customer: str):
-    shared.partner_center.faults.add(status=404, method="GET", path_contains=SUBSCRIPTION)
     await story.starts(shared.ana, f"/csp-suspend {customer}")
     if not story.is_chosen(story.top(shared.ana), "subscription"):
         await shared.ana.choose("subscription", (await shared.ana.suggest("subscription", ""))[0])
     await shared.ana.choose("reason", "Fraud")
+    gone = f"{shared.partner_center.customer(customer).id}/subscriptions/"
+    shared.partner_center.faults.add(status=404, method="GET", path_contains=gone)
     errors = ((await shared.ana.submit()).body or {})["errors"]
     [(field, said)] = errors.items()
     assert field.startswith("subscription:")
