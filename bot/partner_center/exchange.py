@@ -21,8 +21,8 @@ import httpx
 from bot import tracing
 from bot.domain.errors import BackstopError, NotFound, Rejected, Throttled, Unavailable, Upstream
 from bot.partner_center.answers import Answer, Sought, Trouble, decipher
-from bot.partner_center.lanes import LaneClient
 from bot.partner_center.pace import Pace
+from bot.partner_center.quick_reads import QuickReads
 from bot.partner_center.routes import template
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def http_client(*, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
     The environment is trusted: a proxy and its certificates are how a server in a company reaches the
     internet. Loopback addresses never go through the proxy.
     """
-    return LaneClient(
+    return QuickReads(
         auth=auth,
         verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         timeout=httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0),
