@@ -10,7 +10,6 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -99,13 +98,20 @@ class _App(AsyncApp):
         super().__init__(**of_bolt)
         self._acks = acks
 
+    def _init_context(self, req: AsyncBoltRequest) -> None:
+        """As Bolt does, but for a client of each request's own: a tenth of an ack's time, and none of ours needs it."""
+        req.context["logger"] = self.logger
+        req.context["token"] = self.client.token
+        req.context["client"] = self.client
+        req.context["listener_runner"] = self.listener_runner
+
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         # Bolt would post to wherever a payload says.
         if not may_answer_at(req.context.get("response_url"), self.client.base_url):
             req.context.pop("response_url", None)
             req.body.pop("response_url", None)
         begun = perf_counter()
-        with self._acks.owed(), correlation.under(str(uuid4())):
+        with self._acks, correlation.under(None):
             response = await super().async_dispatch(req)
         self._acks.times.took(perf_counter() - begun)
         return response

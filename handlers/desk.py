@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -55,17 +55,15 @@ class Acks:
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    @contextmanager
-    def owed(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """For as long as Slack waits for one."""
         self._owed += 1
         self._quiet.clear()
-        try:
-            yield
-        finally:
-            self._owed -= 1
-            if not self._owed:
-                self._quiet.set()
+
+    def __exit__(self, *_: object) -> None:
+        self._owed -= 1
+        if not self._owed:
+            self._quiet.set()
 
     async def quiet(self) -> None:
         """Return when no ack is owed, or after a while."""

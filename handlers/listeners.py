@@ -110,9 +110,11 @@ class _Switchboard(AsyncMiddleware):
         if heard is None or (heard[0] is Kind.COMMAND and heard not in self._known):
             return await next()  # nobody's; Bolt says so
         listener, wanted = self._known.get(heard, self._rest)
-        offered = {"ack": context.ack, "body": body, "respond": context.respond}
+        given: Json = {"ack": context.ack, "body": body}
+        if "respond" in wanted:
+            given["respond"] = context.respond
         with tracing.click(heard[0].value, heard[1] if heard in self._known else "unheard"):
-            await listener(**{argument: offered[argument] for argument in wanted})
+            await listener(**{argument: given[argument] for argument in wanted})
         if then := self._then.get(heard):
             then(body)
         if context.ack.response is None and heard[0] is Kind.EVENT:

@@ -68,7 +68,7 @@ class People:
         self._client = client
         self._now = now
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
-        self._named = {right: tuple(named.get(right, ())) for right in Right}
+        self._named = {right: frozenset(named.get(right, ())) for right in Right}
         self._groups_named = frozenset(n for names in named.values() for n in names if n.startswith("S"))
         self._also = also
         self._language = language
@@ -126,16 +126,14 @@ class People:
         locale = member.locale if member else self._language
         if member and member.outside:
             return Person(PersonId(user_id), locale=locale, outside=member.outside)
-        rights = {
-            right
-            for right, names in self._named.items()
-            if any(user_id in members.get(name, (name,)) for name in names)
-        }
+        groups = {group for group, theirs in members.items() if user_id in theirs}
+        # What calls itself a group is nobody, whatever it is named for.
+        names = groups if user_id in self._groups_named else {user_id, *groups}
         return Person(
             PersonId(user_id),
-            frozenset(rights),
+            frozenset(right for right, named in self._named.items() if not names.isdisjoint(named)),
             locale,
-            groups=frozenset(group for group, theirs in members.items() if user_id in theirs),
+            groups=frozenset(groups),
             channel=slack.place(body),
         )
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALPHABET: Final = b"23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No 0 O 1 I L U."""
 _LENGTH: Final = 10
+_FAIR: Final = 256 - 256 % len(_ALPHABET)
+"""So many of a byte's values are shared out evenly; of the others some characters would be likelier than the rest."""
+_CHARACTERS: Final = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+_UNFAIR: Final = bytes(range(_FAIR, 256))
 
 
 def new_id(letter: str) -> str:
     """Short enough to say on the phone, random enough that nobody guesses one: 49 bits, after that letter."""
-    number, characters = (
-        secrets.randbits(96),
-        "",
-    )  # so many that none of the characters is likelier than another
-    for _ in range(_LENGTH):
-        number, place = divmod(number, len(_ALPHABET))
-        characters += _ALPHABET[place]
-    return f"{letter}-{characters}"
+    drawn = b""
+    while len(drawn) < _LENGTH:
+        drawn += secrets.token_bytes(2 * _LENGTH).translate(_CHARACTERS, _UNFAIR)
+    return f"{letter}-{drawn[:_LENGTH].decode()}"

@@ -158,8 +158,8 @@ async def test_nothing_follows_what_nobody_listens_to():
 class TestAcks:
     async def test_what_follows_waits_until_none_is_owed(self):
         acks = Acks()
-        with acks.owed():
-            with acks.owed():
+        with acks:
+            with acks:
                 following = asyncio.create_task(acks.quiet())
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -168,5 +168,5 @@ class TestAcks:
 
     async def test_but_not_for_ever(self):
         acks = Acks()
-        with acks.owed():
+        with acks:
             await acks.quiet()
