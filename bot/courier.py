@@ -128,13 +128,20 @@ class Courier:
             )
         )
 
+        loop = asyncio.get_running_loop()
+
         @DBOS.workflow(name=WORKFLOW)
         async def run(name: str, args: dict[str, Any]) -> None:
             with correlation.under(DBOS.authenticated_user or ""):
-                await self._run(name, args)
+                job = self._run(name, args)
+                if asyncio.get_running_loop() is loop:
+                    await job
+                else:
+                    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(job, loop))
 
         DBOS.listen_queues([QUEUE])
-        # Launched inside our loop, asynchronous workflows run on it and can share its clients.
+        # Launched inside our loop, the engine runs jobs on it, but for those it takes while our loop does not run.
+        # Those come back to it: clients and connections are good on one loop only.
         DBOS.launch()
         await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_SECONDS)
         self._works, self._started_at = True, self._clock()

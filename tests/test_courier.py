@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dbos import DBOS
@@ -107,6 +108,48 @@ async def test_only_what_was_kept_is_run(open_courier: Open, store: Store, work:
     await courier.post(a_job("last"))
     await work.comes_to("kept", "last")
     assert work.ran == ["kept", "last"]
+
+
+class Heard(asyncio.SelectorEventLoop):
+    """Tells when some other thread wants something of it."""
+
+    def __init__(self) -> None:
+        self.noticed = threading.Event()
+        super().__init__()
+
+    def call_soon_threadsafe(self, *args: Any, **named: Any) -> asyncio.Handle:
+        self.noticed.set()
+        return super().call_soon_threadsafe(*args, **named)
+
+
+def test_a_job_that_is_taken_while_the_loop_stands_still_runs_on_it_all_the_same(ready_url: str):
+    """Elsewhere it would use connections that are the loop's, and leave its own behind."""
+    ran: list[asyncio.AbstractEventLoop] = []
+    loop = Heard()
+    done = asyncio.Event()
+
+    async def note() -> None:
+        ran.append(asyncio.get_running_loop())
+        loop.noticed.set()
+        done.set()
+
+    async def begin() -> Courier:
+        courier = Courier(sync_url(ready_url))
+        await courier.open()
+        await courier.start({"note": note}, executor="host-0")
+        await courier.post(Job("note", id="note:1"))
+        return courier
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        courier = runner.run(begin())
+        try:
+            if not ran:  # else it was taken before the loop stood still
+                loop.noticed.clear()
+                assert loop.noticed.wait(PATIENCE)
+            runner.run(asyncio.wait_for(done.wait(), PATIENCE))
+        finally:
+            runner.run(courier.close())
+    assert ran == [loop]
 
 
 async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
