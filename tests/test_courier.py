@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from contextvars import Context
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,9 +118,12 @@ class Heard(asyncio.SelectorEventLoop):
         self.noticed = threading.Event()
         super().__init__()
 
-    def call_soon_threadsafe(self, *args: Any, **named: Any) -> asyncio.Handle:
+    # typeshed gives the arguments by a type variable of their own
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         self.noticed.set()
-        return super().call_soon_threadsafe(*args, **named)
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
 
 def test_a_job_that_is_taken_while_the_loop_stands_still_runs_on_it_all_the_same(ready_url: str):
