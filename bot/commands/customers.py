@@ -6,9 +6,10 @@ import argparse
 import logging
 import sys
 
-from bot import report, settings
+from bot import settings
 from bot.commands import Add, json_text, with_core
 from bot.core import Core
+from bot.report import customers as report
 from bot.services.customers import MirrorState
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from datetime import date
 
-from bot import report, settings
+from bot import settings
 from bot.commands import Add, json_text, with_core
 from bot.commands.arguments import as_day, as_days
 from bot.core import Core
+from bot.report import digests as report
 from bot.report import suspicious
 from bot.settings import Settings
 from bot.slack import desk_of, slack_client

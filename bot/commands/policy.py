@@ -8,13 +8,14 @@ import logging
 from datetime import date
 from pathlib import Path
 
-from bot import policy_file, report, settings
+from bot import policy_file, settings
 from bot.commands import Add, json_text, with_core
 from bot.commands.arguments import as_days
 from bot.core import Core, came_into_force, utc_now
 from bot.domain.errors import BackstopError
 from bot.domain.policy import BillingPolicy
 from bot.policy_check import Surroundings, read_over
+from bot.report import policy as report
 from bot.report import suspicious
 from bot.settings import Settings
 from bot.start_up import StartFailed

@@ -8,10 +8,11 @@ import gc
 import sys
 from pathlib import Path
 
-from bot import report, settings
+from bot import settings
 from bot.commands import Add, BadCall, json_text, with_core
 from bot.commands.arguments import as_day
 from bot.core import Core
+from bot.report import receivables as report
 from bot.settings import Settings
 from bot.store.readings import Outcome
 from bot.texts import in_language

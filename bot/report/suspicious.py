@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from bot.domain.case import Case, Precision
 from bot.domain.customer import TENANT_ID
 from bot.domain.signal import Fact, Signal
 from bot.domain.suspicious import Backtest, CaseLine, Missing, Said, SuspiciousDigest
+from bot.report import Document
 from bot.texts import Texts
 from handlers.views import digests as overdue_views
 from handlers.views import suspicious as views
 from handlers.views.signals import sentence
-
-Document = dict[str, Any]
 
 
 def suspicious(digest: SuspiciousDigest, texts: Texts) -> Document:

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot import report
 from bot.core import utc_now
 from bot.domain.request import Status
+from bot.report import digests as report
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.samples import sample_customers
 from bot.services import jobs

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot import policy_file, report
+from bot import policy_file
 from bot.domain.action import Reason
 from bot.domain.customer import (
     Customer,
@@ -21,6 +21,7 @@ from bot.domain.customer import (
 from bot.domain.letter import LetterKind
 from bot.domain.receivables import FILE
 from bot.domain.request import Status
+from bot.report import digests as report
 from bot.services.intake import Intake
 from bot.services.letters import Written
 from bot.texts import in_language

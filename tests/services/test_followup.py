@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot import report
 from bot.domain.digest import Change
 from bot.domain.errors import BackstopError, Invalid, NotFound, NotPermitted, PromisedBefore
 from bot.domain.people import PersonId
+from bot.report import digests as report
 from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer, ana, ben, eve
 from tests.services.conftest import OpenWorkshop

@@ -20,13 +20,13 @@ from aiohttp import web
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from bot import report
 from bot.domain.audit import AuditTag
 from bot.domain.errors import NotFound
 from bot.domain.receivables import FILE
 from bot.domain.request import Status
 from bot.receivables.sql import SqlQuery
 from bot.receivables.stripe import Stripe
+from bot.report import digests as report
 from bot.services import jobs
 from bot.services.sources import EVENTS_WAIT, LEASE
 from bot.store.readings import Outcome
