@@ -25,6 +25,7 @@ from bot.domain.action import Reason, Verb
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.capability import DELETION_DAYS, Cloud, DeletionDays, SubscriptionKind
 from bot.domain.glass import BreakGlass
+from bot.domain.money import MINOR_UNITS
 from bot.domain.policy import (
     BillingPolicy,
     Condition,
@@ -38,7 +39,6 @@ from bot.domain.policy import (
     StageAction,
 )
 from bot.domain.reach import WORDS, Grant
-from bot.domain.receivables import MINOR_UNITS
 from bot.domain.request import MOST_TARGETS
 from bot.domain.step_up import StepUp
 from bot.risk_file import RiskTable

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.domain.receivables import AgingBucket, Balance
+from bot.domain.aging import AgingBucket, Balance
 from bot.texts import Texts
 from handlers.views import blocks
 from handlers.views.blocks import Block

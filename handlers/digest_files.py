@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.domain.aging import AgingBucket, Balance
 from bot.domain.digest import Debtor, OverdueDigest, proposal
-from bot.domain.receivables import MINOR_UNITS, AgingBucket, Balance
+from bot.domain.money import MINOR_UNITS
 from bot.receivables.reject_report import safe_cell
 from bot.texts import Texts
 from handlers.views import blocks

@@ -11,8 +11,8 @@ from typing import Any, Final
 from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import BackstopError, Invalid, NotFound, NotPermitted, Outsider, Rejected
+from bot.domain.money import MINOR_UNITS
 from bot.domain.preview import Preview, PreviewStatus, Reading
-from bot.domain.receivables import MINOR_UNITS
 from bot.receivables.detect import LARGEST_FILE
 from bot.texts import Texts, for_locale
 from handlers import cards, errors, files, ids, slack

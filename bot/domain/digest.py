@@ -12,12 +12,13 @@ from itertools import groupby
 from operator import itemgetter
 from typing import overload
 
+from bot.domain.aging import Balance, PartyBalances, Totals
 from bot.domain.collection import Standing
 from bot.domain.customer import Countdown, Customer
 from bot.domain.followup import Pause
 from bot.domain.people import PersonId
 from bot.domain.policy import StageAction
-from bot.domain.receivables import Balance, OpenItem, PartyBalances, Totals
+from bot.domain.receivables import OpenItem
 
 
 @dataclass(frozen=True, slots=True)

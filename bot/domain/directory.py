@@ -15,11 +15,11 @@ from enum import StrEnum
 from math import ceil
 from typing import Final
 
+from bot.domain.aging import Account, PartyBalances
 from bot.domain.customer import TENANT_ID, Customer, CustomerId
 from bot.domain.free_mail import FREE_MAIL
 from bot.domain.names import folded, spelling, telling_words
 from bot.domain.people import PersonId
-from bot.domain.receivables import Account, PartyBalances
 
 ALIKE: Final = 0.6
 """So large a part of all words of two names must be in both for one to suggest the other."""

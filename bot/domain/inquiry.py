@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from bot.domain.aging import PartyBalances
 from bot.domain.collection import Facts, History, Trace
 from bot.domain.customer import Countdown, Customer
 from bot.domain.policy import BillingPolicy, Exemption, InForce, Override, Segment
-from bot.domain.receivables import OpenItem, PartyBalances
+from bot.domain.receivables import OpenItem
 
 
 @dataclass(frozen=True, slots=True)

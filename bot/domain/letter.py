@@ -23,12 +23,13 @@ from enum import StrEnum
 from typing import NewType
 
 from bot.domain.action import Verb
+from bot.domain.aging import PartyBalances
 from bot.domain.collection import Facts, History, Standing, advance, standing
 from bot.domain.customer import CustomerId
 from bot.domain.errors import Invalid, LetterOutdated, LetterSettled
 from bot.domain.people import Person, PersonId, Right
 from bot.domain.policy import BillingPolicy, StageAction
-from bot.domain.receivables import OpenItem, PartyBalances
+from bot.domain.receivables import OpenItem
 from bot.domain.request import ActionRequest, Status
 
 LetterId = NewType("LetterId", str)

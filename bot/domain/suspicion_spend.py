@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from bot.domain.money import MINOR_UNITS
 from bot.domain.observation import Owed, Spent
-from bot.domain.receivables import MINOR_UNITS
 from bot.domain.scene import Scene, is_money
 from bot.domain.signal import Rule, Signal
 from bot.domain.suspicion_orders import ordered, risen, seats_by_day

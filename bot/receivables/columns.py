@@ -15,7 +15,8 @@ from itertools import compress, repeat
 from operator import mul, ne, sub, truediv
 from typing import Final, TypeVar, cast
 
-from bot.domain.receivables import MINOR_UNITS, ZERO, ItemKind, OpenItem
+from bot.domain.money import MINOR_UNITS, ZERO
+from bot.domain.receivables import ItemKind, OpenItem
 from bot.receivables.cells import Cell, text_of
 from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import DateReader

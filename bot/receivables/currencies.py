@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bot.domain.receivables import MINOR_UNITS
+from bot.domain.money import MINOR_UNITS
 from bot.receivables.cells import clean
 from bot.receivables.notes import Code, RowRejected, shown
 

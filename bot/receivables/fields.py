@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from bot.domain.receivables import MINOR_UNITS
+from bot.domain.money import MINOR_UNITS
 from bot.receivables.cells import clean
 from bot.receivables.dates import EARLIEST, YEARS_AHEAD
 from bot.receivables.notes import Code, RowRejected, shown

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
-from bot.domain.receivables import MINOR_UNITS
+from bot.domain.money import MINOR_UNITS
 from bot.receivables.currencies import SIGN_OR_CODE
 from bot.receivables.notes import Code, FileRefused, RowRejected, shown
 

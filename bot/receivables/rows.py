@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, cast
 
-from bot.domain.receivables import ZERO, ItemKind, OpenItem
+from bot.domain.money import ZERO
+from bot.domain.receivables import ItemKind, OpenItem
 from bot.receivables.cells import Cell, text_of
 from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import DateReader, due_by_terms

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.domain.receivables import MINOR_UNITS
+from bot.domain.money import MINOR_UNITS
 from bot.receivables.cells import Cell
 from bot.receivables.currencies import CurrencyOf
 from bot.receivables.dates import ContradictoryOrder, DateOrder, has_two_digit_year, proven_order

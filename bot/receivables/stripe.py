@@ -14,7 +14,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.domain.errors import Invalid
-from bot.domain.receivables import MINOR_UNITS, ItemKind, OpenItem
+from bot.domain.money import MINOR_UNITS
+from bot.domain.receivables import ItemKind, OpenItem
 from bot.receivables.fields import (
     Row,
     currency,

@@ -13,7 +13,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
-from bot.domain.receivables import MINOR_UNITS, ItemKind, OpenItem
+from bot.domain.money import MINOR_UNITS
+from bot.domain.receivables import ItemKind, OpenItem
 from bot.receivables.cells import clean
 from bot.receivables.fields import in_range
 from bot.receivables.gathering import NOBODY, Gathering

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bot.domain.aging import Balance
 from bot.domain.customer import Countdown
 from bot.domain.digest import Change, Debtor, OverdueDigest, Paid, Since, proposal
 from bot.domain.followup import Pause
-from bot.domain.receivables import Balance
 from bot.domain.shadow import ShadowReport
 from bot.report import Document
 from bot.texts import Texts

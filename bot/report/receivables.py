@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TextIO
 
-from bot.domain.receivables import Changes, OpenItem, bucket, days_overdue
+from bot.domain.aging import bucket, days_overdue
+from bot.domain.receivables import Changes, OpenItem
 from bot.receivables import RowNote
 from bot.report import Document
 from bot.services.intake import Intake

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from bot.domain.aging import Aging, Balance, PartyBalances, age
 from bot.domain.collection import Facts, Ground, History, Standing, ground, standing
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.digest import Differences
@@ -17,7 +18,7 @@ from bot.domain.directory import Directory
 from bot.domain.followup import PROMISE, SNOOZE, Pause, has_worsened
 from bot.domain.people import PersonId
 from bot.domain.policy import BillingPolicy, Debt, Exposure
-from bot.domain.receivables import UNKNOWN_PARTY, Aging, Balance, PartyBalances, age
+from bot.domain.receivables import UNKNOWN_PARTY
 from bot.domain.request import ActionRequest
 from bot.store import Tx
 from bot.store.books import Import, Part

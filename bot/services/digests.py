@@ -10,6 +10,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from bot.domain.action import Reason, Verb
+from bot.domain.aging import Aging, Balance, PartyBalances, age
 from bot.domain.audit import AuditTag
 from bot.domain.collection import Facts, Ground, History, Standing, advance, ground, standing
 from bot.domain.customer import (
@@ -45,7 +46,7 @@ from bot.domain.digest import (
 from bot.domain.directory import Directory
 from bot.domain.drift import Acts, Drift, DriftStatus
 from bot.domain.policy import BillingPolicy, InForce
-from bot.domain.receivables import FILE, Aging, Balance, OpenItem, PartyBalances, age
+from bot.domain.receivables import FILE, OpenItem
 from bot.domain.request import NO_GROUND, ActionRequest, Status
 from bot.domain.shadow import Deed, Proposal, ShadowReport, beside
 from bot.domain.simulation import Fired, Replay

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.domain.aging import PartyBalances
 from bot.domain.audit import AuditEvent
 from bot.domain.collection import History, trace
 from bot.domain.customer import Customer
 from bot.domain.inquiry import Answer, Choice, Inquiry, Nobody, owed
 from bot.domain.names import folded
 from bot.domain.policy import InForce
-from bot.domain.receivables import PartyBalances
 from bot.services.customers import Customers
 from bot.services.day import Day, day_of
 from bot.services.digests import Digests

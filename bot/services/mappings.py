@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.aging import age
 from bot.domain.audit import AuditTag
 from bot.domain.customer import Customer
 from bot.domain.digest import Debtor, OverdueDigest
@@ -14,7 +15,6 @@ from bot.domain.directory import ConfirmedMapping, Directory, Entry, MappingMeth
 from bot.domain.errors import AlreadyLinked, Invalid, NotFound, NotOurCustomer
 from bot.domain.names import folded
 from bot.domain.people import Person, Right
-from bot.domain.receivables import age
 from bot.services.digests import Digests
 from bot.store import Store, Tx
 

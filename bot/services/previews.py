@@ -16,6 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
+from bot.domain.aging import age, totals
 from bot.domain.audit import AuditTag
 from bot.domain.errors import PreviewSettled
 from bot.domain.people import Person
@@ -31,7 +32,7 @@ from bot.domain.preview import (
     Reading,
     Voided,
 )
-from bot.domain.receivables import FILE, Changes, Held, OpenItem, age, changes, totals
+from bot.domain.receivables import FILE, Changes, Held, OpenItem, changes
 from bot.receivables import Export, RowNote, read_export, reject_report
 from bot.services import jobs
 from bot.services.intake import write_down

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
+from bot.domain.aging import AgingBucket, Balance
 from bot.domain.digest import Banner, Change, Debtor, OverdueDigest, Since, proposal
-from bot.domain.receivables import AgingBucket, Balance
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks

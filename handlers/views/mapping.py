@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bot.domain.aging import PartyBalances
 from bot.domain.customer import Customer
 from bot.domain.digest import Debtor
 from bot.domain.directory import ConfirmedMapping, Entry, MappingMethod, party_id
-from bot.domain.receivables import PartyBalances
 from bot.texts import Texts
 from handlers import ids
 from handlers.views import blocks

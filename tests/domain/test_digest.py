@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from bot.domain.aging import age, totals
 from bot.domain.collection import Standing
 from bot.domain.customer import Customer
 from bot.domain.digest import Change, Debtor, Differences, as_it_was, compare, is_late, overview, past_due
-from bot.domain.receivables import OpenItem, age, totals
+from bot.domain.receivables import OpenItem
 from tests.builders import a_customer, noon
 
 TODAY = date(2026, 11, 23)

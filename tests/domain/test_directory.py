@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from bot.domain.aging import PartyBalances, age
 from bot.domain.customer import Customer, CustomerId
 from bot.domain.directory import ConfirmedMapping, Directory, Doubt, MappingMethod, party_id
-from bot.domain.receivables import OpenItem, PartyBalances, age
+from bot.domain.receivables import OpenItem
 from tests.builders import CONTOSO, a_customer, ana, noon
 
 TODAY = date(2026, 11, 23)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.action import Reason, Verb
+from bot.domain.aging import age
 from bot.domain.calendar import MONDAY_TO_FRIDAY, BusinessCalendar
 from bot.domain.collection import Facts, History, Standing, standing
 from bot.domain.errors import BackstopError, Invalid, LetterOutdated, LetterSettled, NotPermitted
@@ -32,7 +33,7 @@ from bot.domain.letter import (
 )
 from bot.domain.people import Right
 from bot.domain.policy import BillingPolicy, Debt, Exemption, Stage, StageAction
-from bot.domain.receivables import OpenItem, age
+from bot.domain.receivables import OpenItem
 from bot.domain.request import Outcome, Result
 from tests.builders import (
     CONTOSO,

@@ -11,20 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.receivables import (
-    MINOR_UNITS,
-    UNKNOWN_PARTY,
-    Aging,
-    AgingBucket,
-    DifferentCurrencies,
-    Money,
-    OpenItem,
-    age,
-    bucket,
-    changes,
-    days_overdue,
-    totals,
-)
+from bot.domain.aging import Aging, AgingBucket, age, bucket, days_overdue, totals
+from bot.domain.money import MINOR_UNITS, DifferentCurrencies, Money
+from bot.domain.receivables import UNKNOWN_PARTY, OpenItem, changes
 from tests.builders import a_customer
 
 TODAY = date(2026, 11, 22)

@@ -14,7 +14,7 @@ from babel.numbers import format_currency, format_decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.receivables import MINOR_UNITS
+from bot.domain.money import MINOR_UNITS
 from bot.receivables import Export
 from tests.receivables.exports import AS_OF, read, said, workbook
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.receivables import bucket
+from bot.domain.aging import bucket
 from bot.receivables import Export, read_export
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "receivables"

@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 import handlers
 from bot.domain import errors as domain_errors
 from bot.domain.action import Reason, Verb
+from bot.domain.aging import AgingBucket
 from bot.domain.calendar import When
 from bot.domain.capability import OBSTACLES, Feature, SubscriptionKind
 from bot.domain.case import Step, Verdict
@@ -83,7 +84,7 @@ from bot.domain.observation import Source
 from bot.domain.people import Outside, Right
 from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
-from bot.domain.receivables import FILE, AgingBucket
+from bot.domain.receivables import FILE
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity

@@ -13,6 +13,7 @@ from bot import policy_file
 from bot.domain import errors as domain
 from bot.domain import shadow
 from bot.domain.action import Reason, Verb
+from bot.domain.aging import age, totals
 from bot.domain.calendar import When
 from bot.domain.capability import Feature, Outage, missing
 from bot.domain.collection import Facts, Gone, History, Standing, standing
@@ -43,7 +44,7 @@ from bot.domain.limit import DailyLimit
 from bot.domain.people import Outside
 from bot.domain.policy import Debt, InForce
 from bot.domain.preview import FileRefusal, Noted, Preview, PreviewStatus, Reading
-from bot.domain.receivables import OpenItem, age, totals
+from bot.domain.receivables import OpenItem
 from bot.domain.request import (
     CHANGED_SINCE_CONFIRMED,
     ActionRequest,

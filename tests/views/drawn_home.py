@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.domain.aging import Balance
 from bot.domain.audit import AuditEvent
 from bot.domain.digest import Banner, OverdueTotals
 from bot.domain.matter import About, TicketKind, about
 from bot.domain.people import Person, PersonId
-from bot.domain.receivables import Balance
 from bot.domain.request import ActionRequest
 from bot.domain.ticket import HandOver, Stage, Ticket, TicketId, VendorState, Way
 from bot.texts import Texts

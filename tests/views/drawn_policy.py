@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bot import policy_file
+from bot.domain.aging import age
 from bot.domain.collection import Facts, History, Step, trace
 from bot.domain.customer import Countdown, Known, SubscriptionStatus
 from bot.domain.inquiry import Choice, Inquiry, Nobody, owed
 from bot.domain.policy import BillingPolicy, Condition, Debt, InForce, Override, Segment, Stage, StageAction
 from bot.domain.policy import Exemption as Exempt
-from bot.domain.receivables import OpenItem, age
+from bot.domain.receivables import OpenItem
 from bot.texts import Texts
 from handlers.views.policy import policy
 from handlers.views.why import why

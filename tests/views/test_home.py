@@ -9,8 +9,9 @@ from decimal import Decimal
 import pytest
 
 from bot import texts
+from bot.domain.aging import Balance
 from bot.domain.digest import Banner, OverdueTotals
-from bot.domain.receivables import MINOR_UNITS, Balance
+from bot.domain.money import MINOR_UNITS
 from bot.domain.request import Status
 from handlers.views import aging_bars, home, replies
 from tests.builders import a_request, a_target, an_action, ana, ben, boss, noon

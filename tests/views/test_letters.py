@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from bot.domain.aging import age
 from bot.domain.letter import MOST_BODY, MOST_DOCUMENTS, MOST_SUBJECT, Account, LetterKind, account, as_lines
-from bot.domain.receivables import OpenItem, age
+from bot.domain.receivables import OpenItem
 from bot.texts import LANGUAGES, in_language
 from handlers.views import letters
 from tests.builders import ana, noon

@@ -24,8 +24,8 @@ from bot.domain.digest import Banner, OverdueDigest
 from bot.domain.directory import Directory
 from bot.domain.errors import CannotBeSuspended
 from bot.domain.inquiry import Choice, Nobody
+from bot.domain.money import MINOR_UNITS
 from bot.domain.preview import FileRefusal, Noted, Owed
-from bot.domain.receivables import MINOR_UNITS
 from bot.receivables import Code
 from bot.sandbox.slack.block_kit import BlockKit, is_too_large, is_too_long
 from handlers import ids
