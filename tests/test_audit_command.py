@@ -14,7 +14,8 @@ import pytest
 
 from bot.__main__ import run
 from bot.domain.audit import AuditEvent, AuditTag
-from bot.domain.evidence import AUDIT, pack, zipped
+from bot.domain.evidence import AUDIT, pack
+from bot.domain.evidence_zip import zipped
 from bot.store import Store
 from tests.builders import noon
 from tests.domain.test_evidence import LABEL, MEMBERS, PACK, entries, flipped

@@ -10,7 +10,8 @@ from bot import settings
 from bot.commands import Add, BadCall, with_core
 from bot.commands.arguments import as_anchor, as_day, as_number
 from bot.core import Core
-from bot.domain.evidence import MOST_BYTES, NotAPack, verify
+from bot.domain.evidence import verify
+from bot.domain.evidence_zip import MOST_BYTES, NotAPack
 from bot.report import audit as report
 from bot.report import evidence
 

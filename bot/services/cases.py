@@ -31,7 +31,7 @@ from bot.domain.case import (
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.digest import Banner
 from bot.domain.errors import CaseChanged, NotFound
-from bot.domain.evidence_parts import CaseFile
+from bot.domain.evidence_material import CaseFile
 from bot.domain.observation import Past, Reported, Source
 from bot.domain.people import Person, Right
 from bot.domain.policy import InForce

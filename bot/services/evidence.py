@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId
 from bot.domain.errors import NotFound
-from bot.domain.evidence_parts import Material, compose
+from bot.domain.evidence_material import Material
+from bot.domain.evidence_parts import compose
 from bot.domain.matter import Evidence
 from bot.domain.people import Person, Right
 from bot.domain.ticket import Ticket, TicketStatus

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import evidence
+from bot.domain import evidence, evidence_zip
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained
 from bot.domain.errors import PackTooLarge
-from bot.domain.evidence import AUDIT, MANIFEST, Entry, Label, NotAPack, Verified, pack, verify
+from bot.domain.evidence import AUDIT, Entry, Label, Verified, pack, verify
+from bot.domain.evidence_zip import MANIFEST, NotAPack
 from tests.builders import CONTOSO, noon
 
 LABEL = Label(
@@ -81,7 +82,7 @@ def with_member(name: str, content: bytes, data: bytes = PACK) -> bytes:
 
 
 def zipped(members: list[tuple[str, bytes]]) -> bytes:
-    return evidence.zipped((name.encode(), content) for name, content in members)
+    return evidence_zip.zipped((name.encode(), content) for name, content in members)
 
 
 def listing(data: bytes) -> list[zipfile.ZipInfo]:
@@ -212,7 +213,7 @@ FORGERIES: dict[str, tuple[Callable[[], bytes], set[str]]] = {
         lambda: with_member(AUDIT, content_of(PACK, AUDIT) + evidence._line(Entry(a_trail()[2]))),
         {"audit.jsonl entry 3 (request:denied)"},
     ),
-    "something behind it": (lambda: PACK + b"\0", {evidence.END}),
+    "something behind it": (lambda: PACK + b"\0", {evidence_zip.END}),
     "the manifest without its seal": (
         lambda: with_member(
             MANIFEST, evidence.as_json(json.loads(content_of(PACK, MANIFEST)) | {"seal": "0" * 64})
@@ -294,7 +295,7 @@ def test_what_is_no_pack_is_refused(data: bytes):
 
 
 def test_what_is_too_large_is_not_looked_into(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(evidence, "MOST_BYTES", len(PACK) - 1)
+    monkeypatch.setattr(evidence_zip, "MOST_BYTES", len(PACK) - 1)
     with pytest.raises(NotAPack, match="too-large"):
         verify(PACK)
     with pytest.raises(PackTooLarge):
@@ -318,7 +319,7 @@ def test_written_anew_by_another_program_its_content_is_checked(method: int):
 
 
 def test_what_swells_beyond_our_bounds_is_not_a_pack(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(evidence, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(evidence_zip, "MOST_BYTES", 100_000)
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MANIFEST, b"{}")

@@ -14,8 +14,10 @@ import pytest
 from bot.domain.action import Reason
 from bot.domain.audit import GENESIS, AuditEvent, AuditTag, chained
 from bot.domain.case import Judged, Step, Ticked, Verdict
-from bot.domain.evidence import MANIFEST, verify
-from bot.domain.evidence_parts import LEFT_OUT, CaseFile, Material, compose
+from bot.domain.evidence import verify
+from bot.domain.evidence_material import LEFT_OUT, CaseFile, Material
+from bot.domain.evidence_parts import compose
+from bot.domain.evidence_zip import MANIFEST
 from bot.domain.glass import BreakGlass
 from bot.domain.matter import Check, Evidence, Matter, TicketKind, TicketSeverity, about
 from bot.domain.people import PersonId
