@@ -295,7 +295,7 @@ def test_what_is_no_pack_is_refused(data: bytes):
 
 
 def test_what_is_too_large_is_not_looked_into(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(evidence_zip, "MOST_BYTES", len(PACK) - 1)
+    monkeypatch.setattr(evidence, "MOST_BYTES", len(PACK) - 1)
     with pytest.raises(NotAPack, match="too-large"):
         verify(PACK)
     with pytest.raises(PackTooLarge):
