@@ -101,6 +101,10 @@ class Texts:
         """One behind the other; Chinese sets no space between them."""
         return ("" if self.language == "zh-CN" else " ").join(said)
 
+    def listed(self, parts: Iterable[str]) -> str:
+        """One beside the other; Chinese has a comma of its own for that."""
+        return ("、" if self.language == "zh-CN" else ", ").join(parts)
+
     def _find(self, key: str) -> str:
         if key not in self.keys:
             raise KeyError(key)

@@ -169,7 +169,9 @@ def effects(subscriptions: Sequence[Subscription], c: Consequences, texts: Texts
             lines.append(texts("effect-add-ons"))
         elif c.add_ons:
             lines.append(
-                texts.mrkdwn("effect-add-ons-named", names=_names(c.add_ons), n=texts.number(len(c.add_ons)))
+                texts.mrkdwn(
+                    "effect-add-ons-named", names=_names(c.add_ons, texts), n=texts.number(len(c.add_ons))
+                )
             )
     return lines
 
@@ -276,7 +278,7 @@ def _suspended(subscriptions: Sequence[Subscription], lifted: Sequence[Lifted], 
                 id=suspension.id,
             )
         else:
-            reasons = ", ".join(subscription.suspension_reasons) or texts("unknown")
+            reasons = texts.listed(subscription.suspension_reasons) or texts("unknown")
             said = texts.mrkdwn("suspended-elsewhere", reasons=blocks.harmless(reasons))
         lines.append(said)
     return "\n".join(dict.fromkeys(lines))
@@ -323,8 +325,8 @@ def _approvals(asked: Asking, texts: Texts) -> str:
     return texts.count("next-approval", asked.approvals_needed, channel=where, span=span)
 
 
-def _names(names: Iterable[str]) -> Mrkdwn:
-    return Mrkdwn(", ".join(blocks.name(name, 60) for name in list(names)[:MOST_LISTED]))
+def _names(names: Iterable[str], texts: Texts) -> Mrkdwn:
+    return Mrkdwn(texts.listed(blocks.name(name, 60) for name in list(names)[:MOST_LISTED]))
 
 
 def _bullets(lines: Iterable[str]) -> Block:

@@ -64,7 +64,9 @@ def summary(digest: OverdueDigest, texts: Texts) -> str:
         return texts("overdue-summary-empty")
     late = [texts.money(b.overdue, c) for c, b in digest.totals.items() if b.overdue > 0]
     if late:
-        said = texts.count("overdue-summary", len(digest.debtors), amounts=", ".join(late[:MOST_CURRENCIES]))
+        said = texts.count(
+            "overdue-summary", len(digest.debtors), amounts=texts.listed(late[:MOST_CURRENCIES])
+        )
     else:
         said = texts("overdue-nobody")
     return " ".join([*(f"⚠ {warning}" for warning in warnings), said])
@@ -100,7 +102,7 @@ def since_words(since: Since, texts: Texts) -> str:
         for change in (Change.NEW, Change.WORSE, Change.BETTER)
     ]
     parts.append(texts.count("since-cleared", len(since.cleared)))
-    return texts("since", day=texts.day(since.on), changes=", ".join(parts))
+    return texts("since", day=texts.day(since.on), changes=texts.listed(parts))
 
 
 def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
@@ -110,10 +112,10 @@ def _totals(digest: OverdueDigest, texts: Texts) -> list[Block]:
     if digest.since and digest.as_of:
         said.append(since_words(digest.since, texts))
         if cleared := digest.since.cleared:
-            names = ", ".join(_name(name) for name in cleared[:MOST_CLEARED])
+            names: list[str] = [_name(name) for name in cleared[:MOST_CLEARED]]
             more = len(cleared) - MOST_CLEARED
-            names += f", {texts.count('requests-more', more)}" if more > 0 else ""
-            said.append(texts.mrkdwn("since-cleared-names", names=Mrkdwn(names)))
+            names += [texts.count("requests-more", more)] if more > 0 else []
+            said.append(texts.mrkdwn("since-cleared-names", names=Mrkdwn(texts.listed(names))))
     if (running := digest.running) and running[0]:
         said.append(texts.count("overdue-running", running[0]))
     return [*made, blocks.context("\n".join(said))] if said else made

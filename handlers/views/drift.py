@@ -101,7 +101,7 @@ def _form(
 def _facts(drift: Drift, countdown: Countdown | None, texts: Texts, on: date) -> list[tuple[str, str]]:
     rows = [
         (texts("drift-when"), _when(drift, texts)),
-        (texts("drift-words"), blocks.name(", ".join(drift.words), 300) or texts("drift-no-words")),
+        (texts("drift-words"), blocks.name(texts.listed(drift.words), 300) or texts("drift-no-words")),
     ]
     if countdown:
         rows.append((texts("drift-data"), deadline_words([countdown], texts, on=on)))

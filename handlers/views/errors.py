@@ -69,7 +69,7 @@ def _facts(error: BackstopError, texts: Texts) -> dict[str, object]:
             key = f"subscription-{value}" if of_subscription else f"status-{value}"
             facts[name] = texts(key) if texts.has(key) else value
         elif isinstance(value, tuple):
-            facts[name] = ", ".join(blocks.harmless(str(part)) for part in value)
+            facts[name] = texts.listed(blocks.harmless(str(part)) for part in value)
         elif isinstance(value, str | int):
             facts[name] = value
         elif hasattr(value, "items"):

@@ -129,7 +129,7 @@ def _form(
 
 def _customer(about: Subject, texts: Texts) -> Block:
     customer = about.customer
-    owed = ", ".join(texts.money(amount, currency) for currency, amount in about.overdue.items())
+    owed = texts.listed(texts.money(amount, currency) for currency, amount in about.overdue.items())
     return blocks.section(
         f"*{blocks.name(customer.name)}* ({blocks.name(customer.domain or customer.id)})\n"
         + texts("followed-owes", owed=owed or "–")

@@ -108,7 +108,7 @@ def _view(body: Sequence[Block]) -> View:
 def _people(who: Collection[str], texts: Texts) -> Mrkdwn:
     named = [blocks.person(id) for id in sorted(who)[:MOST_NAMED]]
     more = len(who) - MOST_NAMED
-    return Mrkdwn(", ".join([*named, *([texts.count("requests-more", more)] if more > 0 else [])]))
+    return Mrkdwn(texts.listed([*named, *([texts.count("requests-more", more)] if more > 0 else [])]))
 
 
 def _quick_actions(texts: Texts) -> Block:

@@ -244,7 +244,7 @@ def _notes(notes: Sequence[Noted], texts: Texts) -> str:
 def _note(note: Noted, texts: Texts) -> str:
     key = f"import-note-{note.code}"
     said = texts(key) if texts.has(key) else blocks.escaped(note.code)
-    where = ", ".join(_where(note.where, texts))
+    where = texts.listed(_where(note.where, texts))
     more = "…" if note.rows > len(note.where) else ""
     return f"{texts.number(note.rows)} × {said} ({where}{more})"
 

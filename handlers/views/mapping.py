@@ -86,7 +86,7 @@ def _debtor(entry: Entry, texts: Texts) -> list[Block]:
     lines = [f"*{blocks.name(entry.name)}*"]
     others = [name for name in (party.names if party else ()) if name != entry.name][:MOST_NAMES]
     if others:
-        lines.append(texts.mrkdwn("link-also", names=blocks.name(", ".join(others), 300)))
+        lines.append(texts.mrkdwn("link-also", names=blocks.name(texts.listed(others), 300)))
     if party is None:
         return [blocks.section("\n".join([*lines, texts("link-nothing-open")]))]
     return [blocks.section("\n".join(lines)), blocks.fields(_facts(party, texts))]
@@ -95,7 +95,7 @@ def _debtor(entry: Entry, texts: Texts) -> list[Block]:
 def _facts(party: PartyBalances, texts: Texts) -> list[tuple[str, str]]:
     rows = []
     if codes := sorted({item.customer_code for item in party.items if item.customer_code})[:MOST_CODES]:
-        rows.append((texts("link-code"), str(blocks.name(", ".join(codes), 200))))
+        rows.append((texts("link-code"), str(blocks.name(texts.listed(codes), 200))))
     if party.tenant:
         rows.append((texts("link-tenant"), str(blocks.name(party.tenant))))
     balances = party.balances.values()
@@ -107,7 +107,7 @@ def _facts(party: PartyBalances, texts: Texts) -> list[tuple[str, str]]:
 
 def _amounts(amounts: Sequence[tuple[Decimal, str]], texts: Texts) -> str:
     """Those that are not nothing, each in its currency."""
-    return ", ".join(texts.money(amount, currency) for amount, currency in amounts if amount) or "–"
+    return texts.listed(texts.money(amount, currency) for amount, currency in amounts if amount) or "–"
 
 
 def _stands(entry: Entry, mapping: ConfirmedMapping, texts: Texts) -> str:

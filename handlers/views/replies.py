@@ -226,7 +226,7 @@ def status(state: State, texts: Texts) -> list[Block]:
 def condition(state: State, texts: Texts) -> list[Block]:
     """What was read when, what is open, and what does not work."""
     never = texts("never")
-    waiting = ", ".join(
+    waiting = texts.listed(
         f"{texts(f'status-{status}')} {texts.number(n)}" for status, n in state.counts.items() if n
     )
     mirror = texts(
@@ -285,7 +285,7 @@ def _outages(outages: Sequence[Outage], texts: Texts) -> list[str]:
     """What this cloud does not have in one line, what Microsoft refuses for now in another."""
     lines = []
     if lacking := [texts(f"feature-{o.feature}") for o in outages if o.until is None]:
-        lines.append(texts("state-not-here", features=", ".join(lacking)))
+        lines.append(texts("state-not-here", features=texts.listed(lacking)))
     refused = [
         texts.mrkdwn(
             "state-refused-one",

@@ -177,7 +177,7 @@ def _counted(request: ActionRequest, texts: Texts) -> str:
         for result in (Result.FAILED, Result.UNKNOWN)
         if n[result]
     ]
-    return ", ".join(said)
+    return texts.listed(said)
 
 
 def _each(request: ActionRequest, texts: Texts) -> list[str]:

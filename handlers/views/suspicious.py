@@ -241,7 +241,7 @@ def _counted(digest: SuspiciousDigest, texts: Texts) -> str:
 def _nothing(digest: SuspiciousDigest, texts: Texts) -> Mrkdwn:
     """The empty state says what was looked at, and when."""
     untold = {missing.source for missing in digest.missing if missing.is_whole}
-    looked = ", ".join(texts(f"risk-source-{source}") for source in Source if source not in untold)
+    looked = texts.listed(texts(f"risk-source-{source}") for source in Source if source not in untold)
     if digest.as_of is None or not looked:
         return texts.mrkdwn("suspicious-summary-nothing")
     return texts.mrkdwn("suspicious-nothing", sources=looked, at=blocks.moment(digest.as_of))
@@ -286,10 +286,10 @@ def _notes(line: CaseLine, shown: Sequence[Signal], texts: Texts, *, on: date) -
         notes.append(texts("case-not-listed"))
     evidence = list(dict.fromkeys(each for signal in shown for each in signal.evidence))
     if evidence:
-        named = ", ".join(_within(each, EVIDENCE) for each in evidence[:MOST_EVIDENCE])
+        named: list[str] = [_within(each, EVIDENCE) for each in evidence[:MOST_EVIDENCE]]
         more = len(evidence) - MOST_EVIDENCE
-        named += f", {texts.count('requests-more', more)}" if more > 0 else ""
-        notes.append(texts.mrkdwn("case-evidence", evidence=Mrkdwn(named)))
+        named += [texts.count("requests-more", more)] if more > 0 else []
+        notes.append(texts.mrkdwn("case-evidence", evidence=Mrkdwn(texts.listed(named))))
     return notes
 
 
@@ -322,7 +322,7 @@ def damage_words(line: CaseLine, texts: Texts, *, on: date) -> str:
 def _amounts(amounts: Mapping[str, Decimal], texts: Texts) -> str:
     said = [texts.money(amount, currency) for currency, amount in sorted(amounts.items()) if amount]
     more = len(said) - MOST_AMOUNTS
-    return ", ".join([*said[:MOST_AMOUNTS], *([texts.count("requests-more", more)] if more > 0 else [])])
+    return texts.listed([*said[:MOST_AMOUNTS], *([texts.count("requests-more", more)] if more > 0 else [])])
 
 
 def _progress(case: Case, texts: Texts) -> str:

@@ -53,4 +53,4 @@ def _where_to_ask(others: Collection[str], texts: Texts) -> str:
     if not others:
         return texts("welcome-ask-nobody")
     named = [blocks.person(id) for id in sorted(others)[:MOST_NAMED]]
-    return texts.mrkdwn("welcome-ask", who=Mrkdwn(", ".join(named)))
+    return texts.mrkdwn("welcome-ask", who=Mrkdwn(texts.listed(named)))

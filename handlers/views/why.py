@@ -38,7 +38,7 @@ def why(answer: Answer, words: str, texts: Texts) -> list[Block]:
         case Nobody(near):
             body = [blocks.section(texts.mrkdwn("why-nobody", words=blocks.name(words)))]
             if near:
-                names = Mrkdwn(", ".join(f"*{blocks.name(name)}*" for name in near))
+                names = Mrkdwn(texts.listed(f"*{blocks.name(name)}*" for name in near))
                 body.append(blocks.section(texts.mrkdwn("why-near", names=names)))
             return body
 
@@ -96,7 +96,7 @@ def _about_whom(asked: Inquiry, texts: Texts) -> Iterator[str]:
     for name in asked.namesakes[:MOST_DAYS]:
         yield texts.mrkdwn("why-namesake", debtor=blocks.name(name))
     for exemption in asked.exemptions:
-        actions = ", ".join(texts(f"stage-action-{action}") for action in sorted(exemption.actions))
+        actions = texts.listed(texts(f"stage-action-{action}") for action in sorted(exemption.actions))
         yield texts.mrkdwn(
             "why-exempt",
             actions=actions,
@@ -160,7 +160,7 @@ def _stage(traced: StageTrace, asked: Inquiry, texts: Texts) -> str:
 
 def _came_to(traced: StageTrace, asked: Inquiry, texts: Texts) -> Iterator[str]:
     if traced.due_in:
-        yield texts("why-due", currencies=", ".join(traced.due_in))
+        yield texts("why-due", currencies=texts.listed(traced.due_in))
     elif traced.lacks:
         yield texts("why-not-due", reasons=_said(traced.lacks, texts))
     else:
@@ -178,7 +178,7 @@ def _came_to(traced: StageTrace, asked: Inquiry, texts: Texts) -> Iterator[str]:
 
 
 def _days(days: Sequence[date], texts: Texts) -> str:
-    shown = ", ".join(texts.day(day) for day in days[-MOST_DAYS:])
+    shown = texts.listed(texts.day(day) for day in days[-MOST_DAYS:])
     return f"… {shown}" if len(days) > MOST_DAYS else shown
 
 

@@ -215,6 +215,10 @@ class TestEveryLanguage:
         said = in_language(language).count("card-waits", n)
         assert said.replace(str(n), "{n}") in sentences(language)["card-waits"].forms
 
+    @pytest.mark.parametrize(("language", "said"), [("en", "a, b"), ("de", "a, b"), ("zh-CN", "a、b")])
+    def test_lists_as_its_people_do(self, language, said):
+        assert in_language(language).listed(["a", "b"]) == said
+
     @pytest.mark.parametrize(
         ("locale", "language"),
         [
