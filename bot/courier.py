@@ -33,7 +33,7 @@ QUEUE = "jobs"
 WORKFLOW = "backstop.job"
 # Pinned: DBOS would otherwise derive it from the code, and every edit would strand queued work.
 VERSION = "1"
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 AT_ONCE = 16
 DRAIN_SECONDS = 20
 PATIENCE = 300.0
