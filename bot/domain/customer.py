@@ -87,6 +87,13 @@ class Subscription:
         return f"{self.status_word.lower()}|{self.quantity}|{self.term}|{self.term_end}"
 
 
+def quantity_in(fingerprint: str) -> int | None:
+    """How many seats or units a person was shown before confirming; None where that was unknown."""
+    _, _, rest = fingerprint.partition("|")
+    quantity = rest.partition("|")[0]
+    return int(quantity) if quantity.isascii() and quantity.isdigit() else None
+
+
 WARN_DAYS = (30, 14, 7, 3, 1)
 """So many days before its data is deleted, people are told of a suspended subscription."""
 

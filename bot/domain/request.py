@@ -21,7 +21,7 @@ from uuid import UUID, uuid5
 
 from bot.domain.action import Action, Verb, must_be_cancellable
 from bot.domain.collection import Gone, Ground
-from bot.domain.customer import Subscription, SubscriptionId
+from bot.domain.customer import Subscription, SubscriptionId, quantity_in
 from bot.domain.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -151,6 +151,11 @@ class Target:
     """While open: what Microsoft accepted and does not show yet."""
     begun_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def quantity(self) -> int | None:
+        """As it was shown to the person who confirmed; None for unknown."""
+        return quantity_in(self.seen)
 
     @property
     def must_be_confirmed_again(self) -> bool:

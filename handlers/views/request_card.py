@@ -87,14 +87,22 @@ def _subject(request: ActionRequest, texts: Texts, *, limit: int) -> str:
     """What it is about, in plain words: the one subscription by its name, several by their number."""
     if len(request.targets) > 1:
         return texts.count("subscriptions", len(request.targets))
-    return blocks.shortened(blocks.harmless(request.targets[0].name), limit)
+    (only,) = request.targets
+    return f"{blocks.shortened(blocks.harmless(only.name), limit)}{_times(only, texts)}"
+
+
+def _times(target: Target, texts: Texts) -> str:
+    """How many seats or units, where that is known: a slip is easier seen by that than by a name."""
+    return f" × {texts.number(target.quantity)}" if target.quantity is not None else ""
 
 
 def what(request: ActionRequest, texts: Texts) -> Mrkdwn:
     key, customer = f"card-what-{request.action.verb}", blocks.name(request.action.customer_name)
     if len(request.targets) > 1:
         return texts.mrkdwn(key, subscription=_subject(request, texts, limit=60), customer=customer)
-    return texts.mrkdwn(key, subscription=blocks.name(request.targets[0].name), customer=customer)
+    (only,) = request.targets
+    named = Mrkdwn(f"{blocks.name(only.name)}{_times(only, texts)}")
+    return texts.mrkdwn(key, subscription=named, customer=customer)
 
 
 def progress(request: ActionRequest, texts: Texts) -> list[str]:
@@ -187,7 +195,7 @@ def _each(request: ActionRequest, texts: Texts) -> list[str]:
     lines = []
     for target in shown[:MOST_TARGETS]:
         mark = _RESULT_MARK[target.result] if begun else "•"
-        line = f"{mark} {blocks.name(target.name, 60)}"
+        line = f"{mark} {blocks.name(target.name, 60)}{_times(target, texts)}"
         if target.outcome and target.result in (Result.FAILED, Result.UNKNOWN):
             line += f": {blocks.escaped(_why(target.outcome, texts))}"
         lines.append(line)
@@ -255,6 +263,8 @@ def _summary(request: ActionRequest, texts: Texts) -> list[tuple[str, str]]:
         (texts("card-requested-at"), blocks.moment(request.placed_at)),
         (texts("form-reason"), texts(f"reason-{request.action.reason}")),
         (texts("card-request"), f"`{request.id}`"),
+        # Names are not unique.
+        (texts("card-tenant"), f"`{blocks.escaped(request.action.customer_id)}`"),
     ]
     if request.not_before and request.status.is_open:
         rows.append((texts("card-not-before"), blocks.moment(request.not_before)))

@@ -18,6 +18,7 @@ from bot.domain.customer import (
     deletion_deadline,
     most_urgent_first,
     must_be_suspendable,
+    quantity_in,
 )
 from bot.domain.errors import CannotBeSuspended, NotOurCustomer
 from tests.builders import a_customer, a_subscription
@@ -91,6 +92,18 @@ def test_who_may_be_acted_on(relationship: str | None, may: bool):
 )
 def test_the_fingerprint_changes_with(change: dict[str, Any]):
     assert a_subscription(**change).fingerprint != a_subscription().fingerprint
+
+
+@pytest.mark.parametrize("quantity", [1, 120, 0, None])
+def test_the_fingerprint_tells_the_quantity_that_was_shown(quantity: int | None):
+    assert quantity_in(a_subscription(quantity=quantity).fingerprint) == quantity
+
+
+@pytest.mark.parametrize(
+    "fingerprint", ["", "active", "active|", "active|many|P1Y|None", "active|²|P1Y|None"]
+)
+def test_of_what_else_may_be_kept_it_tells_none(fingerprint: str):
+    assert quantity_in(fingerprint) is None
 
 
 def test_the_fingerprint_does_not_change_with_the_case_of_microsofts_words():

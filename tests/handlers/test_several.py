@@ -66,7 +66,8 @@ async def test_all_of_a_customer_are_suspended_by_one_approval(set_stage: SetSta
 async def test_what_failed_is_told_one_by_one_and_tried_again_alone(set_stage: SetStage):
     stage = await set_stage()
     card, request_id = await asks_for_all(stage)
-    e3 = stage.partner_center.customer(CUSTOMER).subscription("Microsoft 365 E3").id
+    held = stage.partner_center.customer(CUSTOMER).subscription("Microsoft 365 E3")
+    e3 = held.id
     refusal = {"code": 800042, "description": "Not supported."}
     stage.partner_center.faults.add(status=400, method="PATCH", path_contains=e3, body=refusal)
     assert (await stage.ben.click(card, "Approve")).ok
@@ -75,7 +76,7 @@ async def test_what_failed_is_told_one_by_one_and_tried_again_alone(set_stage: S
         return [m["text"].partition(":")[0] for m in stage.ana.dms() if request_id in m["text"]]
 
     failed = await shows(stage, card, "2 of 3 done, 1 failed")
-    assert "✖ Microsoft 365 E3: Partner Center does not allow it" in story.lines(failed)
+    assert f"✖ Microsoft 365 E3 × {held.quantity}: Partner Center does not allow it" in story.lines(failed)
     assert sorted(statuses(stage)) == ["active", "suspended", "suspended"]
     assert (await stage.eve.click(failed, "Retry failed")).ok
     await story.is_told(stage.eve, "approve", since=card["ts"])

@@ -67,7 +67,7 @@ async def test_a_suspension_is_asked_for_approved_and_done(
     await ana.play("ana")
     await ana.open("Backstop")
     news = page.get_by_role("log", name="Messages in Backstop")
-    await expect(news).to_contain_text("Done: suspend Microsoft 365 E3 of Contoso Ltd")
+    await expect(news).to_contain_text("Done: suspend Microsoft 365 E3 × 120 of Contoso Ltd")
     await ana.picture(f"{device}-7-told")
 
     await page.get_by_role("link", name="Home").click()
