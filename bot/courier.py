@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy import text
@@ -70,6 +70,24 @@ class AlreadyRunning(Exception):
     """Another process works on this SQLite database."""
 
 
+class _Stops(logging.Filter):
+    """Between a stop of the engine and its next start: a job it had taken and not begun is left to that start.
+
+    The engine would tell of each with a traceback. There is one engine in a process, and so one of these.
+    """
+
+    are_under_way = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not self.are_under_way or record.exc_info is None:
+            return True
+        log.info("a job had not begun when the engine stopped: it is taken up at the next start")
+        return False
+
+
+_STOPS: Final = _Stops()
+
+
 class Courier:
     """Takes jobs in (`send`), and in a worker also runs them (`start`)."""
 
@@ -115,7 +133,10 @@ class Courier:
         """
         self.hold()
         self._handlers = handlers
-        logging.getLogger("dbos").setLevel(logging.WARNING)
+        engine = logging.getLogger("dbos")
+        engine.setLevel(logging.WARNING)
+        engine.addFilter(_STOPS)
+        _STOPS.are_under_way = False
         DBOS(
             config=DBOSConfig(
                 name=APP,
@@ -206,6 +227,7 @@ class Courier:
         self._closing.set()
         if self._works:
             self._works = False
+            _STOPS.are_under_way = True
             # The engine first takes nothing more from the queue, then waits; it looks only once a second.
             drain = DRAIN_SECONDS if self._running else 0
             await asyncio.to_thread(

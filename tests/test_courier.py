@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from contextlib import AsyncExitStack, suppress
 from contextvars import Context
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,33 @@ def test_a_job_that_is_taken_while_the_loop_stands_still_runs_on_it_all_the_same
         finally:
             runner.run(courier.close())
     assert ran == [loop]
+
+
+async def test_what_the_engine_breaks_off_by_a_stop_is_told_without_a_traceback(
+    open_courier: Open, work: Work, caplog: pytest.LogCaptureFixture
+):
+    """It takes a job and has shut its threads down before the job begins; that comes down to a moment."""
+    caplog.set_level(logging.INFO, "bot.courier")
+    told = partial(logging.getLogger("dbos").error, "in a workflow", exc_info=RuntimeError("after shutdown"))
+
+    def said() -> list[tuple[str, bool]]:
+        found = [(r.getMessage(), r.exc_info is not None) for r in caplog.records]
+        caplog.clear()
+        return [each for each in found if each[0] == "in a workflow" or "next start" in each[0]]
+
+    courier = await open_courier()
+    await courier.start({"note": work.note}, executor="host-0")
+    told()
+    assert said() == [("in a workflow", True)]
+    await courier.close()
+    told()
+    ((words, has_traceback),) = said()
+    assert "it is taken up at the next start" in words
+    assert not has_traceback
+    again = await open_courier()
+    await again.start({"note": work.note}, executor="host-0")
+    told()
+    assert said() == [("in a workflow", True)]
 
 
 async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
