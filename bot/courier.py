@@ -73,13 +73,16 @@ class AlreadyRunning(Exception):
 class _Stops(logging.Filter):
     """Between a stop of the engine and its next start: a job it had taken and not begun is left to that start.
 
-    The engine would tell of each with a traceback. There is one engine in a process, and so one of these.
+    The engine would tell of each with a traceback: its threads take nothing any more. Whatever else it tells of
+    passes. There is one engine in a process, and so one of these.
     """
 
     are_under_way = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not self.are_under_way or record.exc_info is None:
+        error = record.exc_info[1] if record.exc_info else None
+        is_too_late = isinstance(error, RuntimeError) and "cannot schedule new futures" in str(error)
+        if not (self.are_under_way and is_too_late):
             return True
         log.info("a job had not begun when the engine stopped: it is taken up at the next start")
         return False

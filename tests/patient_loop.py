@@ -20,7 +20,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
 
     The product gives Slack two seconds, say, before it tells somebody to try again. A machine with much to do may
     stand still for longer, and the test would be about the machine. However busy it is, no limit is reached before
-    the loop went round some fifteen times for each of its seconds.
+    the loop went round some eight times for each of its seconds.
     """
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from contextvars import Context
 from dataclasses import replace
@@ -163,7 +164,12 @@ async def test_what_the_engine_breaks_off_by_a_stop_is_told_without_a_traceback(
 ):
     """It takes a job and has shut its threads down before the job begins; that comes down to a moment."""
     caplog.set_level(logging.INFO, "bot.courier")
-    told = partial(logging.getLogger("dbos").error, "in a workflow", exc_info=RuntimeError("after shutdown"))
+    engine_tells = partial(logging.getLogger("dbos").error, "in a workflow")
+    threads = ThreadPoolExecutor()
+    threads.shutdown()
+    with pytest.raises(RuntimeError) as late:
+        threads.submit(int)
+    told = partial(engine_tells, exc_info=late.value)
 
     def said() -> list[tuple[str, bool]]:
         found = [(r.getMessage(), r.exc_info is not None) for r in caplog.records]
@@ -179,6 +185,8 @@ async def test_what_the_engine_breaks_off_by_a_stop_is_told_without_a_traceback(
     ((words, has_traceback),) = said()
     assert "it is taken up at the next start" in words
     assert not has_traceback
+    engine_tells(exc_info=OSError("something else"))
+    assert said() == [("in a workflow", True)]
     again = await open_courier()
     await again.start({"note": work.note}, executor="host-0")
     told()
