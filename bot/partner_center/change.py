@@ -57,6 +57,9 @@ class Change(ABC, Generic[Seen]):
     def _shows(self, seen: Seen) -> bool:
         """Whether it is as wanted."""
 
+    def _agree(self, before: Seen) -> None:
+        """Raise where what the first look shows is not what was to be changed: nothing is sent then."""
+
     @abstractmethod
     def _write_call(self, seen: Seen) -> Call:
         """What to send to make it so; it is given its request id when it is sent."""
@@ -88,6 +91,7 @@ class Change(ABC, Generic[Seen]):
         before = await self._look()
         if self._shows(before):
             return Settled(before, changed=False, confirmed=True)
+        self._agree(before)
         seen, request_id, tries = before, self._request_id, 0
         while True:
             outcome = await self._send(seen, request_id)

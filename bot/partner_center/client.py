@@ -243,13 +243,21 @@ class PartnerCenter:
         )
         return replace(call, headers=service_requests.ORGANISATIONS)
 
-    async def suspend(self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID) -> Written:
-        """Suspend, and look until it shows. When repeating after a crash give the same `ms_request_id`."""
-        return await self._change(customer, id, SubscriptionStatus.SUSPENDED, ms_request_id)
+    async def suspend(
+        self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID, as_confirmed: str | None = None
+    ) -> Written:
+        """Suspend, and look until it shows. When repeating after a crash give the same `ms_request_id`.
 
-    async def resume(self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID) -> Written:
+        `as_confirmed` is the fingerprint a person agreed to: where the subscription has another one, and is not as
+        wanted already, nothing is sent, and Conflict says so. None agrees to whatever it is.
+        """
+        return await self._change(customer, id, SubscriptionStatus.SUSPENDED, ms_request_id, as_confirmed)
+
+    async def resume(
+        self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID, as_confirmed: str | None = None
+    ) -> Written:
         """Set active again; otherwise as `suspend`."""
-        return await self._change(customer, id, SubscriptionStatus.ACTIVE, ms_request_id)
+        return await self._change(customer, id, SubscriptionStatus.ACTIVE, ms_request_id, as_confirmed)
 
     async def cancel_azure(
         self, customer: CustomerId, plan: SubscriptionId, id: str, *, ms_request_id: UUID
@@ -268,7 +276,12 @@ class PartnerCenter:
         return await cancellation.run(timeout=self._write_timeout)
 
     async def _change(
-        self, customer: CustomerId, id: SubscriptionId, wanted: SubscriptionStatus, ms_request_id: UUID
+        self,
+        customer: CustomerId,
+        id: SubscriptionId,
+        wanted: SubscriptionStatus,
+        ms_request_id: UUID,
+        as_confirmed: str | None,
     ) -> Written:
         change = StatusChange(
             self._exchange,
@@ -276,6 +289,7 @@ class PartnerCenter:
             customer=customer,
             subscription=id,
             wanted=wanted,
+            as_confirmed=as_confirmed,
             request_id=ms_request_id,
         )
         return await change.run(timeout=self._write_timeout)

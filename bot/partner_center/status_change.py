@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from bot.domain.customer import CustomerId, Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import BackstopError, Conflict, NotReady
+from bot.domain.request import CHANGED_SINCE_CONFIRMED
 from bot.partner_center.answers import STALE_ETAG, Trouble
 from bot.partner_center.change import Change
 from bot.partner_center.exchange import Call, Exchange
@@ -43,12 +44,14 @@ class StatusChange(Change[Resource]):
         customer: CustomerId,
         subscription: SubscriptionId,
         wanted: SubscriptionStatus,
+        as_confirmed: str | None,
         request_id: UUID,
     ) -> None:
         super().__init__(exchange, call=call, request_id=request_id)
         self._customer = customer
         self._subscription = subscription
         self._wanted = wanted
+        self._as_confirmed = as_confirmed
         self._was_stale = False
 
     async def run(self, *, timeout: float) -> Written:
@@ -65,6 +68,10 @@ class StatusChange(Change[Resource]):
 
     def _shows(self, seen: Resource) -> bool:
         return seen.subscription.status is self._wanted
+
+    def _agree(self, before: Resource) -> None:
+        if self._as_confirmed not in (None, before.subscription.fingerprint):
+            raise Conflict(reason=CHANGED_SINCE_CONFIRMED, correlation_id=self._call.correlation_id)
 
     def _write_call(self, seen: Resource) -> Call:
         return replace(

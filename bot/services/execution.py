@@ -171,12 +171,15 @@ class Execution:
         if request.action.verb is Verb.CANCEL_AZURE:
             return await self._cancelled(attempt, target)
         customer, subscription = request.action.customer_id, target.subscription_id
-        await self._must_be_as_confirmed(request, target)
         if request.dry_run:
+            await self._must_be_as_confirmed(request, target)
             return Outcome(dry_run=True)
         suspends = request.action.verb is Verb.SUSPEND
         write = self._partner_center.suspend if suspends else self._partner_center.resume
-        written = await write(customer, subscription, ms_request_id=UUID(target.ms_request_id))
+        # What is looked at is what the write then goes by: nothing can change between the two unseen.
+        written = await write(
+            customer, subscription, ms_request_id=UUID(target.ms_request_id), as_confirmed=target.seen
+        )
         await self._store.keep(lambda tx: tx.mirror.put_subscription(written.subscription, at=self._now()))
         changed = written.changed or request.attempt > 1
         since = self._limits.day() if changed else None
@@ -210,10 +213,7 @@ class Execution:
         return replace(accepted, confirmed=True)
 
     async def _must_be_as_confirmed(self, request: ActionRequest, target: Target) -> None:
-        """Raise Conflict when status, quantity or term are not those that were shown when it was confirmed.
-
-        What already is as wanted may pass: there is nothing left to do, or we did it before we died.
-        """
+        """Raise Conflict where a write would: status, quantity or term are not those that were confirmed."""
         action = request.action
         found = await self._partner_center.subscription(action.customer_id, target.subscription_id)
         if found.status is not _WANTED[action.verb] and found.fingerprint != target.seen:
@@ -236,7 +236,7 @@ class Execution:
             await tx.audit.append(AuditTag.REQUEST_STARTED, request.id, attempt=claimed.attempt, **facts)
             if len(claimed.targets) > 1:
                 await self._courier.send(tx.connection, jobs.show_request(claimed))
-            return await tx.requests.get(request_id)
+            return claimed
 
     async def _is_called_off(self, tx: Tx, request: ActionRequest) -> bool:
         """Whether what it stood on is gone: they paid, say, or the policy exempts them by now."""

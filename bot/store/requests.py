@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -70,8 +71,11 @@ class Requests:
         differing = [row for row in after if row not in before]
         if not differing:
             return
+        held = {row["open_key"] for row in before}
+        opens = any(row["open_key"] not in held for row in differing if row["open_key"])
         try:
-            async with self._connection.begin_nested():
+            # Only a key that opens can be another's by now; Postgres gives up a transaction after an error.
+            async with self._connection.begin_nested() if opens else nullcontext():
                 for row in differing:
                     await self._connection.execute(
                         update(targets)

@@ -104,8 +104,10 @@ class Seat(Written):
 
 @pytest.fixture
 def suspend(connect):
-    async def run(seat: Seat, **options: Any):
-        return await connect(seat, **options).suspend(CONTOSO, SEAT, ms_request_id=REQUEST_ID)
+    async def run(seat: Seat, *, as_confirmed: str | None = None, **options: Any):
+        return await connect(seat, **options).suspend(
+            CONTOSO, SEAT, ms_request_id=REQUEST_ID, as_confirmed=as_confirmed
+        )
 
     return run
 
@@ -144,6 +146,20 @@ async def test_what_is_as_wanted_already_is_left_alone(connect):
     seat = Seat(take)
     written = await connect(seat).resume(CONTOSO, SEAT, ms_request_id=REQUEST_ID)
     assert (written.changed, written.confirmed, seat.methods) == (False, True, "GET")
+
+
+async def test_what_was_confirmed_is_looked_for_in_the_very_look_the_write_goes_by(suspend):
+    seat = Seat(take)
+    assert (await suspend(seat, as_confirmed="active|48|None|None")).changed
+    assert seat.methods == "GET PATCH GET"
+
+
+async def test_what_is_no_longer_as_confirmed_is_left_alone(suspend):
+    seat = Seat(take)
+    with pytest.raises(Conflict) as refused:
+        await suspend(seat, as_confirmed="active|47|None|None")
+    assert refused.value.reason == "changed-since-confirmed"
+    assert seat.methods == "GET"
 
 
 async def test_what_is_accepted_for_later_is_waited_for(suspend, sleeps):

@@ -126,8 +126,26 @@ class TestRefusals:
         failed = await w.run(request)
         assert failed.status is Status.FAILED
         assert came_of(failed) == Outcome(
-            confirmed=False, error="conflict", reason="changed-since-confirmed", correlation_id=""
+            confirmed=False,
+            error="conflict",
+            reason="changed-since-confirmed",
+            correlation_id=w.far_side.requests[-1].headers["MS-CorrelationId"],
         )
+        assert w.patches() == []
+
+    async def test_a_dry_run_says_so_too(self, workshop: OpenWorkshop):
+        w = await workshop(dry_run=True)
+        request = await w.approved()
+        w.far_side.change(w.subscription().id, quantity=150)
+        failed = await w.run(request)
+        assert (failed.status, came_of(failed).reason) == (Status.FAILED, "changed-since-confirmed")
+
+    async def test_what_is_as_wanted_already_is_done_whatever_else_changed(self, workshop: OpenWorkshop):
+        w = await workshop()
+        request = await w.approved()
+        w.far_side.change(w.subscription().id, status="suspended", quantity=150)
+        done = await w.run(request)
+        assert (done.status, came_of(done).changed) == (Status.DONE, False)
         assert w.patches() == []
 
     async def test_a_definite_no_fails_with_microsofts_reason_and_correlation_id(
