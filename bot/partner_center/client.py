@@ -244,7 +244,12 @@ class PartnerCenter:
         return replace(call, headers=service_requests.ORGANISATIONS)
 
     async def suspend(
-        self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID, as_confirmed: str | None = None
+        self,
+        customer: CustomerId,
+        id: SubscriptionId,
+        *,
+        ms_request_id: UUID,
+        as_confirmed: str | None = None,
     ) -> Written:
         """Suspend, and look until it shows. When repeating after a crash give the same `ms_request_id`.
 
@@ -254,7 +259,12 @@ class PartnerCenter:
         return await self._change(customer, id, SubscriptionStatus.SUSPENDED, ms_request_id, as_confirmed)
 
     async def resume(
-        self, customer: CustomerId, id: SubscriptionId, *, ms_request_id: UUID, as_confirmed: str | None = None
+        self,
+        customer: CustomerId,
+        id: SubscriptionId,
+        *,
+        ms_request_id: UUID,
+        as_confirmed: str | None = None,
     ) -> Written:
         """Set active again; otherwise as `suspend`."""
         return await self._change(customer, id, SubscriptionStatus.ACTIVE, ms_request_id, as_confirmed)

@@ -501,10 +501,16 @@ class Requests:
             await tx.drafts.forget_before(at - DRAFTS_LIVE)
 
     async def _pass_on(self, tx: Tx, request: ActionRequest) -> None:
-        """What follows from the new state, in the very transaction that made it."""
+        """What follows from the new state, in the very transaction that made it.
+
+        The card of what acts at once is not drawn for that: whoever clicked sees to it, then what came of it, and
+        the sweep should both have failed. Drawing it meanwhile would only hold up what was approved.
+        """
         if request.acts_at and not request.status.is_final:
             wait = max(0.0, (request.acts_at - self._now()).total_seconds())
             await self._courier.send(tx.connection, jobs.execute(request, delay=wait))
+            if not wait:
+                return
         await self._courier.send(tx.connection, jobs.show_request(request))
         if request.status.is_final:
             await self._courier.send(tx.connection, jobs.tell_result(request))

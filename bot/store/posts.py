@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,7 +74,7 @@ class Posts:
 
     async def drawn(self, key: str, *, version: int) -> None:
         """The post now shows that version of what it is about."""
-        await self._connection.execute(update(posts).where(posts.c.key == key).values(drawn=version))
+        await self._connection.execute(_DRAWN, {"of": key, "drawn": version})
 
     async def release(self, key: str) -> None:
         """Give a claim back after Slack definitely refused the post."""
@@ -87,7 +87,7 @@ class Posts:
         )
 
     async def find(self, key: str) -> Post | None:
-        row = (await self._connection.execute(select(posts).where(posts.c.key == key))).one_or_none()
+        row = (await self._connection.execute(_FIND, {"of": key})).one_or_none()
         return _post(row) if row else None
 
     async def keys(self, prefix: str) -> list[str]:
@@ -107,6 +107,11 @@ class Posts:
         )
         row = (await self._connection.execute(query)).one_or_none()
         return _post(row) if row else None
+
+
+# Put together once: every card takes these.
+_FIND = select(posts).where(posts.c.key == bindparam("of"))
+_DRAWN = update(posts).where(posts.c.key == bindparam("of"))
 
 
 def _post(row: Row[Any]) -> Post:

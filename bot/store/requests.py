@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, String, case, cast, exists, func, insert, or_, select, text, update
+from sqlalchemy import Row, String, bindparam, case, cast, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,10 +46,7 @@ class Requests:
 
     async def get(self, request_id: str, *, to_change: bool = True) -> ActionRequest:
         """Read one; `to_change` keeps others waiting until our transaction ends. Raises NotFound."""
-        query = select(requests).where(requests.c.id == request_id)
-        if to_change:
-            query = query.with_for_update()
-        found = await self._many(query)
+        found = await self._many(_ONE_TO_CHANGE if to_change else _ONE, {"of": request_id})
         if not found:
             raise NotFound("request", request_id)
         return found[0]
@@ -60,11 +57,7 @@ class Requests:
         Raises AlreadyWaiting when it opens again and somebody else asks for the same by now.
         """
         row = _row(request) | {"version": request.version + 1}
-        changed = await self._connection.execute(
-            update(requests)
-            .where(requests.c.id == request.id, requests.c.version == request.version)
-            .values(row)
-        )
+        changed = await self._connection.execute(_SAVE, row | {"of": request.id, "as_read": request.version})
         if changed.rowcount != 1:
             raise AlreadyDecided(request.id, request.status)
         before, after = self._kept.get(request.id, []), _target_rows(request)
@@ -78,9 +71,7 @@ class Requests:
             async with self._connection.begin_nested() if opens else nullcontext():
                 for row in differing:
                     await self._connection.execute(
-                        update(targets)
-                        .where(targets.c.request_id == request.id, targets.c.position == row["position"])
-                        .values(row)
+                        _SAVE_TARGET, row | {"of": request.id, "at": row["position"]}
                     )
         except IntegrityError as error:
             raise AlreadyWaiting(await self._waiting(differing) or request.id) from error
@@ -248,19 +239,30 @@ class Requests:
         )
         return int((await self._connection.execute(query)).scalar_one())
 
-    async def _many(self, query: Any) -> list[ActionRequest]:
-        rows: Sequence[Row[Any]] = (await self._connection.execute(query)).all()
+    async def _many(self, query: Any, values: Json | None = None) -> list[ActionRequest]:
+        rows: Sequence[Row[Any]] = (await self._connection.execute(query, values)).all()
         if not rows:
             return []
         theirs: dict[str, list[Json]] = {row.id: [] for row in rows}
-        parts = await self._connection.execute(
-            select(targets).where(targets.c.request_id.in_(theirs)).order_by(targets.c.position)
-        )
+        parts = await self._connection.execute(_TARGETS, {"of": list(theirs)})
         for part in parts.mappings():
             theirs[part["request_id"]].append(dict(part))
         self._kept |= {RequestId(id): parts for id, parts in theirs.items()}
         return [_request(row, theirs[row.id]) for row in rows]
 
+
+# Put together once: that takes longer than to carry them out, and an approval waits for these.
+_ONE = select(requests).where(requests.c.id == bindparam("of"))
+_ONE_TO_CHANGE = _ONE.with_for_update()
+_TARGETS = (
+    select(targets)
+    .where(targets.c.request_id.in_(bindparam("of", expanding=True)))
+    .order_by(targets.c.position)
+)
+_SAVE = update(requests).where(requests.c.id == bindparam("of"), requests.c.version == bindparam("as_read"))
+_SAVE_TARGET = update(targets).where(
+    targets.c.request_id == bindparam("of"), targets.c.position == bindparam("at")
+)
 
 _OPEN = [status for status in Status if status.is_open]
 _FINAL = [status for status in Status if status.is_final]
