@@ -17,7 +17,7 @@ from threading import Lock
 _nursery = multiprocessing.get_context("forkserver")
 _one_at_a_time = Lock()
 """Starting one looks after all others, and how one ended can be read only once."""
-_nursery.set_forkserver_preload(["bot.__main__", "tests.nursery"])
+_nursery.set_forkserver_preload(["bot.__main__", "bot.commands.demo", "tests.nursery"])
 
 
 def born(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import handlers
-from bot.__main__ import parser
+from bot.__main__ import parser, rooms_for
 from bot.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +48,7 @@ def test_the_table_states_the_default(name: str, default: str | int):
 
 
 def subcommands() -> set[str]:
-    actions = parser()._subparsers
+    actions = parser(rooms_for(()))._subparsers
     assert actions is not None
     return {name for action in actions._group_actions for name in action.choices or ()}
 

@@ -22,6 +22,11 @@ class Add(Protocol):
         """Take `name` on the command line; `words` is its help."""
 
 
+class Room(Protocol):
+    def register(self, add: Add) -> None:
+        """Name the commands of this room."""
+
+
 class BadCall(Exception):
     """A command line that cannot be carried out; one line."""
 

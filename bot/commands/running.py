@@ -11,6 +11,8 @@ from bot.app import Application
 from bot.commands import Add
 from bot.start_up import check_ready_to_run, settle
 
+NAMES = ("run", "web", "worker")
+
 
 def register(add: Add) -> None:
     add("run", _run, "listen to Slack and do the work, in one process")

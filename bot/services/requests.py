@@ -351,7 +351,7 @@ class Requests:
         await tx.audit.append(tag, request.id, by=by.id, **facts)
         if called_off:
             return await self._call_off(tx, request, called_off)
-        await self._pass_on(tx, request)
+        await self._pass_on(tx, request, has_a_card=True)
         return request
 
     async def _call_off(self, tx: Tx, before: ActionRequest, request: ActionRequest) -> ActionRequest:
@@ -500,16 +500,16 @@ class Requests:
                 await self._courier.send(tx.connection, jobs.tell_result(request))
             await tx.drafts.forget_before(at - DRAFTS_LIVE)
 
-    async def _pass_on(self, tx: Tx, request: ActionRequest) -> None:
+    async def _pass_on(self, tx: Tx, request: ActionRequest, *, has_a_card: bool = False) -> None:
         """What follows from the new state, in the very transaction that made it.
 
-        The card of what acts at once is not drawn for that: whoever clicked sees to it, then what came of it, and
-        the sweep should both have failed. Drawing it meanwhile would only hold up what was approved.
+        The card of what acts at once is drawn when that is done or takes long, as `Execution` sees to: to draw it
+        meanwhile would only hold up what was approved.
         """
         if request.acts_at and not request.status.is_final:
             wait = max(0.0, (request.acts_at - self._now()).total_seconds())
             await self._courier.send(tx.connection, jobs.execute(request, delay=wait))
-            if not wait:
+            if has_a_card and not wait:
                 return
         await self._courier.send(tx.connection, jobs.show_request(request))
         if request.status.is_final:
