@@ -31,7 +31,7 @@ from bot.domain.names import can_be_kept, folded
 from bot.store.tables import customers, subscriptions
 
 MOST_RANKED = 500
-"""Of so many all are ranked; of more, those that begin so are asked for first, and the rest comes by name."""
+"""Of so many all are ranked; of more, those that begin so are asked for first, and then come some of the rest."""
 LEAST_OF_AN_ID = 6
 """From so many characters on, a word may be part of a tenant id."""
 LEAST_OF_A_SUBSCRIPTION = 8
@@ -78,11 +78,17 @@ class Finder:
         found, is_all = await self._ranked(parts, needle, limit)
         if is_all:
             return found
-        starts, is_all = await self._ranked(parts, needle, limit, starts=True)
-        if not is_all:
-            starts = await self._by_name(parts, limit, starts=True)
-        best = _once([*begun, *starts])
+        starts = await self._starting(parts, needle, limit)
+        best = _once([*begun, *starts, *found])
         return (best if len(best) >= limit else _once([*best, *await self._by_name(parts, limit)]))[:limit]
+
+    async def _starting(self, parts: Sequence[str], needle: str, limit: int) -> list[Customer]:
+        """Those in which words begin so: the best of them where SQLite's index has few, else the first by name."""
+        if self._is_sqlite:
+            starts, is_all = await self._ranked(parts, needle, limit, starts=True)
+            if is_all:
+                return starts
+        return await self._by_name(parts, limit, starts=True)
 
     async def _begun(self, needle: str, limit: int) -> list[Customer]:
         """Whose name begins so, by name; where these are more than enough, the very name before them."""
