@@ -179,7 +179,7 @@ async def while_busy(what: str, transport: str, cwd: Path, count: int) -> Figure
     await slack.start()
     await partner_center.start()
     # A process of its own: this one is the Slack that times the acks, and must have nothing else to do.
-    with far_side(count, LATENCY_MS) if crawls else nullcontext(partner_center.base_url) as address:
+    with far_side(count, LATENCY_MS) if crawls else nullcontext() as address:
         try:
             return await _while_busy(what, transport, cwd, count, slack, partner_center, address)
         finally:
@@ -194,13 +194,14 @@ async def _while_busy(
     count: int,
     slack: SlackSandbox,
     partner_center: PartnerCenterSandbox,
-    address: str,
+    address: str | None,
 ) -> Figures:
     database_url = f"sqlite:///{cwd / f'{time.monotonic_ns()}.db'}"
     port = free_port() if transport == "http" else None
     settings = settings_of(slack, partner_center, database_url=database_url, port=port)
     settings |= {"PYTHONPATH": str(ROOT), **({"PORT": str(port)} if port else {}), **dict(OURS.settings)}
-    settings |= {"PARTNER_CENTER_BASE_URL": address, "PARTNER_CENTER_AUTHORITY_URL": address}
+    if address:
+        settings |= {"PARTNER_CENTER_BASE_URL": address, "PARTNER_CENTER_AUTHORITY_URL": address}
     program = Program(what, settings=settings, cwd=cwd, name="busy", module="tests.benchmarks.busy")
     await asyncio.to_thread(migrate, Settings(_env_file=None, database_url=database_url))  # type: ignore[call-arg]
     if what == "digest":
