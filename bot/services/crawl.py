@@ -32,6 +32,8 @@ LEASE: Final = timedelta(seconds=30)
 """So long a claim holds; it is renewed with each batch that is written."""
 A_PAGE: Final = 500
 """Of the list of customers: the largest that was seen in recordings; no page names a maximum."""
+LISTED_AT_ONCE: Final = 100
+"""So many of them are written in one transaction: on SQLite an ack waits for whoever writes."""
 A_BATCH: Final = 32
 """So many customers are written in one transaction: a commit takes milliseconds, a call takes no longer for it."""
 SLICE: Final = 64
@@ -231,6 +233,14 @@ class Part:
             await tx.crawl.listed(run, at=self._of._now())
 
     async def _keep(self, run: Run, page: Sequence[Customer]) -> None:
+        for at in range(0, len(page), LISTED_AT_ONCE):
+            await self._keep_some(run, page[at : at + LISTED_AT_ONCE])
+        if self._of._courier and not self._asked_for_help and self._listed >= HELP_FROM:
+            self._asked_for_help = True
+            for number in range(HELPERS):
+                await self._of._courier.post(jobs.crawl(slot=f"{run.id}:{number}"))
+
+    async def _keep_some(self, run: Run, page: Sequence[Customer]) -> None:
         ours = [customer.id for customer in page if customer.may_be_acted_on]
         now = self._of._now()
         async with self._of._store.begin() as tx:
@@ -242,10 +252,6 @@ class Part:
             await tx.crawl.may_list(run, holder=self.holder, now=now, until=now + LEASE)
         self._listed += len(page)
         self._left += len(ours) if run.kind is Kind.ALL else 0
-        if self._of._courier and not self._asked_for_help and self._listed >= HELP_FROM:
-            self._asked_for_help = True
-            for number in range(HELPERS):
-                await self._of._courier.post(jobs.crawl(slot=f"{run.id}:{number}"))
 
     # What they have
 

@@ -571,4 +571,4 @@ def is_declared(name: str | None, kind: str) -> bool:
     """
     if kind == "table":
         return name in metadata.tables
-    return name not in ("ix_customers_folded_trgm", "ix_customers_id_trgm")
+    return name != "ix_customers_folded_trgm"

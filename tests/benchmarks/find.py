@@ -244,7 +244,6 @@ async def without_index(db: Store, known: Sequence[Customer]) -> list[tuple[str,
                 await tx.connection.execute(text(f"DROP TRIGGER customer_{trigger}"))
         else:
             await tx.connection.execute(text("DROP INDEX ix_customers_folded_trgm"))
-            await tx.connection.execute(text("DROP INDEX ix_customers_id_trgm"))
         await tx.connection.execute(text("DROP INDEX ix_customers_folded"))
     return await writing(db, known, "without")
 
