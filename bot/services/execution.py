@@ -39,8 +39,6 @@ AT_ONCE = 8
 """Subscriptions of one request acted on at the same time; the client of Partner Center has its own limit."""
 PROGRESS_AFTER = timedelta(seconds=2)
 """Slack takes about one message a second in a channel: a card shows progress no oftener."""
-SLOW_AFTER = 1.0
-"""Seconds after which a card says that it is in progress: until then nobody wonders."""
 
 Deadline = Callable[[Subscription, date | None], date | None]
 """The day after which the data of a subscription is deleted that was suspended on that day (None: nobody knows)."""
@@ -119,25 +117,12 @@ class Execution:
         Raises TimeoutError then.
         """
         async with asyncio.timeout_at(since + self._lease.total_seconds() * SURE) as sure:
-            beside = [
-                asyncio.create_task(self._renew(attempt.request, sure)),
-                asyncio.create_task(self._show_when_slow(attempt.request)),
-            ]
+            renewals = asyncio.create_task(self._renew(attempt.request, sure))
             try:
                 for wave in attempt.request.waves:
                     await asyncio.gather(*(self._act(attempt, target) for target in wave))
             finally:
-                for task in beside:
-                    task.cancel()
-
-    async def _show_when_slow(self, request: ActionRequest) -> None:
-        """Have the card say that it is in progress, once that has taken a while."""
-        await asyncio.sleep(SLOW_AFTER)
-        try:
-            async with self._store.begin() as tx:
-                await self._courier.send(tx.connection, jobs.show_request(request))
-        except Unavailable as error:
-            log.warning("%s: it could not be shown that it is in progress: %s", request.id, error.reason)
+                renewals.cancel()
 
     async def _renew(self, request: ActionRequest, sure: asyncio.Timeout) -> None:
         """Keep the lease, and move `sure` with it; a database that is away for a moment is asked again."""

@@ -63,9 +63,14 @@ def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
     )
 
 
-def show_request(request: ActionRequest) -> Job:
-    """Post the request's card, or redraw it as the request now stands."""
-    return Job(SHOW_REQUEST, id=f"show:{request.id}:{uuid4().hex[:12]}", args={"request_id": request.id})
+def show_request(request: ActionRequest, *, delay: float = 0.0) -> Job:
+    """Post the request's card, or redraw it as the request then stands."""
+    return Job(
+        SHOW_REQUEST,
+        id=f"show:{request.id}:{uuid4().hex[:12]}",
+        args={"request_id": request.id},
+        delay=delay,
+    )
 
 
 def tell_result(request: ActionRequest) -> Job:

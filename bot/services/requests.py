@@ -31,6 +31,8 @@ from bot.store.drafts import Draft
 
 STRANDED_AFTER = timedelta(seconds=60)
 """An approved request nobody has begun for so long has lost its job."""
+SLOW_AFTER = 1.0
+"""Seconds after which a card is drawn though what was approved is not done: until then nobody wonders."""
 LOOK_BACK = timedelta(days=2)
 """How far back the sweep looks for cards and answers that never reached Slack."""
 DRAFTS_LIVE = timedelta(days=2)
@@ -503,13 +505,14 @@ class Requests:
     async def _pass_on(self, tx: Tx, request: ActionRequest, *, has_a_card: bool = False) -> None:
         """What follows from the new state, in the very transaction that made it.
 
-        The card of what acts at once is drawn when that is done or takes long, as `Execution` sees to: to draw it
-        meanwhile would only hold up what was approved.
+        The card of what acts at once is drawn when that is done, and a moment later if it takes long, or if Slack did
+        not take the drawing: to draw it before would only hold up what was approved.
         """
         if request.acts_at and not request.status.is_final:
             wait = max(0.0, (request.acts_at - self._now()).total_seconds())
             await self._courier.send(tx.connection, jobs.execute(request, delay=wait))
             if has_a_card and not wait:
+                await self._courier.send(tx.connection, jobs.show_request(request, delay=SLOW_AFTER))
                 return
         await self._courier.send(tx.connection, jobs.show_request(request))
         if request.status.is_final:

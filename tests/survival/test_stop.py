@@ -10,7 +10,7 @@ from tests.survival.crew import Crew, Ledger
 from tests.survival.office import APPROVALS, Office, buttons
 from tests.survival.world import world
 
-IN_NO_HURRY = 3.0
+IN_NO_HURRY = 6.0
 """Seconds Microsoft takes for the write."""
 
 
