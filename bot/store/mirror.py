@@ -213,7 +213,8 @@ class Mirror:
 
         First the very name, domain or tenant id, then whose name begins so, then those with words in the name that
         begin so, then domains that do, then all others; among these by name, then by domain. When many have the words
-        (MOST_RANKED), the very domain is not looked for first, and the others come by name.
+        (MOST_RANKED), the very domain is not looked for first; those with words that begin so come by name, and of the
+        others the first by name on SQLite, but any on Postgres, which would read all names to tell.
 
         Of ids a word is a part of the tenant id (LEAST_OF_AN_ID: a shorter one stands in many by chance), the
         beginning of the id of a subscription of theirs (LEAST_OF_A_SUBSCRIPTION), or the MPN id of the reseller of

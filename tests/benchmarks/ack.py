@@ -153,10 +153,7 @@ async def measured(candidate: Candidate, transport: str, cwd: Path) -> tuple[Fig
         async with program:
             await program.start()
             await program.comes_up()
-            if port:
-                slack.events_url = f"http://127.0.0.1:{port}/slack/events"
-            else:
-                await slack.app_connects()
+            await reached(slack, port)
             ana = slack.person("ana")
             shown = form_shown(slack, ana) if candidate.is_ours else nothing
             warm_up = await one_after_another(ana, shown)
@@ -211,12 +208,17 @@ async def _while_busy(
     async with program:
         await program.start()
         await program.comes_up()
-        if port:
-            slack.events_url = f"http://127.0.0.1:{port}/slack/events"
-        else:
-            await slack.app_connects()
+        await reached(slack, port)
         ana = slack.person("ana")
         return await one_after_another(ana, form_shown(slack, ana), seconds=BUSY_SECONDS)
+
+
+async def reached(slack: SlackSandbox, port: int | None) -> None:
+    """From here on what people do reaches the program: over HTTP where it has a port, else over its socket."""
+    if port:
+        slack.events_url = f"http://127.0.0.1:{port}/slack/events"
+    else:
+        await slack.app_connects()
 
 
 async def one_after_another(
