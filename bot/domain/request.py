@@ -12,7 +12,7 @@ It may be about several subscriptions of one customer: each is a `Target` with a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -151,6 +151,8 @@ class Target:
     """While open: what Microsoft accepted and does not show yet."""
     begun_at: datetime | None = None
     ended_at: datetime | None = None
+    sendings: int = 0
+    """Attempts, the one under way included, in which the write may have been sent."""
 
     @property
     def quantity(self) -> int | None:
@@ -183,7 +185,14 @@ class Target:
             outcome=None,
             begun_at=None,
             ended_at=None,
+            sendings=0,
         )
+
+    def begun(self, *, at: datetime) -> Target:
+        """Under way once more; until its end is known, the write may have been sent."""
+        if self.result is not Result.OPEN:
+            return self
+        return replace(self, begun_at=self.begun_at or at, sendings=self.sendings + 1)
 
 
 def target_of(subscription: Subscription, *, ms_request_id: str) -> Target:
@@ -419,7 +428,7 @@ class ActionRequest:
             raise self._already_decided()
         return replace(
             self,
-            targets=tuple(replace(t, begun_at=t.begun_at or at) for t in self.targets),
+            targets=tuple(t.begun(at=at) for t in self.targets),
             status=Status.EXECUTING,
             attempt=self.attempt + 1,
             lease_until=at + lease,
@@ -446,11 +455,17 @@ class ActionRequest:
             raise self._already_decided()
         return replace(self, acts_at=at, over_daily_limit=False)
 
-    def wait(self, *, until: datetime) -> ActionRequest:
-        """Stay executing, and let nobody take over before that moment."""
+    def wait(self, *, until: datetime, unsent: Collection[SubscriptionId] = ()) -> ActionRequest:
+        """Stay executing, and let nobody take over before that moment.
+
+        `unsent` are those of which the attempt that ends now is known to have sent nothing.
+        """
         if self.status is not Status.EXECUTING:
             raise self._already_decided()
-        return replace(self, lease_until=until)
+        targets = tuple(
+            replace(t, sendings=t.sendings - 1) if t.subscription_id in unsent else t for t in self.targets
+        )
+        return replace(self, targets=targets, lease_until=until)
 
     def settle(
         self, subscription: SubscriptionId, result: Result, outcome: Outcome, *, at: datetime

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from bot.courier import Courier
@@ -16,7 +16,7 @@ from bot.domain.audit import AuditTag, change
 from bot.domain.customer import Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Throttled, Unavailable, Upstream
 from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target
-from bot.partner_center.client import PartnerCenter
+from bot.partner_center.client import NOT_SENT, PartnerCenter
 from bot.services import jobs
 from bot.services.day import Grounds
 from bot.services.limits import Limits
@@ -42,6 +42,8 @@ PROGRESS_AFTER = timedelta(seconds=2)
 
 Deadline = Callable[[Subscription, date | None], date | None]
 """The day after which the data of a subscription is deleted that was suspended on that day (None: nobody knows)."""
+
+Sent = TypeVar("Sent")
 
 _WANTED = {Verb.SUSPEND: SubscriptionStatus.SUSPENDED, Verb.RESUME: SubscriptionStatus.ACTIVE}
 
@@ -177,11 +179,12 @@ class Execution:
         suspends = request.action.verb is Verb.SUSPEND
         write = self._partner_center.suspend if suspends else self._partner_center.resume
         # What is looked at is what the write then goes by: nothing can change between the two unseen.
-        written = await write(
-            customer, subscription, ms_request_id=UUID(target.ms_request_id), as_confirmed=target.seen
+        written = await attempt.sends(
+            target,
+            write(customer, subscription, ms_request_id=UUID(target.ms_request_id), as_confirmed=target.seen),
         )
         await self._store.keep(lambda tx: tx.mirror.put_subscription(written.subscription, at=self._now()))
-        changed = written.changed or request.attempt > 1
+        changed = written.changed or target.sendings > 1
         since = self._limits.day() if changed else None
         return Outcome(
             changed=changed,
@@ -200,10 +203,11 @@ class Execution:
             found = await self._partner_center.azure_child(customer, plan, child)
             took, accepted = not found.is_active, target.outcome
         else:
-            written = await self._partner_center.cancel_azure(
-                customer, plan, child, ms_request_id=UUID(target.ms_request_id)
+            cancel = self._partner_center.cancel_azure
+            written = await attempt.sends(
+                target, cancel(customer, plan, child, ms_request_id=UUID(target.ms_request_id))
             )
-            changed = written.sent or request.attempt > 1
+            changed = written.sent or target.sendings > 1
             took = written.took
             accepted = Outcome(changed=changed, confirmed=False, correlation_id=written.correlation_id)
             if not took:
@@ -356,7 +360,7 @@ class Execution:
             current = await tx.requests.get(request.id)
             if not _is_same_attempt(current, request):
                 return  # it is over, or whoever took over looks into it
-            waiting = current.wait(until=self._now() + self._retry_after)
+            waiting = current.wait(until=self._now() + self._retry_after, unsent=attempt.unsent)
             await tx.requests.save(waiting)
             await self._courier.send(tx.connection, jobs.execute(waiting, delay=_after(self._retry_after)))
             await self._courier.send(tx.connection, jobs.show_request(waiting))
@@ -369,7 +373,18 @@ class _Attempt:
     request: ActionRequest
     shown_at: datetime
     left: dict[str, Unavailable] = field(default_factory=dict)
+    unsent: set[SubscriptionId] = field(default_factory=set)
+    """Those of which it is known that nothing was sent."""
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def sends(self, target: Target, write: Coroutine[Any, Any, Sent]) -> Sent:
+        """What a write came to, where it says so. Its errors leave a doubt or do not, as `PartnerCenter` says."""
+        try:
+            return await write
+        except Unavailable as error:
+            if type(error) is not Unavailable or error.reason == NOT_SENT:
+                self.unsent.add(target.subscription_id)
+            raise
 
 
 _SILENCE = Unavailable(reason="timeout")

@@ -325,6 +325,7 @@ def _target_row(request: ActionRequest, position: int, target: Target) -> Json:
         "outcome": _outcome_row(target.outcome) if target.outcome else None,
         "begun_at": target.begun_at,
         "ended_at": target.ended_at,
+        "sendings": target.sendings,
         "open_key": _open_key(request.action.verb, target.subscription_id) if waits else None,
     }
 
@@ -350,6 +351,7 @@ def _target(row: Json) -> Target:
         outcome=_outcome(row["outcome"]) if row["outcome"] else None,
         begun_at=row["begun_at"],
         ended_at=row["ended_at"],
+        sendings=row["sendings"],
     )
 
 

@@ -109,6 +109,8 @@ targets = Table(
     Column("outcome", JSON),
     Column("begun_at", Instant),
     Column("ended_at", Instant),
+    # A default of the database's: a release that does not know it may run beside us.
+    Column("sendings", Integer, nullable=False, server_default="0"),
     # One open request per action and subscription: the database refuses the second.
     Column("open_key", String(128), unique=True),
     Index("ix_targets_subscription_id", "subscription_id"),

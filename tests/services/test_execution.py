@@ -238,6 +238,43 @@ class TestWhenNobodyKnows:
         assert came_of(done).changed is True
         assert len(w.far_side.writes) == 1
 
+    @pytest.mark.parametrize(
+        ("method", "status"),
+        [
+            pytest.param("GET", 503, id="it could not look"),
+            pytest.param("PATCH", 429, id="it was told: not now"),
+        ],
+    )
+    async def test_what_somebody_else_did_after_an_attempt_that_sent_nothing_is_not_ours(
+        self, workshop: OpenWorkshop, clock: Clock, method: str, status: int
+    ):
+        w = await workshop()
+        request = await w.approved()
+        w.far_side.faults.add(status=status, method=method, headers={"Retry-After": "600"}, times=None)
+        assert (await w.run(request)).status is Status.EXECUTING
+        w.far_side.faults.clear()
+        w.far_side.suspend_outside(w.subscription().id)
+        clock.passes(RETRY_AFTER)
+        done = await w.run(request)
+        assert (done.status, done.attempt) == (Status.DONE, 2)
+        assert came_of(done).changed is False
+
+    async def test_what_a_person_has_looked_into_once_more_may_have_been_ours(
+        self, workshop: OpenWorkshop, clock: Clock
+    ):
+        w = await workshop()
+        request = await w.approved()
+        w.far_side.faults.add(status=503, method="PATCH", times=None)
+        for _ in range(TRIES):
+            await w.run(request)
+            clock.passes(RETRY_AFTER)
+        w.far_side.faults.clear()
+        w.far_side.suspend_outside(w.subscription().id)  # by a write of ours that Microsoft took in the end
+        assert (await w.requests.look_again(request.id, by=ana)).status is Status.APPROVED
+        done = await w.run(request)
+        assert (done.status, done.attempt) == (Status.DONE, 1)
+        assert came_of(done).changed is True
+
     async def test_a_short_wish_to_wait_is_granted_on_the_spot(self, workshop: OpenWorkshop):
         w = await workshop()
         w.far_side.faults.add(status=429, method="PATCH", headers={"Retry-After": "1"})

@@ -130,6 +130,7 @@ async def test_requests_of_the_first_schema_have_one_target_each(database_url: s
             ]
             assert [r.targets[0].name for r in found.values()] == [f"Product {n}" for n in found]
             assert [r.targets[0].begun_at for r in found.values()] == [None, LATER, LATER, None]
+            assert [r.targets[0].sendings for r in found.values()] == [0, 0, 1, 0]
             assert came_of(found[2]) == Outcome(changed=True, correlation_id="c0ffee")
             assert (found[3].holder, found[3].version, found[3].round) == ("host-0", 3, 0)
             assert await tx.requests.suspended_since(noon) == 2

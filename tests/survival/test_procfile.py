@@ -19,6 +19,13 @@ from tests.program import PATIENCE, UP, environment, settings_of
 from tests.stage import free_port, slack_sandbox
 
 ROOT = Path(__file__).parents[2]
+PATIENT = f"""
+import honcho.manager
+from honcho.command import main
+honcho.manager.KILL_WAIT = {PATIENCE}
+main()
+"""
+"""Honcho, which otherwise kills after five seconds: whether all of it ends by itself is asked here, not how soon."""
 
 
 class Honcho:
@@ -34,7 +41,7 @@ class Honcho:
 
     async def __aenter__(self) -> Honcho:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "honcho", "--app-root", str(self._cwd)),
+            *(sys.executable, "-c", PATIENT, "--app-root", str(self._cwd)),
             *("--procfile", str(ROOT / "Procfile"), *self._arguments),
             env=self._environment,
             cwd=self._cwd,
@@ -57,7 +64,7 @@ class Honcho:
     async def ends(self, number: signal.Signals | None = None) -> int:
         if number:
             self._process.send_signal(number)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(2 * PATIENCE):
             rest, _ = await self._process.communicate()
         self.said += rest.decode()
         assert self._process.returncode is not None
