@@ -23,6 +23,8 @@ MOST_KNOWN: Final = 5000
 LOOK_SECONDS: Final = 1.0
 DECISION_SECONDS: Final = 2.0
 """Slack waits three for the ack."""
+SHARES_WITHIN: Final = 0.2
+"""Seconds that a question to Slack may still take, so that those who clicked meanwhile ask the next together."""
 
 _NOBODYS: Final = frozenset({"USLACKBOT"})
 """Slack says of it that it is no bot."""
@@ -53,6 +55,18 @@ class Member:
     outside: Outside | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Who is in a group, asked at that moment; the answer may be under way."""
+
+    asked_at: datetime
+    answer: asyncio.Task[frozenset[str]]
+
+    @property
+    def failed(self) -> bool:
+        return self.answer.done() and (self.answer.cancelled() or self.answer.exception() is not None)
+
+
 class People:
     """`named` has, by right, ids of users (`U…`, `W…`) and of user groups (`S…`); `also` are groups besides."""
 
@@ -68,6 +82,7 @@ class People:
         self._client = client
         self._now = now
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._questions: dict[str, _Question] = {}
         self._named = {right: frozenset(named.get(right, ())) for right in Right}
         self._groups_named = frozenset(n for names in named.values() for n in names if n.startswith("S"))
         self._also = also
@@ -80,7 +95,8 @@ class People:
         """The person behind a payload, with what they may do at this moment.
 
         Raises Unavailable (system `slack`) when Slack does not say who is in a user group, or who this is: without
-        knowing, nobody is let in. Raises Outsider for who is no full member of the workspace.
+        knowing, nobody is let in. While Slack takes its time, or asks for some, who was in a group counts for a minute.
+        Raises Outsider for who is no full member of the workspace.
         """
         user_id, now = slack.actor(body), self._now()
         if is_of_a_workflow(body):
@@ -97,10 +113,13 @@ class People:
         return person
 
     async def holders(self, right: Right) -> frozenset[str]:
-        """The ids of everybody who holds a right at this moment. Raises as `who_clicked`."""
+        """The ids of everybody who holds a right at this moment; however long Slack takes, nobody waits for an ack.
+
+        Raises as `who_clicked`.
+        """
         named = self._named[right]
         groups = sorted(name for name in named if name.startswith("S"))
-        members = await self._members(groups, self._now())
+        members = await self._members(groups, self._now(), patience=None)
         return frozenset({*named} - {*groups}).union(*members.values())
 
     async def who_looks(self, body: dict[str, Any]) -> Person:
@@ -139,17 +158,52 @@ class People:
 
     async def _groups_anew(self, newer_than: datetime) -> dict[str, frozenset[str]]:
         groups = sorted(self._groups_named.union(self._also()))
-        return await self._members(groups, newer_than) if groups else {}
+        return await self._members(groups, newer_than, patience=DECISION_SECONDS) if groups else {}
 
-    async def _members(self, groups: Sequence[str], newer_than: datetime) -> dict[str, frozenset[str]]:
-        answers = await asyncio.gather(*(self._known_members_of(group, newer_than) for group in groups))
-        return dict(zip(groups, answers, strict=True))
+    async def _members(
+        self, groups: Sequence[str], newer_than: datetime, *, patience: float | None
+    ) -> dict[str, frozenset[str]]:
+        known = {group: self._known_since(group, newer_than) for group in groups}
+        unknown = [group for group, members in known.items() if members is None]
+        answers = await asyncio.gather(*(self._told(group, newer_than, patience) for group in unknown))
+        known.update(zip(unknown, answers, strict=True))
+        return {group: members or frozenset() for group, members in known.items()}
 
-    async def _known_members_of(self, group: str, newer_than: datetime) -> frozenset[str]:
-        read_at, members = self._groups.get(group, (None, frozenset[str]()))
-        if read_at is not None and read_at > newer_than:
-            return members
-        asked_at = self._now()
+    def _known_since(self, group: str, newer_than: datetime) -> frozenset[str] | None:
+        asked_at, members = self._groups.get(group, (newer_than, None))
+        return members if self._is_newer(asked_at, newer_than) else None
+
+    def _is_newer(self, asked_at: datetime, than: datetime) -> bool:
+        """A clock that was put back must not make an answer last."""
+        return than < asked_at <= self._now()
+
+    async def _told(self, group: str, newer_than: datetime, patience: float | None) -> frozenset[str]:
+        question = await self._question(group, newer_than)
+        try:
+            async with asyncio.timeout(patience):
+                return await asyncio.shield(question.answer)
+        except TimeoutError as error:
+            known = self._known_since(group, self._now() - REMEMBERED)
+            if known is None:
+                raise Unavailable("slack", "timeout") from error
+            log.info("Slack does not say who is in %s: what it said a moment ago counts", group)
+            return known
+
+    async def _question(self, group: str, newer_than: datetime) -> _Question:
+        """One asked later than that. Of many clicks at once few ask, for Slack answers few times a minute."""
+        question = self._questions.get(group)
+        if question and not question.answer.done() and not self._is_newer(question.asked_at, newer_than):
+            await asyncio.wait({question.answer}, timeout=SHARES_WITHIN)
+            question = self._questions.get(group)
+        if question is None or question.failed or not self._is_newer(question.asked_at, newer_than):
+            asked_at = self._now()
+            question = _Question(asked_at, asyncio.create_task(self._members_at(group, asked_at)))
+            # Who waited for it may have given up: then nobody hears that it failed.
+            question.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
+            self._questions[group] = question
+        return question
+
+    async def _members_at(self, group: str, asked_at: datetime) -> frozenset[str]:
         members = await self._members_of(group)
         self._groups[group] = (asked_at, members)
         return members
@@ -188,7 +242,7 @@ class People:
 
     def _remembered(self, user_id: str, *, newer_than: datetime) -> Member | None:
         known = self._members_known.get(user_id)
-        return known if known and known.asked_at > newer_than else None
+        return known if known and self._is_newer(known.asked_at, newer_than) else None
 
     async def _asked_for(self, user_id: str, patience: float) -> Member:
         asked_at, home = self._now(), self.home

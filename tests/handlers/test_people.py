@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import pytest_asyncio
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import Outsider, Unavailable
@@ -33,6 +35,7 @@ reasons = ["non_payment"]
 HOME = Home("T1")
 SECOND = timedelta(seconds=1)
 BEN = {"user": {"id": "U0BEN"}, "type": "block_actions"}
+ANA = {"user": {"id": "U0ANA"}, "type": "block_actions"}
 BY_A_WORKFLOW = [
     {**BEN, "function_data": {"execution_id": "Fx1"}},
     {**BEN, "bot_access_token": "xwfp-1"},
@@ -41,21 +44,48 @@ BY_A_WORKFLOW = [
 ]
 
 
+class ReadOut(tuple[str, ...]):
+    """The members of a group, which tell that they were looked at."""
+
+    read: asyncio.Event
+
+    def __new__(cls, members: tuple[str, ...]) -> Self:
+        made = super().__new__(cls, members)
+        made.read = asyncio.Event()
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        self.read.set()
+        return super().__iter__()
+
+
 class Asking:
     """People over a sandboxed Slack, at a time of the test's own."""
 
     def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
         self.at = noon
+        self.ticks = False
         client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[])
         client.proxy = None
+        self._client = client
         self.people = People(
             client,
             named={Right.OPERATE: ("U0BEN",), Right.APPROVE: ("S0APPROVERS",), Right.AUDIT: ("U0EVE",)},
             language="en",
-            now=lambda: self.at,
+            now=self._now,
         )
         self.people.home = Home(slack.workspace.id)
+
+    def _now(self) -> datetime:
+        """`ticks` has it go on with each look, as a real one does."""
+        if self.ticks:
+            self.at += timedelta(microseconds=1)
+        return self.at
+
+    def patient(self) -> None:
+        """Have the client wait as long as Slack tells it to, as the product's does."""
+        self._client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
 
     def has(self, who: str, **said: Any) -> None:
         """Have Slack say something else of somebody."""
@@ -133,6 +163,54 @@ async def test_a_person_is_asked_for_once_a_minute_and_the_groups_at_each_decisi
         asking.at += SECOND
     assert asking.asked("users.info") == 1
     assert asking.asked("usergroups.users.list") == 3
+
+
+async def test_of_many_clicks_at_once_few_ask_who_is_in_a_group(asking: Asking):
+    """Slack answers that question twenty times a minute."""
+    await asking.people.who_clicked(BEN)
+    asking.ticks = True
+    asking.slack.slow("usergroups.users.list", 0.05)
+    first = asyncio.create_task(asking.people.who_clicked(BEN))
+    await asyncio.sleep(0)
+    people = await asyncio.gather(first, *(asking.people.who_clicked(BEN) for _ in range(20)))
+    assert {person.rights for person in people} == {frozenset({Right.OPERATE, Right.APPROVE})}
+    assert asking.asked("usergroups.users.list") == 1 + 2, "those who came later do not go by the first"
+
+
+async def test_who_is_removed_while_somebody_else_is_asked_for_does_not_go_by_that_answer(asking: Asking):
+    asking.ticks = True
+    members = ReadOut(("U0BEN",))
+    asking.slack.workspace.groups["S0APPROVERS"] = Group("S0APPROVERS", "approvers", "Approvers", members)
+    asking.slack.slow("usergroups.users.list", 0.05)
+    before = asyncio.create_task(asking.people.who_clicked(BEN))
+    await members.read.wait()
+    asking.slack.workspace.groups["S0APPROVERS"] = Group("S0APPROVERS", "approvers", "Approvers", ())
+    assert (await asking.people.who_clicked(BEN)).rights == {Right.OPERATE}
+    assert (await before).rights == {Right.OPERATE, Right.APPROVE}
+
+
+async def test_while_slack_takes_its_time_who_was_in_a_group_counts_for_a_minute(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+):
+    await asking.people.who_clicked(BEN)
+    monkeypatch.setattr("handlers.people.DECISION_SECONDS", 0.01)
+    asking.slack.rate_limit("usergroups.users.list", retry_after=30, times=2)
+    asking.patient()
+    asking.at += 59 * SECOND
+    assert Right.APPROVE in (await asking.people.who_clicked(BEN)).rights
+    asking.at += SECOND
+    with pytest.raises(Unavailable):
+        await asking.people.who_clicked(BEN)
+
+
+async def test_what_was_answered_before_the_clock_was_put_back_is_asked_anew(asking: Asking):
+    await asking.people.who_clicked(BEN)
+    asking.at -= 3600 * SECOND
+    asking.slack.workspace.groups["S0APPROVERS"] = Group("S0APPROVERS", "approvers", "Approvers", ())
+    asking.has("U0BEN", is_restricted=True)
+    with pytest.raises(Outsider):
+        await asking.people.who_clicked(BEN)
+    assert (await asking.people.who_clicked(ANA)).rights == frozenset()
 
 
 async def test_where_slack_does_not_say_who_it_is_nobody_decides_and_reading_goes_on(asking: Asking):
