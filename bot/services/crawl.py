@@ -32,10 +32,7 @@ LEASE: Final = timedelta(seconds=30)
 """So long a claim holds; it is renewed with each batch that is written."""
 A_PAGE: Final = 500
 """Of the list of customers: the largest that was seen in recordings; no page names a maximum."""
-LISTED_AT_ONCE: Final = 100
-"""So many of them are written in one transaction: on SQLite an ack waits for whoever writes."""
-A_BATCH: Final = 32
-"""So many customers are written in one transaction: a commit takes milliseconds, a call takes no longer for it."""
+FORGOTTEN_AT_ONCE: Final = 100
 SLICE: Final = 64
 HELPERS: Final = 4
 HELP_FROM: Final = 500
@@ -47,6 +44,19 @@ LOOKS_AGAIN: Final = 1.0
 PACE: Final = "pace"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    """So many customers are written in one transaction: a commit takes milliseconds, however many they are."""
+
+    listed: int
+    read: int
+
+
+BATCHES: Final = _Batches(listed=100, read=32)
+ON_SQLITE: Final = _Batches(listed=25, read=16)
+"""There an ack waits for whoever writes."""
 
 Progress = Callable[[int, int], None]
 """How many customers are done, of how many known so far."""
@@ -83,6 +93,7 @@ class Crawler:
         self._courier = courier
         self._now = now
         self._at_once = at_once
+        self._batches = ON_SQLITE if store.is_sqlite else BATCHES
         self._sleep = sleep
         self._taking_part = 0
 
@@ -107,17 +118,27 @@ class Crawler:
         while True:
             lists = await part.may_list()
             await part.work(part.read_list() if lists else None)
-            async with self._store.begin() as tx:
-                found = await tx.crawl.run()
-                if found is None or found.id != run.id:
-                    return
-                waiting = await tx.crawl.waiting(now=self._now())
-                if found.listed_at and not waiting.all:
-                    if await tx.crawl.end(found):
-                        await end(tx, found)
-                    return
+            async with self._store.read() as tx:
+                found, waiting = await tx.crawl.run(), await tx.crawl.waiting(now=self._now())
+            if found is None or found.id != run.id:
+                return
+            if found.listed_at and not waiting.all:
+                await self._forget_vanished(found)
+                async with self._store.begin() as tx:
+                    waiting = await tx.crawl.waiting(now=self._now())
+                    if not waiting.all:
+                        if await tx.crawl.end(found):
+                            await end(tx, found)
+                        return
             if not waiting.free and not lists:
                 await self._sleep(LOOKS_AGAIN)
+
+    async def _forget_vanished(self, run: Run) -> None:
+        """Drop whom the list, read to its end, no longer showed; few at a time, since others write meanwhile."""
+        forgotten = FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE:
+            async with self._store.begin() as tx:
+                forgotten = await tx.crawl.forget_older(run.begun_at, most=FORGOTTEN_AT_ONCE)
 
     async def help(self) -> None:
         """Read what is free, and leave the rest to those who read it."""
@@ -233,8 +254,9 @@ class Part:
             await tx.crawl.listed(run, at=self._of._now())
 
     async def _keep(self, run: Run, page: Sequence[Customer]) -> None:
-        for at in range(0, len(page), LISTED_AT_ONCE):
-            await self._keep_some(run, page[at : at + LISTED_AT_ONCE])
+        most = self._of._batches.listed
+        for at in range(0, len(page), most):
+            await self._keep_some(run, page[at : at + most])
         if self._of._courier and not self._asked_for_help and self._listed >= HELP_FROM:
             self._asked_for_help = True
             for number in range(HELPERS):
@@ -309,9 +331,9 @@ class Part:
             finally:
                 self._reading -= 1
             self._came.append(came)
-            if len(self._came) >= 4 * A_BATCH:
+            if len(self._came) >= 4 * self._of._batches.read:
                 self._room.clear()  # what cannot be written must not be read on and on
-            if len(self._came) >= A_BATCH or not self._reading:
+            if len(self._came) >= self._of._batches.read or not self._reading:
                 self._something_came.set()
 
     async def _look_at(self, customer: CustomerId) -> _Read:
@@ -333,13 +355,14 @@ class Part:
 
     async def _write_on(self, readers: Sequence[asyncio.Task[None]]) -> None:
         """Write what comes, many customers at a time."""
+        most = self._of._batches.read
         all_read = asyncio.gather(*readers, return_exceptions=True)
         all_read.add_done_callback(lambda _: self._something_came.set())
         while not (all_read.done() and not self._came):
             await self._something_came.wait()
             self._something_came.clear()
-            some, self._came = self._came[: 2 * A_BATCH], self._came[2 * A_BATCH :]
-            if len(self._came) >= A_BATCH or all_read.done():
+            some, self._came = self._came[:most], self._came[most:]
+            if len(self._came) >= most or all_read.done():
                 self._something_came.set()
             self._room.set()
             if some:

@@ -121,8 +121,9 @@ class Customers:
         except (Upstream, TimeoutError) as error:
             log.warning("live search failed: %s", type(error).__name__)
             return ()
-        async with self._store.begin() as tx:
-            await tx.mirror.put_customers(live, at=self._now())
+        if live:  # whoever acks waits for whoever writes
+            async with self._store.begin() as tx:
+                await tx.mirror.put_customers(live, at=self._now())
         return tuple(live[:limit])
 
     async def _search_live(self, words: str) -> list[Customer]:
@@ -319,8 +320,7 @@ class Customers:
         return state
 
     async def _end(self, tx: Tx, run: Run) -> None:
-        """The list was read to its end, and of all that were to be read nobody waits: forget who is no more."""
-        await tx.mirror.forget_older(run.begun_at)
+        """The list was read to its end, and of all that were to be read nobody waits: forget who is gone."""
         await tx.crawl.forget_gone()
         mark = await tx.marks.get(MIRROR)
         as_of = run.begun_at

@@ -226,6 +226,16 @@ class Crawl:
         first = select(crawl.c.read_at).where(could).order_by(crawl.c.read_at).limit(1)
         return (await self._connection.execute(first)).scalar_one_or_none()
 
+    async def forget_older(self, than: datetime, *, most: int) -> int:
+        """Drop so many customers whom a list read to its end no longer showed, and what they have; how many it were."""
+        older = select(customers.c.id).where(customers.c.as_of < than).order_by(customers.c.id).limit(most)
+        gone = list((await self._connection.execute(older.with_for_update())).scalars())
+        if gone:
+            await self._connection.execute(delete(subscriptions).where(subscriptions.c.customer_id.in_(gone)))
+            await self._connection.execute(delete(crawl).where(crawl.c.customer_id.in_(gone)))
+            await self._connection.execute(delete(customers).where(customers.c.id.in_(gone)))
+        return len(gone)
+
     async def forget_gone(self) -> int:
         """Drop, after the list was read to its end, whoever is gone, and what is not ours any more."""
         gone = select(crawl.c.customer_id).where(crawl.c.failed == GONE, crawl.c.why.is_(None))

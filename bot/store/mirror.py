@@ -195,13 +195,6 @@ class Mirror:
                 {"lock": READING_LOCK, "those": list(those)},
             )
 
-    async def forget_older(self, than: datetime) -> int:
-        """Drop customers a complete read no longer showed, and their subscriptions."""
-        gone = select(customers.c.id).where(customers.c.as_of < than)
-        await self._connection.execute(delete(subscriptions).where(subscriptions.c.customer_id.in_(gone)))
-        result = await self._connection.execute(delete(customers).where(customers.c.as_of < than))
-        return int(result.rowcount)
-
     async def customer(self, customer_id: str) -> Customer | None:
         row = (
             await self._connection.execute(select(customers).where(customers.c.id == customer_id.lower()))

@@ -120,6 +120,8 @@ class Answers(asyncio.Protocol):
             case ["_change", number]:
                 stock.changed = int(number)
                 return b""
+            case ["v1", "customers"] if "filter" in query:
+                return json.dumps({"totalCount": 0, "items": []}).encode()  # nobody is asked for who is here
             case ["v1", "customers"]:
                 first = int(headers.get("ms-continuationtoken", 0))
                 return stock.page(int(query["size"][0]), first)

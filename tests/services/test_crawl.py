@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select
 
 from bot.domain.customer import CustomerId
 from bot.domain.errors import Unavailable
@@ -20,7 +20,7 @@ from bot.services.crawl import LEASE
 from bot.services.customers import AGED, FRESH_FOR, RESUMED_FOR
 from bot.store.crawl import Kind, Run, Why
 from bot.store.tables import crawl
-from tests.builders import DAY, HOUR, noon
+from tests.builders import DAY, HOUR, a_customer, a_subscription, noon
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_drift import waiting
 from tests.services.workshop import E3, Clock, Workshop
@@ -48,6 +48,11 @@ async def left_lying(w: Workshop, holder: str, *, most: int = 3) -> list[Custome
         await tx.crawl.want_listed([c.id for c in listed if c.may_be_acted_on], run=run, at=now)
         await tx.crawl.listed(run, at=now)
         return await tx.crawl.claim(holder=holder, now=now, until=now + LEASE, most=most)
+
+
+def queue_row(id: CustomerId) -> dict[str, object]:
+    """Of somebody who was read and waits for nothing."""
+    return {"customer_id": id, "read_at": noon, "read_in": "an-earlier-one", "failed": "", "holder": ""}
 
 
 @pytest.fixture
@@ -278,6 +283,20 @@ class TestHonest:
         assert (state.failed, state.is_complete) == (0, True)
         assert (await w.customers.find("Contoso Ltd")).customers == ()
         assert (await w.customers.find(contoso.subscriptions[0].id)).subscription is None
+
+    async def test_of_many_who_vanish_at_once_nothing_is_left(self, w: Workshop):
+        vanished = [CustomerId(f"{number:08}-0000-4000-8000-000000000000") for number in range(250)]
+        async with w.store.begin() as tx:
+            before = await tx.mirror.sizes()
+            await tx.mirror.put_customers([a_customer(id=id) for id in vanished], at=noon)
+            for id in vanished[:2]:
+                await tx.mirror.put_subscriptions(id, [a_subscription(customer_id=id)], at=noon)
+            await tx.connection.execute(insert(crawl), [queue_row(id) for id in vanished])
+        await w.customers.refresh()
+        async with w.store.read() as tx:
+            assert await tx.mirror.sizes() == before
+            left = await tx.connection.scalars(select(crawl.c.customer_id))
+            assert set(left).isdisjoint(vanished)
 
     async def test_and_not_before(self, w: Workshop):
         contoso = w.far_side.customer("Contoso")

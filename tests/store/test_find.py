@@ -171,8 +171,8 @@ class TestTheIndexIsKeptInStep:
                 await tx.mirror.put_customers([a_customer(), a_customer()], at=at)
         assert await find(store, "ontoso") == ["Contoso Ltd contoso.onmicrosoft.com"]
         async with store.begin() as tx:
-            assert await tx.mirror.forget_older(noon + HOUR) == 0
-            assert await tx.mirror.forget_older(noon + HOUR * 2) == 1
+            assert await tx.crawl.forget_older(noon + HOUR, most=9) == 0
+            assert await tx.crawl.forget_older(noon + HOUR * 2, most=9) == 1
         assert await find(store, "ontoso") == []
 
     async def test_with_an_older_release_that_knows_nothing_of_it(self, store: Store):
