@@ -33,6 +33,7 @@ LEASE: Final = timedelta(seconds=30)
 A_PAGE: Final = 500
 """Of the list of customers: the largest that was seen in recordings; no page names a maximum."""
 FORGOTTEN_AT_ONCE: Final = 100
+"""So many customers are dropped in one transaction: others write meanwhile."""
 SLICE: Final = 64
 HELPERS: Final = 4
 HELP_FROM: Final = 500
@@ -134,7 +135,7 @@ class Crawler:
                 await self._sleep(LOOKS_AGAIN)
 
     async def _forget_vanished(self, run: Run) -> None:
-        """Drop whom the list, read to its end, no longer showed; few at a time, since others write meanwhile."""
+        """Drop whom the list, read to its end, no longer showed, few at a time."""
         forgotten = FORGOTTEN_AT_ONCE
         while forgotten == FORGOTTEN_AT_ONCE:
             async with self._store.begin() as tx:
