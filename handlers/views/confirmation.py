@@ -178,16 +178,18 @@ def effects(subscriptions: Sequence[Subscription], c: Consequences, texts: Texts
 
 def _costs(subscriptions: Sequence[Subscription], cloud: Cloud, texts: Texts) -> list[str]:
     """Whether Microsoft goes on billing the partner; for several, how many of them each line is about."""
-    if cloud is Cloud.CHINA:
-        return [texts("effect-cost-unknown")]
-    ending = [s for s in subscriptions if s.kind is SubscriptionKind.NEW_COMMERCE_SEAT]
-    free = [s for s in subscriptions if s.kind is SubscriptionKind.LEGACY_SEAT]
-    unsure = [s for s in subscriptions if s not in ending and s not in free]
+    trials = [s for s in subscriptions if s.is_trial]
+    bought = [s for s in subscriptions if not s.is_trial]
+    ending = [s for s in bought if s.kind is SubscriptionKind.NEW_COMMERCE_SEAT and cloud is not Cloud.CHINA]
+    free = [s for s in bought if s.kind is SubscriptionKind.LEGACY_SEAT and cloud is not Cloud.CHINA]
+    unsure = [s for s in bought if s not in ending and s not in free]
     if len(subscriptions) == 1:
-        return [_term(s, texts) for s in ending] + [
-            texts("effect-cost-none" if free else "effect-cost-unknown") for _ in (*free, *unsure)
-        ]
+        if ending:
+            return [_term(ending[0], texts)]
+        return [texts(f"effect-cost-{'trial' if trials else 'none' if free else 'unknown'}")]
     lines = []
+    if trials:
+        lines.append(texts.count("effect-cost-trial-of", len(trials)))
     if ending:
         known = [s.term_end.date() for s in ending if s.term_end]
         last = texts.day(max(known)) if len(known) == len(ending) else texts("unknown")

@@ -223,6 +223,13 @@ def _confirmations() -> dict[str, Drawing]:
         for cloud in Cloud
     }
     return drawn | {
+        "confirmation-trial": confirmed(replace(seat, is_trial=True)),
+        "confirmation-trial-among-several": confirmed(
+            replace(seat, is_trial=True),
+            seat,
+            replace(seat, kind=SubscriptionKind.UNKNOWN),
+            cloud=Cloud.CHINA,
+        ),
         "confirmation-against-the-policy": confirmed(seat, standing=stands("2400.00", 20)),
         "confirmation-nothing-overdue": confirmed(seat, standing=stands("", 0)),
         "confirmation-old-books": confirmed(seat, standing=stands("2400.00", 45, books_are_fresh=False)),
