@@ -111,7 +111,7 @@ class Crawler:
                 await self._to_the_end(part, run, end)
             except Upstream as error:
                 if error.system != "database":
-                    async with self._store.begin() as tx:
+                    async with self._store.begin(unhurried=True) as tx:
                         await tx.crawl.broke_off(run, _why(error), holder=part.holder)
                 raise
 
@@ -125,7 +125,7 @@ class Crawler:
                 return
             if found.listed_at and not waiting.all:
                 await self._forget_vanished(found)
-                async with self._store.begin() as tx:
+                async with self._store.begin(unhurried=True) as tx:
                     waiting = await tx.crawl.waiting(now=self._now())
                     if not waiting.all:
                         if await tx.crawl.end(found):
@@ -138,7 +138,7 @@ class Crawler:
         """Drop whom the list, read to its end, no longer showed, few at a time."""
         forgotten = FORGOTTEN_AT_ONCE
         while forgotten == FORGOTTEN_AT_ONCE:
-            async with self._store.begin() as tx:
+            async with self._store.begin(unhurried=True) as tx:
                 forgotten = await tx.crawl.forget_older(run.begun_at, most=FORGOTTEN_AT_ONCE)
 
     async def help(self) -> None:
@@ -182,7 +182,7 @@ class Crawler:
         finally:
             self._taking_part -= 1
             with suppress(Unavailable):  # what is still held is somebody else's in a moment
-                async with self._store.begin() as tx:
+                async with self._store.begin(unhurried=True) as tx:
                     await tx.crawl.release(holder=part.holder)
 
     async def _agree_on_pace(self, tx: Tx) -> None:
@@ -221,14 +221,14 @@ class Part:
         async with self._of._store.read() as tx:
             holders = await tx.crawl.holders()
         for dead in filter(_is_dead, holders):
-            async with self._of._store.begin() as tx:
+            async with self._of._store.begin(unhurried=True) as tx:
                 await tx.crawl.release(holder=dead)
 
     # The list of customers
 
     async def may_list(self) -> bool:
         now = self._of._now()
-        async with self._of._store.begin() as tx:
+        async with self._of._store.begin(unhurried=True) as tx:
             if self._run is None:
                 return False
             await tx.crawl.goes_on(self._run)
@@ -251,7 +251,7 @@ class Part:
             log.warning("the list of customers broke off: %s", _why(error))
             await self._keep(run, page)
             raise
-        async with self._of._store.begin() as tx:
+        async with self._of._store.begin(unhurried=True) as tx:
             await tx.crawl.listed(run, at=self._of._now())
 
     async def _keep(self, run: Run, page: Sequence[Customer]) -> None:
@@ -266,7 +266,7 @@ class Part:
     async def _keep_some(self, run: Run, page: Sequence[Customer]) -> None:
         ours = [customer.id for customer in page if customer.may_be_acted_on]
         now = self._of._now()
-        async with self._of._store.begin() as tx:
+        async with self._of._store.begin(unhurried=True) as tx:
             await tx.mirror.put_customers(page, at=run.begun_at)
             if run.kind is Kind.ALL:
                 await tx.crawl.want_listed(ours, run=run, at=now)
@@ -315,7 +315,7 @@ class Part:
 
     async def _claim(self) -> list[CustomerId]:
         now, most = self._of._now(), max(SLICE, 4 * self._of._at_once)
-        async with self._of._store.begin() as tx:
+        async with self._of._store.begin(unhurried=True) as tx:
             await self._of._agree_on_pace(tx)
             claimed = await tx.crawl.claim(holder=self.holder, now=now, until=now + LEASE, most=most)
             if self._progress:
@@ -372,7 +372,7 @@ class Part:
     async def _write(self, came: Sequence[_Read]) -> None:
         read_at, now = min(each.began_at for each in came), self._of._now()
         read = {each.customer: each.found for each in came if not each.failed}
-        async with self._of._store.begin() as tx:
+        async with self._of._store.begin(unhurried=True) as tx:
             if read:
                 await self._of._drifts.keep_all(tx, read, read_at=read_at)
             await tx.crawl.lock_held(holder=self.holder)

@@ -166,6 +166,8 @@ class Store:
         self._name_lock: AsyncConnection | None = None
         # Writers of one process queue here instead of in SQLite's busy handler, which sleeps up to 100 ms.
         self._writer = asyncio.Lock() if self.is_sqlite else None
+        # Those that may wait queue here first, so that there is never more than one of them before anybody else.
+        self._may_wait = asyncio.Lock() if self.is_sqlite else None
         self._single = SingleWrites(_sync_sqlite(url), self._writer) if self._writer else None
 
     @property
@@ -173,14 +175,18 @@ class Store:
         return self.url.get_backend_name() == "sqlite"
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Tx]:
+    async def begin(self, *, unhurried: bool = False) -> AsyncIterator[Tx]:
         """A transaction that writes: committed at the end, rolled back when anything is raised.
+
+        On SQLite, which has one writer, those `unhurried` take turns among themselves: an ack waits for one of them at
+        most, however many there are.
 
         Raises Unavailable (system `database`) when the database cannot be reached, and Unanswered when it went away
         during the commit.
         """
-        queue: AbstractAsyncContextManager[Any] = self._writer or nullcontext()
-        async with queue, self._connection(writes=True) as tx:
+        first: AbstractAsyncContextManager[Any] = (self._may_wait if unhurried else None) or nullcontext()
+        then: AbstractAsyncContextManager[Any] = self._writer or nullcontext()
+        async with first, then, self._connection(writes=True) as tx:
             yield tx
 
     async def keep(self, work: Callable[[Tx], Awaitable[object]]) -> None:
