@@ -147,10 +147,11 @@ class PartyBalances:
         sums: dict[str, _Sums] = {}
         for debt in self.debts.decode().split("\n"):
             amount, days, marks, currency = debt.split(" ", 3)
-            if currency not in sums:
-                sums[currency] = _Sums(currency)
-            sums[currency].add(Decimal(amount), int(days), int(marks))
-        return tuple(sums[currency].balance() for currency in sorted(sums))
+            theirs = sums.get(currency)
+            if theirs is None:
+                theirs = sums[currency] = _Sums(currency)
+            theirs.add(Decimal(amount), int(days), int(marks))
+        return tuple(sums[currency].of_one() for currency in sorted(sums))
 
     @property
     def balances(self) -> Mapping[str, Balance]:
@@ -163,10 +164,10 @@ _MAY_BE_DUNNED: Final = 2
 _MAY_BE_ASKED_FOR: Final = 4
 
 
-def _written(item: OpenItem, days: int, *, on: date) -> bytes:
+def _written(item: OpenItem, days: int, *, may_be_dunned: bool, on: date) -> bytes:
     """All of an item that its party's balance of that day is made from, in as few letters."""
     marks = _DISPUTED if item.disputed else 0
-    if item.may_be_dunned:
+    if may_be_dunned:
         is_promised = item.promise_to_pay is not None and on <= item.promise_to_pay
         marks |= _MAY_BE_DUNNED if is_promised else _MAY_BE_DUNNED | _MAY_BE_ASKED_FOR
     return f"{item.open_amount} {days} {marks} {item.currency}".encode()
@@ -250,10 +251,10 @@ class _Party:
         account = _account(item)
         if account != (self.code, self.name) and account not in self.others:
             self.others = (*self.others, account)
-        days = days_overdue(item.due_date, on=on)
-        if item.may_be_dunned and days > self.oldest_days:
+        days, may_be_dunned = days_overdue(item.due_date, on=on), item.may_be_dunned
+        if may_be_dunned and days > self.oldest_days:
             self.oldest_days = days
-        debt = _written(item, days, on=on)
+        debt = _written(item, days, may_be_dunned=may_be_dunned, on=on)
         if not self.debts:
             self.debts = debt
         else:
@@ -286,22 +287,40 @@ def _account(item: OpenItem) -> Account:
 
 
 class _Sums:
-    """One party's debts in one currency while they are added up."""
+    """Debts in one currency while they are added up."""
+
+    __slots__ = (
+        "asked",
+        "asked_days",
+        "by_age",
+        "credits",
+        "currency",
+        "disputed",
+        "disputes_overdue",
+        "items_asked",
+        "items_overdue",
+        "largest",
+        "oldest_days",
+        "overdue",
+        "overdue_net",
+    )
 
     def __init__(self, currency: str) -> None:
         self.currency = intern(currency)
-        self.credits = self.overdue = self.disputed = self.largest = self.asked = ZERO
+        self.credits = self.overdue = self.overdue_net = self.disputed = self.largest = self.asked = ZERO
         self.oldest_days = self.items_overdue = self.asked_days = self.items_asked = 0
         self.disputes_overdue = False
         self.by_age = [ZERO] * len(AgingBucket)
 
     def add(self, amount: Decimal, days: int, marks: int) -> None:
+        """One debt of a party, or a credit."""
         if amount <= 0:
             if amount:
                 self.credits -= amount
             return
         self.by_age[_place(days)] += amount
-        self.largest = max(self.largest, amount)
+        if amount > self.largest:
+            self.largest = amount
         if marks & _DISPUTED:
             self.disputed += amount
         if not days:
@@ -310,12 +329,36 @@ class _Sums:
             self.disputes_overdue = True
         if marks & _MAY_BE_DUNNED:
             self.overdue += amount
-            self.oldest_days = max(self.oldest_days, days)
             self.items_overdue += 1
+            if days > self.oldest_days:
+                self.oldest_days = days
         if marks & _MAY_BE_ASKED_FOR:
             self.asked += amount
-            self.asked_days = max(self.asked_days, days)
             self.items_asked += 1
+            if days > self.asked_days:
+                self.asked_days = days
+
+    def include(self, whole: Balance) -> None:
+        """Another party's balance: its credits pay nobody else's debts."""
+        self.credits += whole.credits
+        self.overdue += whole.overdue
+        self.overdue_net += whole.overdue_net
+        self.disputed += whole.disputed
+        self.asked += whole.asked
+        self.items_overdue += whole.items_overdue
+        self.items_asked += whole.items_asked
+        self.largest = max(self.largest, whole.largest)
+        self.oldest_days = max(self.oldest_days, whole.oldest_days)
+        self.asked_days = max(self.asked_days, whole.asked_days)
+        self.disputes_overdue = self.disputes_overdue or whole.disputes_overdue
+        for place, amount in enumerate(whole.by_age):
+            if amount:
+                self.by_age[place] += amount
+
+    def of_one(self) -> Balance:
+        """All of them one party's, whose credits are set against what is overdue."""
+        self.overdue_net = max(ZERO, self.overdue - self.credits)
+        return self.balance()
 
     def balance(self) -> Balance:
         not_due, *past_due = self.by_age
@@ -325,7 +368,7 @@ class _Sums:
             open=not_due + late,
             credits=self.credits,
             overdue=self.overdue,
-            overdue_net=max(ZERO, self.overdue - self.credits),
+            overdue_net=self.overdue_net,
             disputed=self.disputed,
             oldest_days=self.oldest_days,
             items_overdue=self.items_overdue,
@@ -346,17 +389,19 @@ class Totals:
     """
 
     def __init__(self) -> None:
-        self._sums: dict[str, Balance] = {}
+        self._sums: dict[str, _Sums] = {}
 
     def add(self, balances: Iterable[Balance]) -> None:
         sums = self._sums
         for balance in balances:
-            currency = balance.currency
-            sums[currency] = _together(sums[currency], balance) if currency in sums else balance
+            together = sums.get(balance.currency)
+            if together is None:
+                together = sums[balance.currency] = _Sums(balance.currency)
+            together.include(balance)
 
     def balances(self) -> Mapping[str, Balance]:
         """In the alphabetical order of the currencies."""
-        return MappingProxyType(dict(sorted(self._sums.items())))
+        return MappingProxyType({currency: sums.balance() for currency, sums in sorted(self._sums.items())})
 
 
 def totals(parties: Iterable[PartyBalances]) -> Mapping[str, Balance]:
@@ -365,23 +410,3 @@ def totals(parties: Iterable[PartyBalances]) -> Mapping[str, Balance]:
     for party in parties:
         together.add(party.each)
     return together.balances()
-
-
-def _together(one: Balance, other: Balance) -> Balance:
-    return Balance(
-        currency=one.currency,
-        open=one.open + other.open,
-        credits=one.credits + other.credits,
-        overdue=one.overdue + other.overdue,
-        overdue_net=one.overdue_net + other.overdue_net,
-        disputed=one.disputed + other.disputed,
-        oldest_days=max(one.oldest_days, other.oldest_days),
-        items_overdue=one.items_overdue + other.items_overdue,
-        largest=max(one.largest, other.largest),
-        past_due=one.past_due + other.past_due,
-        asked=one.asked + other.asked,
-        asked_days=max(one.asked_days, other.asked_days),
-        items_asked=one.items_asked + other.items_asked,
-        disputes_overdue=one.disputes_overdue or other.disputes_overdue,
-        by_age=tuple(a + b for a, b in zip(one.by_age, other.by_age, strict=True)),
-    )

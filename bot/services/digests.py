@@ -129,8 +129,9 @@ class Digests:
 
     def _overdue(self, day: Day, beside: Differences | None) -> OverdueDigest:
         owed, parties = overview(day.parties)
-        overdue = {day.owner_key(party) for party in parties}
-        since, changes = _since(day, beside, parties, overdue) if beside else (None, None)
+        owners = [day.owner_key(party) for party in parties]
+        overdue = set(owners)
+        since, changes = _since(day, beside, parties, owners) if beside else (None, None)
         return OverdueDigest(
             on=day.on,
             as_of=day.last.as_of if day.last else None,
@@ -491,12 +492,12 @@ def _as_customer(party: PartyBalances) -> CustomerId:
 
 
 def _since(
-    day: Day, beside: Differences, overdue: Sequence[PartyBalances], owners: Collection[str]
+    day: Day, beside: Differences, overdue: Sequence[PartyBalances], owners: Sequence[str]
 ) -> tuple[Since, Mapping[str, Change]]:
     """What changed since the digest before, by the books as they were on its day; of whom nothing did, is not named.
 
-    `owners` are whose the debts of those are that are overdue now. Whose a debtor is, today's books say; only who is
-    not in them any more is looked up by those of then.
+    `owners` are, one for one, whose the debts of those are that are overdue now. Whose a debtor is, today's books say;
+    only who is not in them any more is looked up by those of then.
     """
     changed = beside.new.keys() | {item.customer_key for item in beside.gone}
     owner_of = {p.customer_key: day.owner_key(p) for p in day.parties if p.customer_key in changed}
@@ -510,8 +511,7 @@ def _since(
     for item in beside.gone:
         gone.setdefault(owner_of[item.customer_key], []).append(item)
     now: dict[str, PastDue] = {}
-    for party in overdue:
-        owner = day.owner_key(party)
+    for party, owner in zip(overdue, owners, strict=True):
         if owner in new or owner in gone:
             owed = {c: b.past_due for c, b in party.balances.items() if b.past_due}
             now[owner] = added(now.get(owner, {}), owed)
@@ -523,7 +523,7 @@ def _since(
     }
     changes = compare(now, then)
     counts = dict(counted(changes))
-    counts[Change.SAME] += sum(owner not in new and owner not in gone for owner in owners)
+    counts[Change.SAME] += sum(owner not in new and owner not in gone for owner in set(owners))
     customers = day.directory.by_id
     names = [
         customers[owner].name if owner in customers else gone[owner][-1].customer

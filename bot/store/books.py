@@ -10,11 +10,10 @@ import json
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
 from functools import lru_cache
-from sys import intern
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    false,
     func,
     insert,
     or_,
@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.receivables import FILE, UNKNOWN_PARTY, ItemKind, OpenItem
+from bot.domain.receivables import FILE, UNKNOWN_PARTY, OpenItem
 from bot.store.readings import Outcome, Readings
 from bot.store.tables import imports, open_items
 
@@ -39,7 +39,7 @@ RETIRED: Final = "retired"
 """The mode of an import with which a source ended: a person said that it is not read any more."""
 AT_ONCE: Final = 1000
 """So many items are read or written between two moments at which others may go on: clicks wait for an answer."""
-_KINDS: Final = {kind.value: kind for kind in ItemKind}
+_ITEMS: Final = TypeAdapter(list[OpenItem])
 CHANGE_LOCK: Final = 0x426F6F6B  # any number, as long as it is always this one
 
 
@@ -75,28 +75,23 @@ class Import:
 class Part:
     """Some rows of the books as they are stored."""
 
-    def __init__(self, rows: Sequence[Row[Any, Any, Any, Any]], day: date | None, or_on: date | None) -> None:
+    def __init__(self, rows: Sequence[Row[str, str, bool, bool]]) -> None:
         self._rows = rows
-        self._day = day
-        self._or_on = or_on
 
     def items(self) -> list[OpenItem]:
-        facts = json.loads(f"[{','.join(row[1] for row in self._rows)}]")
-        return [_item(row[0], each) for row, each in zip(self._rows, facts, strict=True)]
+        return _items((source, facts) for source, facts, _, _ in self._rows)
 
     def of_both(self) -> Iterator[tuple[OpenItem, bool, bool]]:
         """Each item, whether it is open on the day, and whether it was on the other one."""
-        for (_, _, begins, ends), item in zip(self._rows, self.items(), strict=True):
-            yield item, _holds(begins, ends, self._day), _holds(begins, ends, self._or_on)
+        for (_, _, is_open, was_open), item in zip(self._rows, self.items(), strict=True):
+            yield item, is_open, was_open
 
 
-def _open_on(day: date) -> ColumnElement[bool]:
+def _open_on(day: date | None) -> ColumnElement[bool]:
     columns = open_items.c
+    if day is None:
+        return columns.valid_to.is_(None)
     return and_(columns.valid_from <= day, or_(columns.valid_to.is_(None), columns.valid_to > day))
-
-
-def _holds(begins: date, ends: date | None, day: date | None) -> bool:
-    return day is not None and begins <= day and (ends is None or ends > day)
 
 
 class Books:
@@ -113,16 +108,15 @@ class Books:
         """The same in parts that are not unpacked yet; with `or_on` also what was open on that earlier day."""
         columns = open_items.c
         # As text: many at once are decoded much faster, and whoever takes a part may do so beside the event loop.
-        query = select(columns.source, cast(columns.item, Text), columns.valid_from, columns.valid_to)
+        is_open, was_open = _open_on(day), _open_on(or_on) if or_on else false()
+        query = select(columns.source, cast(columns.item, Text), is_open, was_open).where(
+            or_(is_open, was_open)
+        )
         if source is not None:
             query = query.where(columns.source == source)
-        if day is None:
-            query = query.where(columns.valid_to.is_(None))
-        else:
-            query = query.where(or_(_open_on(day), _open_on(or_on)) if or_on else _open_on(day))
         rows = await self._connection.stream(query.order_by(columns.id))
         async for part in rows.partitions(AT_ONCE):
-            yield Part(part, day, or_on)
+            yield Part(part)
 
     async def party_keys(self) -> list[str]:
         """The customer keys of whoever has something open in the latest state."""
@@ -132,11 +126,11 @@ class Books:
     async def open_of(self, party_key: str) -> list[OpenItem]:
         """What one party has open in the latest state."""
         query = (
-            select(open_items.c.source, open_items.c.item)
+            select(open_items.c.source, cast(open_items.c.item, Text))
             .where(open_items.c.party_key == party_key, open_items.c.valid_to.is_(None))
             .order_by(open_items.c.id)
         )
-        return [_item(row.source, row.item) for row in (await self._connection.execute(query)).all()]
+        return _items((source, facts) for source, facts in await self._connection.execute(query))
 
     async def add(self, items: Iterable[OpenItem], *, on: date) -> None:
         """Open these from that day on."""
@@ -299,31 +293,12 @@ def _facts(item: OpenItem) -> dict[str, Any]:
     }
 
 
-def _item(source: str, facts: dict[str, Any]) -> OpenItem:
-    return OpenItem(
-        source=intern(source),
-        customer=facts["customer"],
-        tenant=facts["tenant"],
-        customer_code=facts["customer_code"],
-        document_number=facts["document_number"],
-        instalment=facts["instalment"],
-        kind=_KINDS[facts["kind"]],
-        issue_date=_day(facts["issue_date"]),
-        due_date=_date(facts["due_date"]),
-        currency=intern(facts["currency"]),
-        total=Decimal(facts["total"]) if facts["total"] is not None else None,
-        open_amount=Decimal(facts["open_amount"]),
-        disputed=facts["disputed"],
-        promise_to_pay=_day(facts["promise_to_pay"]),
-        dunning_blocked=facts["dunning_blocked"],
-    )
+def _items(rows: Iterable[tuple[str, str]]) -> list[OpenItem]:
+    """What sources told, each with its facts as they are stored: all at once, for that takes half the time."""
+    return _ITEMS.validate_json(f"[{','.join(_with_source(source) + facts[1:] for source, facts in rows)}]")
 
 
-def _day(text: str | None) -> date | None:
-    return _date(text) if text else None
-
-
-@lru_cache(maxsize=8192)
-def _date(text: str) -> date:
-    """One object for each day: fifty thousand items have a few hundred."""
-    return date.fromisoformat(text)
+@lru_cache(maxsize=64)
+def _with_source(source: str) -> str:
+    """How the facts begin when their source stands among them."""
+    return f'{{"source":{json.dumps(source)},'
