@@ -22,7 +22,7 @@ from bot.domain.customer import (
     Subscription,
     SubscriptionStatus,
 )
-from bot.domain.errors import AlreadyDecided, BackstopError, Invalid, NotFound
+from bot.domain.errors import AlreadyDecided, AlreadyWaiting, BackstopError, Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.request import NO_GROUND
 from bot.services.digests import Judgement
@@ -129,10 +129,14 @@ async def suggest_subscriptions(desk: Desk, ack: AsyncAck, body: dict[str, Any])
     typed = str(body.get("value") or "")
     found = await desk.backstop.customers.subscriptions(CustomerId(customer_id))
     matching = fitting_subscriptions(found, typed, texts)
+    asked_for = await desk.backstop.requests.waiting_for(draft.verb, [s.id for s in found])
+    fits = {s.id for s in found if s.status is _FITTING[draft.verb] and s.id not in asked_for}
     # Those it can be done to come first; the others stay visible, so that nobody wonders where they went.
-    matching.sort(key=lambda s: (s.status is not _FITTING[draft.verb], s.name))
-    offered = forms.options(forms.subscription_option(s, texts) for s in matching)
-    fitting = sum(s.status is _FITTING[draft.verb] for s in found)
+    matching.sort(key=lambda s: (s.id not in fits, s.name))
+    offered = forms.options(
+        forms.subscription_option(s, texts, is_asked_for=s.id in asked_for) for s in matching
+    )
+    fitting = len(fits)
     if (
         fitting > 1 and not typed.split()
     ):  # behind the single ones: nobody is to choose all of them by mistake
@@ -222,11 +226,12 @@ async def place(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
 
 
 async def live(
-    desk: Desk, form: Filled, fits: Callable[[Customer, Subscription], Awaitable[None]]
+    desk: Desk, verb: Verb, form: Filled, fits: Callable[[Customer, Subscription], Awaitable[None]]
 ) -> tuple[Customer, tuple[Subscription, ...], tuple[LeftOut, ...]]:
     """The customer and what was chosen, as Partner Center has them now; `fits` raises what is against one.
 
-    One alone that does not fit raises that; of several, what does not fit is left out, with the reason.
+    So does a request for the very same that is open already; only when this one is placed is it certain that there is
+    none. One alone that does not fit raises that; of several, what does not fit is left out, with the reason.
     """
     backstop = desk.backstop
     if form.subscriptions is not None and form.is_about_one:
@@ -236,11 +241,14 @@ async def live(
             field = form.subscription_block if error.what == "subscription" else ids.CUSTOMER
             raise Invalid(field, f"no-such-{error.what}") from error
         await fits(customer, subscription)
+        if asked_for := await backstop.requests.waiting_for(verb, [subscription.id]):
+            raise AlreadyWaiting(asked_for[subscription.id])
         return customer, (subscription,), ()
     try:
         customer, found = await backstop.customers.live_all(form.customer_id)
     except NotFound as error:
         raise Invalid(ids.CUSTOMER, "no-such-customer") from error
+    asked_for = await backstop.requests.waiting_for(verb, [s.id for s in found])
     fitting: list[Subscription] = []
     left_out: list[LeftOut] = []
     for subscription in found:
@@ -248,6 +256,8 @@ async def live(
             continue
         try:
             await fits(customer, subscription)
+            if subscription.id in asked_for:
+                raise AlreadyWaiting(asked_for[subscription.id])
         except BackstopError as error:
             left_out.append(LeftOut(subscription, error))
         else:

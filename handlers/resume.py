@@ -46,7 +46,7 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
             _, base = await backstop.customers.live(customer.id, subscription.parent_id)
         must_be_resumable(subscription, of=customer, base=base)
 
-    customer, subscriptions, left_out = await asking.live(desk, form, fits)
+    customer, subscriptions, left_out = await asking.live(desk, Verb.RESUME, form, fits)
     lifted = await backstop.digests.lifted(subscriptions)
     for_debt = any(_is_for_debt(was) for was in lifted)
     asked = confirmation.Asking(

@@ -70,7 +70,7 @@ async def review(desk: Desk, form: Filled) -> Shown | Blocked:
         else:
             must_be_suspendable(subscription, of=customer, running=[child.name for child in found])
 
-    customer, found, left_out = await asking.live(desk, form, fits)
+    customer, found, left_out = await asking.live(desk, Verb.SUSPEND, form, fits)
     if running:
         return _blocked(desk, form, found[0], running)
     not_before = asking.not_before(desk, form)

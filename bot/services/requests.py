@@ -137,6 +137,13 @@ class Requests:
             await tx.drafts.save(draft)
         return draft
 
+    async def waiting_for(
+        self, verb: Verb, subscriptions: Collection[SubscriptionId]
+    ) -> dict[SubscriptionId, RequestId]:
+        """For which of these the very thing is asked for already, and in which request."""
+        async with self._store.read() as tx:
+            return await tx.requests.waiting_for(verb, subscriptions)
+
     async def confirmable(self, draft_id: str, confirmed: Confirmed, *, by: Person) -> Draft:
         """Keep what the confirmation is going to show, before it is shown.
 

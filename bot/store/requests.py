@@ -86,6 +86,17 @@ class Requests:
         )
         return found[0] if found else None
 
+    async def waiting_for(
+        self, verb: Verb, subscriptions: Collection[SubscriptionId]
+    ) -> dict[SubscriptionId, RequestId]:
+        """For which of these the very thing is asked for already, and in which request."""
+        keys = [_open_key(verb, id) for id in subscriptions]
+        query = select(targets.c.subscription_id, targets.c.request_id).where(targets.c.open_key.in_(keys))
+        return {
+            SubscriptionId(id): RequestId(request)
+            for id, request in (await self._connection.execute(query)).all()
+        }
+
     async def _waiting(self, rows: list[Json]) -> str | None:
         """The request that holds the key of one of these targets."""
         keys = [row["open_key"] for row in rows]

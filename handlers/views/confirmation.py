@@ -186,7 +186,9 @@ def _costs(subscriptions: Sequence[Subscription], cloud: Cloud, texts: Texts) ->
     if len(subscriptions) == 1:
         if ending:
             return [_term(ending[0], texts)]
-        return [texts(f"effect-cost-{'trial' if trials else 'none' if free else 'unknown'}")]
+        if trials:
+            return [texts("effect-cost-trial")]
+        return [texts("effect-cost-none" if free else "effect-cost-unknown")]
     lines = []
     if trials:
         lines.append(texts.count("effect-cost-trial-of", len(trials)))

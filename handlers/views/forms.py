@@ -124,7 +124,8 @@ def customer_option(customer: Customer) -> Option:
     )
 
 
-def subscription_option(subscription: Subscription, texts: Texts) -> Option:
+def subscription_option(subscription: Subscription, texts: Texts, *, is_asked_for: bool = False) -> Option:
+    """With what tells it from others; `is_asked_for` when a request for the very same is open already."""
     quantity = f" × {texts.number(subscription.quantity)}" if subscription.quantity is not None else ""
     name = blocks.shortened(blocks.harmless(subscription.name), MOST_NAME)
     described = [status_words(subscription, texts)]
@@ -132,6 +133,8 @@ def subscription_option(subscription: Subscription, texts: Texts) -> Option:
         described.append(texts("trial"))
     if subscription.parent_id:
         described.append(texts("add-on"))
+    if is_asked_for:
+        described.append(texts("asked-for-already"))
     return blocks.option(f"{name}{quantity}", subscription.id, " · ".join(described))
 
 

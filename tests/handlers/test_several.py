@@ -47,7 +47,8 @@ async def test_all_of_a_customer_are_suspended_by_one_approval(set_stage: SetSta
     view = await confirms_all(stage)
     seen = story.words(view).replace("\u2060", "")
     assert all(name in seen for name in NAMES)
-    assert "Microsoft keeps billing you until their terms end" in seen
+    assert "Microsoft keeps billing you until the term ends" in seen
+    assert "1 of them is a trial: Microsoft does not bill it" in seen
     assert "does not bill you while it is suspended" in seen
 
     card, _ = await asks_for_all(stage)
@@ -102,12 +103,34 @@ async def test_what_cannot_be_suspended_is_left_out_and_named(set_stage: SetStag
     assert "Power BI Premium Trial: Only an active subscription can be suspended." in seen
 
 
-async def test_one_of_them_asked_for_elsewhere_is_not_asked_for_twice(set_stage: SetStage):
+async def test_one_of_them_asked_for_already_is_left_out_and_named(set_stage: SetStage):
     stage = await set_stage()
     first = await story.asks(stage)
+    await story.starts(stage.ana, "/csp-suspend contoso")
+    offered = await stage.ana.suggest("subscription", "")
+    told = {option["text"]["text"]: option.get("description", {}).get("text", "") for option in offered}
+    assert [name for name, said in told.items() if "already asked for" in said] == ["Microsoft 365 E3 × 120"]
+    seen = story.words(await confirms_all(stage, option="All 2 that can be suspended"))
+    assert "2 subscriptions* of *Contoso Ltd*" in seen.replace("\u2060", "")
+    assert f"The same is being asked for already, in request {first.id}." in seen
+
+
+async def test_one_of_them_asked_for_meanwhile_is_not_asked_for_twice(set_stage: SetStage):
+    stage = await set_stage(backstop_operators="U0ANA,U0BEN")
     await confirms_all(stage)
+    first = await story.asks(stage, stage.ben)
     assert (await stage.ana.submit()).ok
     await story.modal_says(stage.ana, first.id)
+
+
+async def test_one_alone_that_is_asked_for_already_is_refused_before_it_is_confirmed(set_stage: SetStage):
+    stage = await set_stage()
+    first = await story.asks(stage)
+    await story.starts(stage.ana, "/csp-suspend contoso")
+    assert (await stage.ana.choose("subscription", "E3")).ok
+    await stage.ana.choose("reason", "Non-payment")
+    assert (await stage.ana.submit()).ok
+    await story.modal_says(stage.ana, f"asked for already, in request {first.id}")
 
 
 async def test_a_customers_suspended_ones_are_resumed_together_the_base_first(set_stage: SetStage):
