@@ -78,9 +78,12 @@ class People:
         also: Callable[[], Collection[str]] = frozenset,
         language: str,
         now: Callable[[], datetime],
+        patience: float = DECISION_SECONDS,
     ) -> None:
+        """`patience` is how many seconds a click waits for what Slack says of its rights."""
         self._client = client
         self._now = now
+        self._patience = patience
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._questions: dict[str, _Question] = {}
         self._named = {right: frozenset(named.get(right, ())) for right in Right}
@@ -106,7 +109,8 @@ class People:
             members = await self._groups_anew(now)
         else:
             members, member = await asyncio.gather(
-                self._groups_anew(now), self._member(user_id, newer_than=now - REMEMBERED)
+                self._groups_anew(now),
+                self._member(user_id, newer_than=now - REMEMBERED, patience=self._patience),
             )
         person = self._with_rights(body, members, member)
         person.must_belong()
@@ -158,7 +162,7 @@ class People:
 
     async def _groups_anew(self, newer_than: datetime) -> dict[str, frozenset[str]]:
         groups = sorted(self._groups_named.union(self._also()))
-        return await self._members(groups, newer_than, patience=DECISION_SECONDS) if groups else {}
+        return await self._members(groups, newer_than, patience=self._patience) if groups else {}
 
     async def _members(
         self, groups: Sequence[str], newer_than: datetime, *, patience: float | None
@@ -178,9 +182,9 @@ class People:
         return than < asked_at <= self._now()
 
     async def _told(self, group: str, newer_than: datetime, patience: float | None) -> frozenset[str]:
-        question = await self._question(group, newer_than)
         try:
             async with asyncio.timeout(patience):
+                question = await self._question(group, newer_than)
                 return await asyncio.shield(question.answer)
         except TimeoutError as error:
             known = self._known_since(group, self._now() - REMEMBERED)
@@ -228,9 +232,7 @@ class People:
             log.info("Slack does not say who %s is (%s)", user_id, error.code)
             return known
 
-    async def _member(
-        self, user_id: str, *, newer_than: datetime, patience: float = DECISION_SECONDS
-    ) -> Member:
+    async def _member(self, user_id: str, *, newer_than: datetime, patience: float) -> Member:
         """Raises Unavailable where Slack does not say."""
         if known := self._remembered(user_id, newer_than=newer_than):
             return known

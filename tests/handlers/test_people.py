@@ -20,7 +20,7 @@ from bot.policy_file import packaged
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.workspace import Group
 from handlers import stamps
-from handlers.people import Home, People, is_of_a_workflow, outside
+from handlers.people import DECISION_SECONDS, Home, People, is_of_a_workflow, outside
 from tests.builders import noon
 from tests.conftest import SetStage
 from tests.handlers import story
@@ -69,13 +69,19 @@ class Asking:
         client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[])
         client.proxy = None
         self._client = client
-        self.people = People(
-            client,
+        self.people = self.people_of()
+
+    def people_of(self, *, patience: float = DECISION_SECONDS) -> People:
+        """Who knows nobody yet."""
+        people = People(
+            self._client,
             named={Right.OPERATE: ("U0BEN",), Right.APPROVE: ("S0APPROVERS",), Right.AUDIT: ("U0EVE",)},
             language="en",
             now=self._now,
+            patience=patience,
         )
-        self.people.home = Home(slack.workspace.id)
+        people.home = Home(self.slack.workspace.id)
+        return people
 
     def _now(self) -> datetime:
         """`ticks` has it go on with each look, as a real one does."""
@@ -189,11 +195,9 @@ async def test_who_is_removed_while_somebody_else_is_asked_for_does_not_go_by_th
     assert (await before).rights == {Right.OPERATE, Right.APPROVE}
 
 
-async def test_while_slack_takes_its_time_who_was_in_a_group_counts_for_a_minute(
-    asking: Asking, monkeypatch: pytest.MonkeyPatch
-):
+async def test_while_slack_takes_its_time_who_was_in_a_group_counts_for_a_minute(asking: Asking):
+    asking.people = asking.people_of(patience=1.0)
     await asking.people.who_clicked(BEN)
-    monkeypatch.setattr("handlers.people.DECISION_SECONDS", 0.01)
     asking.slack.rate_limit("usergroups.users.list", retry_after=30, times=2)
     asking.patient()
     asking.at += 59 * SECOND
