@@ -26,7 +26,9 @@ class Rows(NamedTuple):
 
 
 def clean(text: str) -> str:
-    """Normalise (NFKC), drop control and bidi characters, put one space for any run of white space."""
+    """Normalise (NFKC), drop control and bidi characters and halves of surrogate pairs, which nothing can keep, and
+    put one space for any run of white space.
+    """
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
         return text
     return _cleaned(text)
@@ -40,7 +42,7 @@ def _cleaned(text: str) -> str:
         text = "".join(
             " " if char.isspace() else char
             for char in text
-            if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"}
+            if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
         )
     return " ".join(text.split())
 

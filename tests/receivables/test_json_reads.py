@@ -52,6 +52,12 @@ async def test_every_page_is_read(side, source):
     assert {request.method for request in side.asked} == {"GET"}
 
 
+async def test_half_a_character_is_dropped_since_no_database_keeps_it(side, source):
+    side.invoice("Ac\ud800me", "INV-1", OCTOBER, "EUR", "100.00")
+    snapshot = await source.fetch_snapshot(as_of=today)
+    assert [item.customer for item in snapshot.items] == ["Acme"]
+
+
 async def test_empty_books_are_complete(source):
     snapshot = await source.fetch_snapshot(as_of=today)
     assert (snapshot.items, snapshot.complete, snapshot.rejected + snapshot.warnings) == ((), True, ())
