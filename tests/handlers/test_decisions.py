@@ -206,8 +206,8 @@ async def test_one_person_clicking_again_and_again_gives_one_approval(shared: St
 
 
 async def test_a_second_request_for_the_same_is_refused_and_names_the_first(shared: Stage, customer: str):
-    asked = await story.asks(shared, customer=customer)
     again = await story.continues(shared.ben, customer)
+    asked = await story.asks(shared, customer=customer)
     assert (await shared.ben.submit()).ok
     assert f"asked for already, in request {asked.id}" in story.words(await story.seen(shared.ben))
     await story.leaves(shared.ben)

@@ -21,6 +21,8 @@ from tests.survival.office import APPROVALS, Json, buttons, option_of, request_o
 OVERDUE = "csp-overdue"
 ANSWER = 60.0
 """Seconds in which somebody who clicked has seen something happen, or counts as left without an answer."""
+MOST_MORE = 120.0
+"""Seconds for which people go on where nothing came of it yet."""
 PRESSES = 5
 """So often somebody presses *Confirm* while Slack says that the app did not answer."""
 LOCALES = ("en-US", "de-DE", "zh-CN")
@@ -146,14 +148,24 @@ class Crowd:
     unanswered: list[str] = field(default_factory=list)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def work(self, seconds: float) -> None:
-        """All of them click for so long; who is at something then finishes it."""
+    async def work(self, seconds: float, *, enough: Callable[[], bool]) -> float:
+        """All of them click for so long; who is at something then finishes it.
+
+        Where nothing came of it yet, as on a machine that stood still, they go on until `enough` did, for MOST_MORE
+        seconds at most. How many seconds it was.
+        """
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         async with asyncio.TaskGroup() as people:
             for id, role in self.floor.roles.items():
                 visitor = Visitor(self.slack.person(id), role, random.Random(f"{self.seed} {id}"))
                 people.create_task(self._live(visitor))
             await asyncio.sleep(seconds)
+            while not enough() and clock() < begun + seconds + MOST_MORE:
+                await asyncio.sleep(0.5)
+            taken = clock() - begun
             self._over.set()
+        return taken
 
     async def _live(self, who: Visitor) -> None:
         habits: dict[Callable[[Visitor], Awaitable[None]], int] = {

@@ -128,7 +128,7 @@ async def _under_load(load: Load, around: World, floor: Floor, crew: Crew, where
     async with asyncio.TaskGroup() as tasks:
         blowing = tasks.create_task(weather.blow())
         reading = tasks.create_task(acks.keep_reading())
-        await crowd.work(load.seconds)
+        seconds = await crowd.work(load.seconds, enough=lambda: bool(around.partner_center.writes))
         blowing.cancel()
         reading.cancel()
     acks.read()
@@ -145,7 +145,7 @@ async def _under_load(load: Load, around: World, floor: Floor, crew: Crew, where
     cards, references = _cards(floor), _references(floor)
     said = "".join(program.stderr for program in crew.programs)
     figures = {
-        "clicks": f"{sum(crowd.clicks.values())}, {sum(crowd.clicks.values()) / load.seconds:.1f} a second",
+        "clicks": f"{sum(crowd.clicks.values())}, {sum(crowd.clicks.values()) / seconds:.1f} a second",
         "of these": _listed(crowd.clicks),
         "went away under their hands": _listed(crowd.gone),
         "faults": f"{weather.gusts.total()}: {_listed(weather.gusts)}",
@@ -164,7 +164,7 @@ async def _under_load(load: Load, around: World, floor: Floor, crew: Crew, where
         "second cards": f"{sum(n - 1 for n in cards.values())}",
         "references given": f"{len(references)}",
     }
-    print(f"\n{load.people} people, {load.seconds:.0f} s, {where}")  # noqa: T201  the figures are what is read
+    print(f"\n{load.people} people, {seconds:.0f} s, {where}")  # noqa: T201  the figures are what is read
     print("\n".join(f"  {name:38}{value}" for name, value in figures.items()))  # noqa: T201
 
     assert wanted == effects, "each that was carried out has one effect, and nothing else has"
