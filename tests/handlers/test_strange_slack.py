@@ -14,6 +14,7 @@ from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.settings import Settings
 from handlers import reading
+from tests.daytime import zone_of_day
 from tests.handlers.strange_slack import Json, StrangeSlack
 
 
@@ -43,7 +44,9 @@ async def partner_center(slack: StrangeSlack, sqlite_url: str) -> AsyncIterator[
             "partner_center_client_secret": SecretStr(partner_center.client_secret),
             "partner_center_base_url": partner_center.base_url,
             "partner_center_authority_url": partner_center.authority_url,
+            "backstop_timezone": zone_of_day(),
             "backstop_approvals_channel": "C1APPROVALS",
+            "backstop_audit_cron": "0 0 29 2 *",  # at no time of day a test may run at
             "backstop_operators": ("U1ANA",),
             "backstop_approvers": ("U1BEN",),
             "backstop_undo_window": "PT0S",
