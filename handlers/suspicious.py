@@ -114,6 +114,7 @@ def _for_all(desk: Desk, digest: SuspiciousDigest) -> list[blocks.Block]:
 async def turn(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, *, by: int) -> None:
     """Show the next page to whoever clicked; the post in the channel stays as it is for the others."""
     person = await desk.people.who_looks(body)
+    person.must_read()
     value = str(body["actions"][0].get("value") or "")
     day, _, page = value.partition(":")
     try:

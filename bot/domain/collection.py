@@ -103,7 +103,7 @@ class Standing:
 
 
 class Gone(StrEnum):
-    """Why a suspension for non-payment must not be done any more, although it was confirmed."""
+    """Why something must not be done any more, although it was confirmed. Most are about non-payment."""
 
     PAID = "paid"
     DISPUTED = "disputed"
@@ -111,6 +111,12 @@ class Gone(StrEnum):
     PROMISED = "promised"
     UNSURE = "unsure"
     """The books are too old or too patchy by now to tell."""
+    UNLINKED = "unlinked"
+    """Whose debt it is was corrected: it is another's by now, or nobody knows."""
+    OVERTAKEN = "overtaken"
+    """Something else was done to the subscription since this was begun."""
+    TOO_LATE = "too-late"
+    """It was approved too long ago to be done still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,8 @@ class Ground:
     """The books were fresh and complete."""
     exempt: bool = False
     promised: bool = False
+    unlinked: bool = False
+    """A debt it stood on is no longer theirs, and without it nothing is left."""
 
     def gone(self, now: Ground) -> Gone | None:
         """What took the ground away since; None where it still stands, or never did.
@@ -132,13 +140,19 @@ class Ground:
         """
         if not self.owes:
             return None
-        if not now.trusted:
-            return Gone.UNSURE if self.trusted else None
-        if not now.owes:
-            return Gone.DISPUTED if now.disputes else Gone.PAID
+        # What people said counts however sure the books are; so does a debt that books say is paid: what they
+        # could not read is never closed by its absence.
+        if now.unlinked:
+            return Gone.UNLINKED
         if now.exempt and not self.exempt:
             return Gone.EXEMPT
-        return Gone.PROMISED if now.promised and not self.promised else None
+        if now.promised and not self.promised:
+            return Gone.PROMISED
+        if self.trusted and not now.trusted:
+            return Gone.UNSURE
+        if not now.owes:
+            return Gone.DISPUTED if now.disputes else Gone.PAID
+        return None
 
 
 def ground(policy: BillingPolicy, facts: Facts, *, on: date) -> Ground:

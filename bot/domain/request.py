@@ -123,6 +123,9 @@ class Outcome:
 CHANGED_SINCE_CONFIRMED = "changed-since-confirmed"
 """The reason of an outcome where nothing was done: what was confirmed is not what is there now."""
 
+CALLED_OFF = "called-off"
+"""The error of an outcome where nothing was done: what it stood on is gone, or somebody stopped it."""
+
 
 class Result(StrEnum):
     """What became of one target."""
@@ -165,7 +168,21 @@ class Target:
 
     @property
     def may_be_retried(self) -> bool:
-        return self.result is Result.FAILED and not self.must_be_confirmed_again
+        return self.result is Result.FAILED and not (self.must_be_confirmed_again or self.was_called_off)
+
+    @property
+    def was_called_off(self) -> bool:
+        return self.outcome is not None and self.outcome.error == CALLED_OFF
+
+    @property
+    def may_have_been_sent(self) -> bool:
+        """Whether a write may have gone out: what came of it is to be looked at, whatever becomes of the request."""
+        return self.sendings > 0 or self.was_accepted
+
+    @property
+    def may_have_been_sent_before(self) -> bool:
+        """The same of a target under way: by an attempt before this one, which is counted already."""
+        return self.sendings > 1 or self.was_accepted
 
     @property
     def was_accepted(self) -> bool:
@@ -348,20 +365,51 @@ class ActionRequest:
             raise NotPermitted(Right.APPROVE)
         if self.status is not Status.APPROVED:
             raise self._already_decided()
-        return replace(self, status=Status.WITHDRAWN, closed_by=by.id, closed_at=at)
+        if not self._has_done_anything:
+            return replace(self, status=Status.WITHDRAWN, closed_by=by.id, closed_at=at)
+        # Tried before: what came of it then stays, and of what may have been sent nobody knows.
+        stopped = Outcome(confirmed=False, error=CALLED_OFF, reason="cancelled")
+        targets = tuple(
+            replace(
+                t,
+                result=Result.UNKNOWN if t.may_have_been_sent else Result.FAILED,
+                outcome=t.outcome if t.was_accepted else stopped,
+                ended_at=at,
+            )
+            if t.result is Result.OPEN
+            else t
+            for t in self.targets
+        )
+        return replace(self, targets=targets, closed_by=by.id)._ended(at)
 
     def call_off(self, now: Ground, *, at: datetime) -> ActionRequest | None:
-        """End it where what it stood on is gone and nothing was done yet; None where it may go on."""
-        if self.status not in (Status.PENDING, Status.APPROVED) or any(t.begun_at for t in self.targets):
+        """End it where what it stood on is gone; None where it may go on.
+
+        Where something was done, or may have been, it goes on with `gone` set: what is open is then only looked at.
+        """
+        if self.gone or self.status not in (Status.PENDING, Status.APPROVED, Status.EXECUTING):
             return None
         gone = self.ground.gone(now)
-        return replace(self, status=Status.WITHDRAWN, gone=gone, closed_at=at) if gone else None
+        return self.called_off(gone, at=at) if gone else None
+
+    def called_off(self, gone: Gone, *, at: datetime) -> ActionRequest:
+        """As `call_off`, where it is known that it must not be done any more."""
+        if self._has_done_anything:
+            return replace(self, gone=gone)
+        targets = tuple(replace(t, result=Result.OPEN, outcome=None, ended_at=None) for t in self.targets)
+        return replace(
+            self, targets=targets, status=Status.WITHDRAWN, gone=gone, closed_at=at, lease_until=None
+        )
 
     def look_again(self, *, by: Person, at: datetime) -> ActionRequest:
-        """The requester or an approver has an open outcome looked into once more; it stays approved as it was."""
+        """The requester or an approver has an open outcome looked into once more; it stays approved as it was.
+
+        After another time to live it is only looked at: what was right then may not be now.
+        """
         self._must_have_a_say(by)
-        if self.status is not Status.UNKNOWN:
+        if self.status is not Status.UNKNOWN or self.closed_at is None:
             raise self._already_decided()
+        is_late = at >= self.closed_at + (self.expires_at - self.placed_at)
         # What Microsoft accepted is only looked at; the write keeps its id, so that a repeat stays harmless.
         reopened = tuple(
             replace(t, result=Result.OPEN, ended_at=None, outcome=t.outcome if t.was_accepted else None)
@@ -377,6 +425,7 @@ class ActionRequest:
             attempt=0,
             round=self.round + 1,
             closed_at=None,
+            gone=self.gone or (Gone.TOO_LATE if is_late else None),
         )
 
     def retry(self, *, by: Person, at: datetime) -> ActionRequest:
@@ -402,6 +451,7 @@ class ActionRequest:
             attempt=0,
             round=self.round + 1,
             closed_at=None,
+            closed_by=None,
         )
 
     def expire(self, *, at: datetime) -> ActionRequest:
@@ -468,33 +518,30 @@ class ActionRequest:
         return replace(self, targets=targets, lease_until=until)
 
     def settle(
-        self, subscription: SubscriptionId, result: Result, outcome: Outcome, *, at: datetime
+        self,
+        subscription: SubscriptionId,
+        result: Result,
+        outcome: Outcome,
+        *,
+        at: datetime,
+        unsent: bool = False,
     ) -> ActionRequest:
         """Write down what came of one target; the last one ends the request.
 
-        With `Result.OPEN`: Microsoft accepted it, and it does not show yet. What is settled stays as it is.
+        With `Result.OPEN`: Microsoft accepted it, and it does not show yet. What is settled stays as it is. `unsent`
+        is as for `wait`.
         """
         if self.status is not Status.EXECUTING:
             raise self._already_decided()
         ended = None if result is Result.OPEN else at
         targets = tuple(
-            replace(t, result=result, outcome=outcome, ended_at=ended)
+            replace(t, result=result, outcome=outcome, ended_at=ended, sendings=t.sendings - unsent)
             if t.subscription_id == subscription and t.result is Result.OPEN
             else t
             for t in self.targets
         )
         settled = replace(self, targets=targets)
-        if settled.open_targets:
-            return settled
-        results = {t.result for t in targets}
-        status = (
-            Status.UNKNOWN
-            if Result.UNKNOWN in results
-            else Status.FAILED
-            if Result.FAILED in results
-            else Status.DONE
-        )
-        return replace(settled, status=status, lease_until=None, closed_at=at)
+        return settled if settled.open_targets else settled._ended(at)
 
     @property
     def open_targets(self) -> tuple[Target, ...]:
@@ -538,6 +585,23 @@ class ActionRequest:
     @property
     def broken_glass(self) -> Decision | None:
         return next((d for d in self.decisions if d.verdict is Verdict.BREAK_GLASS), None)
+
+    @property
+    def _has_done_anything(self) -> bool:
+        """Whether Microsoft answered for any target, or may have been asked to change it."""
+        return any(t.may_have_been_sent or t.result in (Result.DONE, Result.FAILED) for t in self.targets)
+
+    def _ended(self, at: datetime) -> ActionRequest:
+        """With the results that all its targets have."""
+        results = {t.result for t in self.targets}
+        status = (
+            Status.UNKNOWN
+            if Result.UNKNOWN in results
+            else Status.FAILED
+            if Result.FAILED in results
+            else Status.DONE
+        )
+        return replace(self, status=status, lease_until=None, closed_at=at)
 
     def _approved(self, at: datetime) -> ActionRequest:
         acts_at = max(at + self.undo, self.not_before or at)

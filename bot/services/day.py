@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,11 +14,11 @@ from bot.domain.aging import Aging, Balance, PartyBalances, age
 from bot.domain.collection import Facts, Ground, History, Standing, ground, standing
 from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.digest import Differences
-from bot.domain.directory import Directory
+from bot.domain.directory import ConfirmedMapping, Directory
 from bot.domain.followup import PROMISE, SNOOZE, Pause, has_worsened
 from bot.domain.people import PersonId
 from bot.domain.policy import BillingPolicy, Debt, Exposure
-from bot.domain.receivables import UNKNOWN_PARTY
+from bot.domain.receivables import UNKNOWN_PARTY, tenant_key
 from bot.domain.request import ActionRequest
 from bot.store import Tx
 from bot.store.books import Import, Part
@@ -74,6 +74,15 @@ class Day:
     @cached_property
     def _keys_of_nobodys(self) -> frozenset[str]:
         return frozenset(party.customer_key for party in self._nobodys)
+
+    @cached_property
+    def _keys_of_credits(self) -> frozenset[str]:
+        """Of those the ones that have paid, or were given, something that is not used up."""
+        return frozenset(
+            party.customer_key
+            for party in self._nobodys
+            if any(balance.credits > 0 for balance in party.balances.values())
+        )
 
     def may_owe_more(self, id: CustomerId) -> bool:
         """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
@@ -155,6 +164,8 @@ class Day:
 
         Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
         """
+        if id and self.directory.keys_of(id) & self._keys_of_credits:
+            return False  # it may be theirs: a person has to say so first
         if not last.incomplete:
             return True
         theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
@@ -238,10 +249,36 @@ def _add(part: Part, aging: Aging, beside: Differences | None) -> None:
 async def ground_now(
     tx: Tx, request: ActionRequest, *, policy: BillingPolicy, at: datetime, zone: ZoneInfo
 ) -> Ground:
-    """What a request about non-payment stands on by now: only its own debtors are read again."""
-    customer = request.action.customer_id
-    facts = await facts_now(tx, customer, request.debtors, policy=policy, at=at, zone=zone)
-    return ground(policy, facts, on=at.astimezone(zone).date())
+    """What a request about non-payment stands on by now: only its own debtors are read again.
+
+    Whose they are may have been corrected since; and what came in for the customer under another name of theirs in the
+    books, a payment on account say, counts for them, though never against them: nobody was asked about that.
+    """
+    customer, on = request.action.customer_id, at.astimezone(zone).date()
+    known, mappings = await tx.mirror.customer(customer), await tx.mappings.all()
+    directory = Directory((known,) if known else (), mappings)
+    keys, said = directory.keys_of(customer), {mapping.party_key: mapping for mapping in mappings}
+    theirs = [key for key in request.debtors if _is_still_theirs(key, customer, said, keys, known)]
+    facts = await facts_now(tx, customer, theirs, policy=policy, at=at, zone=zone)
+    now = ground(policy, facts, on=on)
+    if now.owes and keys - set(theirs):
+        of_all = await facts_now(tx, customer, sorted(keys.union(theirs)), policy=policy, at=at, zone=zone)
+        now = replace(now, owes=ground(policy, of_all, on=on).owes)
+    lost = len(theirs) < len(request.debtors) and not now.owes
+    return replace(now, unlinked=lost)
+
+
+def _is_still_theirs(
+    key: str,
+    customer: CustomerId,
+    said: Mapping[str, ConfirmedMapping],
+    keys: Collection[str],
+    known: Customer | None,
+) -> bool:
+    """Whether a debtor that was this customer when it was confirmed is so still."""
+    if mapping := said.get(key):
+        return mapping.customer_id == customer
+    return key in keys or (known is None and key.startswith(tenant_key("")))
 
 
 async def facts_now(

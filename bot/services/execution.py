@@ -13,9 +13,18 @@ from uuid import UUID
 from bot.courier import Courier
 from bot.domain.action import Verb
 from bot.domain.audit import AuditTag, change
+from bot.domain.collection import Gone
 from bot.domain.customer import Subscription, SubscriptionId, SubscriptionStatus
 from bot.domain.errors import AlreadyDecided, Conflict, NotFound, NotReady, Throttled, Unavailable, Upstream
-from bot.domain.request import CHANGED_SINCE_CONFIRMED, ActionRequest, Outcome, Result, Status, Target
+from bot.domain.request import (
+    CALLED_OFF,
+    CHANGED_SINCE_CONFIRMED,
+    ActionRequest,
+    Outcome,
+    Result,
+    Status,
+    Target,
+)
 from bot.partner_center.client import NOT_SENT, PartnerCenter
 from bot.services import jobs
 from bot.services.day import Grounds
@@ -162,17 +171,22 @@ class Execution:
                 attempt.left[target.subscription_id] = Unavailable(reason="timeout")
             except NotFound as error:
                 outcome = Outcome(confirmed=False, error=error.code)
-                await self._settle(attempt, target, Result.FAILED, outcome)
+                await self._settle(attempt, target, _no(target), outcome)
             except Upstream as error:
-                await self._settle(attempt, target, Result.FAILED, _failure(error))
+                is_seen = isinstance(error, Conflict) and error.reason == CHANGED_SINCE_CONFIRMED
+                result = Result.FAILED if is_seen else _no(target)
+                await self._settle(attempt, target, result, _failure(error))
             else:
-                await self._settle(attempt, target, Result.DONE, outcome)
+                result = Result.FAILED if outcome.error else Result.DONE
+                await self._settle(attempt, target, result, outcome)
 
     async def _outcome(self, attempt: _Attempt, target: Target) -> Outcome:
         request = attempt.request
         if request.action.verb is Verb.CANCEL_AZURE:
             return await self._cancelled(attempt, target)
         customer, subscription = request.action.customer_id, target.subscription_id
+        if request.gone:
+            return await self._seen(attempt, target, request.gone)
         if request.dry_run:
             await self._must_be_as_confirmed(request, target)
             return Outcome(dry_run=True)
@@ -184,13 +198,30 @@ class Execution:
             write(customer, subscription, ms_request_id=UUID(target.ms_request_id), as_confirmed=target.seen),
         )
         await self._store.keep(lambda tx: tx.mirror.put_subscription(written.subscription, at=self._now()))
-        changed = written.changed or target.sendings > 1
+        changed = written.changed or target.may_have_been_sent_before
         since = self._limits.day() if changed else None
         return Outcome(
             changed=changed,
             confirmed=written.confirmed,
             correlation_id=written.correlation_id,
             deletes_on=self._deadline(written.subscription, since) if suspends else None,
+        )
+
+    async def _seen(self, attempt: _Attempt, target: Target, gone: Gone) -> Outcome:
+        """What came of it so far, where nothing may be sent any more."""
+        attempt.unsent.add(target.subscription_id)
+        verb = attempt.request.action.verb
+        found = await self._partner_center.subscription(
+            attempt.request.action.customer_id, target.subscription_id
+        )
+        if found.status is not _WANTED[verb]:
+            return Outcome(confirmed=False, error=CALLED_OFF, reason=gone)
+        await self._store.keep(lambda tx: tx.mirror.put_subscription(found, at=self._now()))
+        changed = target.may_have_been_sent_before
+        since = self._limits.day() if changed else None
+        return Outcome(
+            changed=changed,
+            deletes_on=self._deadline(found, since) if verb is Verb.SUSPEND else None,
         )
 
     async def _cancelled(self, attempt: _Attempt, target: Target) -> Outcome:
@@ -202,12 +233,17 @@ class Execution:
         if target.was_accepted and target.outcome:
             found = await self._partner_center.azure_child(customer, plan, child)
             took, accepted = not found.is_active, target.outcome
+        elif request.gone:
+            attempt.unsent.add(child)
+            if (await self._partner_center.azure_child(customer, plan, child)).is_active:
+                return Outcome(confirmed=False, error=CALLED_OFF, reason=request.gone)
+            return Outcome(changed=target.may_have_been_sent_before)
         else:
             cancel = self._partner_center.cancel_azure
             written = await attempt.sends(
                 target, cancel(customer, plan, child, ms_request_id=UUID(target.ms_request_id))
             )
-            changed = written.sent or target.sendings > 1
+            changed = written.sent or target.may_have_been_sent_before
             took = written.took
             accepted = Outcome(changed=changed, confirmed=False, correlation_id=written.correlation_id)
             if not took:
@@ -231,9 +267,14 @@ class Execution:
                 claimed = request.claim(at=at, lease=self._lease, holder=self._holder)
             except AlreadyDecided:
                 return None  # cancelled, not due yet, or somebody else is at it
-            if await self._is_called_off(tx, request) or await self._keeps_hours(tx, request):
+            called_off = await self._called_off(tx, request)
+            if called_off and called_off.status is Status.WITHDRAWN:
+                await tx.requests.save(called_off)
+                await self._tell(tx, called_off)
                 return None
-            if await self._must_wait(tx, request):
+            if called_off:  # what may have been done already is only looked at
+                claimed = replace(claimed, gone=called_off.gone)
+            elif await self._keeps_hours(tx, request) or await self._must_wait(tx, request):
                 return None
             await tx.requests.save(claimed)
             facts = change(request.status, claimed.status)
@@ -242,20 +283,25 @@ class Execution:
                 await self._courier.send(tx.connection, jobs.show_request(claimed))
             return claimed
 
-    async def _is_called_off(self, tx: Tx, request: ActionRequest) -> bool:
-        """Whether what it stood on is gone: they paid, say, or the policy exempts them by now."""
-        called_off = request.call_off(await self._grounds(tx, request), at=self._now())
-        if called_off is None:
-            return False
-        await tx.requests.save(called_off)
-        facts = change(request.status, called_off.status)
-        await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=called_off.gone, **facts)
-        await self._tell(tx, called_off)
-        return True
+    async def _called_off(self, tx: Tx, request: ActionRequest) -> ActionRequest | None:
+        """What becomes of it where what it stood on is gone: they paid, say, or the policy exempts them by now."""
+        if request.gone:
+            return request
+        at = self._now()
+        called_off = request.call_off(await self._grounds(tx, request), at=at)
+        if called_off is None and await tx.requests.is_overtaken(request):
+            called_off = request.called_off(Gone.OVERTAKEN, at=at)
+        if called_off:
+            facts = change(request.status, called_off.status)
+            await tx.audit.append(AuditTag.REQUEST_CALLED_OFF, request.id, why=called_off.gone, **facts)
+        return called_off
 
     async def _keeps_hours(self, tx: Tx, request: ActionRequest) -> bool:
         """Whether the billing policy has nobody cut off now; it is then put off until that is over."""
-        if not request.action.is_for_debt or any(t.begun_at for t in request.targets):
+        is_open = request.status is Status.APPROVED
+        if not (is_open and request.action.is_for_debt) or any(
+            t.may_have_been_sent for t in request.open_targets
+        ):
             return False
         at = self._now()
         until = self._may_cut_off(at)
@@ -295,7 +341,8 @@ class Execution:
             if not _is_same_attempt(request, attempt.request):
                 log.warning("%s: no longer ours, so %s is not written down", request.id, result)
                 return
-            settled = request.settle(target.subscription_id, result, outcome, at=at)
+            unsent = target.subscription_id in attempt.unsent
+            settled = request.settle(target.subscription_id, result, outcome, at=at, unsent=unsent)
             if settled == request:
                 return  # it was kept, and only the answer was lost
             await tx.requests.save(settled)
@@ -353,7 +400,7 @@ class Execution:
         for target in targets:
             error = attempt.left.get(target.subscription_id, _SILENCE)
             if request.attempt >= (LOOKS if target.was_accepted else TRIES):
-                refused = isinstance(error, NotReady | Throttled) and not target.was_accepted
+                refused = isinstance(error, NotReady | Throttled) and not target.may_have_been_sent_before
                 outcome = replace(_failure(error), changed=target.was_accepted)
                 await self._settle(attempt, target, Result.FAILED if refused else Result.UNKNOWN, outcome)
         async with self._store.begin() as tx:
@@ -389,6 +436,11 @@ class _Attempt:
 
 _SILENCE = Unavailable(reason="timeout")
 _COUNTED = {"done": Result.DONE, "failed": Result.FAILED, "unknown": Result.UNKNOWN}
+
+
+def _no(target: Target) -> Result:
+    """What a definite no makes of a target: it says nothing of what an attempt before may have done."""
+    return Result.UNKNOWN if target.may_have_been_sent_before else Result.FAILED
 
 
 def _is_same_attempt(found: ActionRequest, request: ActionRequest) -> bool:

@@ -429,6 +429,7 @@ class Requests:
             return max(self.rules.approvals_suspend, by_policy)
         if verb is Verb.RESUME:
             reasons = [r.action.reason for r in (await tx.requests.last_suspensions(subscriptions)).values()]
+            reasons += [r.action.reason for r in await tx.requests.perhaps_suspended(subscriptions)]
             reasons += [
                 drift.reason
                 for drift in (await tx.drifts.standing(subscriptions)).values()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import uuid4
@@ -283,6 +283,11 @@ class Sources:
         )
         try:
             async with self._store.begin() as tx:
+                before = (await tx.readings.attempts()).get(source)
+                if (
+                    before and before.outcome is Outcome.HELD
+                ):  # a person has still to look at what was read then
+                    attempt = replace(before, at=attempt.at)
                 await tx.readings.end(attempt, holder=holder)
         except Unavailable as away:  # the lease ends by itself
             log.warning("the database does not answer (%s)", away.reason)

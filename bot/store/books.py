@@ -35,6 +35,8 @@ from bot.domain.receivables import FILE, UNKNOWN_PARTY, OpenItem
 from bot.store.readings import Outcome, Readings
 from bot.store.tables import imports, open_items
 
+MERGE: Final = "merge"
+"""The mode of an import that told a part of what is open: whom it does not name, it says nothing of."""
 RETIRED: Final = "retired"
 """The mode of an import with which a source ended: a person said that it is not read any more."""
 AT_ONCE: Final = 1000
@@ -59,7 +61,7 @@ class Import:
     """The customer keys of those rows: what these owe is not known for sure."""
     source: str = FILE
     newest_at: datetime | None = None
-    """Of several sources: when the last of them was applied."""
+    """Where more than one make up the books: when the last of them was applied."""
 
     @property
     def changed_at(self) -> datetime:
@@ -234,11 +236,35 @@ class Books:
         return _import(row) if row else None
 
     async def last_imports(self, *, on: date | None = None) -> list[Import]:
-        """The newest of each source that is not retired, the oldest first."""
+        """How sure each source is that is not retired, the oldest first.
+
+        A part of what is open says nothing of the rest: with the parts that came after it, the last whole export is
+        as old as it was, and what it could not read is still not known. Where there were only parts, the first counts.
+        """
         sources = (await self._connection.execute(select(imports.c.source).distinct())).scalars().all()
-        found = [last for source in sources if (last := await self.last_import_of(source, on=on))]
+        found = [last for source in sources if (last := await self._with_parts(source, on=on))]
         in_use = [last for last in found if last.mode != RETIRED]
         return sorted(in_use, key=lambda last: (last.as_of, last.applied_at, last.source))
+
+    async def _with_parts(self, source: str, *, on: date | None) -> Import | None:
+        last = await self.last_import_of(source, on=on)
+        if last is None or last.mode != MERGE:
+            return last
+        query = select(imports).where(imports.c.source == source).order_by(imports.c.as_of, imports.c.id)
+        if on is not None:
+            query = query.where(imports.c.as_of <= on)
+        since: list[Import] = []
+        for row in (await self._connection.execute(query)).all():
+            applied = _import(row)
+            since = [*since, applied] if applied.mode == MERGE else [applied]
+        if since[0].mode == RETIRED:  # read once more, in parts
+            del since[0]
+        return replace(
+            since[0],
+            rejected=sum(each.rejected for each in since),
+            incomplete=frozenset().union(*(each.incomplete for each in since)),
+            newest_at=last.applied_at if len(since) > 1 else None,
+        )
 
     async def last_import(self, *, on: date | None = None) -> Import | None:
         """How sure the books are on that day (default: now): the oldest of the sources' newest imports, with the doubts
@@ -253,11 +279,12 @@ class Books:
         troubles = await Readings(self._connection).troubles(on=on)
         if any(trouble.outcome is Outcome.HELD for trouble in troubles):
             doubtful.add(UNKNOWN_PARTY)
+        newest = max(each.changed_at for each in last)
         return replace(
             last[0],
             rejected=sum(each.rejected for each in last),
             incomplete=frozenset(doubtful),
-            newest_at=max(each.applied_at for each in last) if len(last) > 1 else None,
+            newest_at=newest if newest != last[0].applied_at else None,
         )
 
 

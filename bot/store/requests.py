@@ -123,6 +123,39 @@ class Requests:
         by_id = {request.id: request for request in found}
         return {subscription: by_id[request_id] for subscription, request_id in newest.items()}
 
+    async def perhaps_suspended(self, subscriptions: Collection[SubscriptionId]) -> list[ActionRequest]:
+        """Requests that may have suspended one of these: what was sent has no end yet, or nobody knows it."""
+        query = (
+            select(targets.c.request_id)
+            .join(requests, requests.c.id == targets.c.request_id)
+            .where(
+                targets.c.subscription_id.in_(subscriptions),
+                targets.c.result.in_([Result.OPEN, Result.UNKNOWN]),
+                targets.c.begun_at.is_not(None),
+                requests.c.verb == Verb.SUSPEND,
+                requests.c.dry_run.is_(False),
+            )
+        )
+        return await self._many(select(requests).where(requests.c.id.in_(query)))
+
+    async def is_overtaken(self, request: ActionRequest) -> bool:
+        """Whether another request was begun on one of its open targets after this one was."""
+        since = {t.subscription_id: t.begun_at or request.placed_at for t in request.open_targets}
+        if not (request.round or any(t.begun_at for t in request.targets)):
+            return False
+        query = (
+            select(targets.c.subscription_id, targets.c.begun_at)
+            .join(requests, requests.c.id == targets.c.request_id)
+            .where(
+                targets.c.subscription_id.in_(since),
+                targets.c.begun_at.is_not(None),
+                requests.c.id != request.id,
+                requests.c.dry_run.is_(False),
+            )
+        )
+        others = (await self._connection.execute(query)).all()
+        return any(begun > since[SubscriptionId(id)] for id, begun in others)
+
     async def open(self, *, limit: int = 50) -> list[ActionRequest]:
         """Those that are not over yet, oldest first."""
         return await self._many(
@@ -202,23 +235,27 @@ class Requests:
         )
 
     async def behind(self, *, since: datetime, until: datetime, limit: int = 50) -> list[ActionRequest]:
-        """Requests placed in that span whose card is missing or shows an older state."""
+        """Requests placed or ended in that span, or still open, whose card is missing or shows an older state."""
         card = posts.c.key == "card:" + requests.c.id
+        is_late = or_(
+            requests.c.placed_at >= since, requests.c.closed_at >= since, requests.c.status.in_(_OPEN)
+        )
         return await self._many(
             select(requests)
             .outerjoin(posts, card)
-            .where(requests.c.placed_at >= since, requests.c.placed_at <= until)
+            .where(is_late, requests.c.placed_at <= until)
             .where(or_(posts.c.drawn.is_(None), posts.c.drawn < requests.c.version))
             .limit(limit)
         )
 
     async def untold(self, *, since: datetime, until: datetime, limit: int = 50) -> list[ActionRequest]:
-        """Requests that ended in that span and whose requester was not told."""
+        """Requests that ended in that span, known how or not, and whose requester was not told."""
         again = case((requests.c.round > 0, ":" + cast(requests.c.round, String)), else_="")
-        told = exists().where(posts.c.key == "result:" + requests.c.id + again)
+        kind = case((requests.c.status == Status.UNKNOWN, "unknown:"), else_="result:")
+        told = exists().where(posts.c.key == kind + requests.c.id + again)
         return await self._many(
             select(requests)
-            .where(requests.c.status.in_(_FINAL))
+            .where(requests.c.status.in_([*_FINAL, Status.UNKNOWN]))
             .where(requests.c.closed_at >= since, requests.c.closed_at <= until, ~told)
             .limit(limit)
         )

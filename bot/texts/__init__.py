@@ -15,7 +15,9 @@ from babel.core import negotiate_locale
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
+
+from bot.domain.money import MINOR_UNITS
 
 LANGUAGES = ("en", "de", "zh-CN")
 _FILES = {"en": "en.po", "de": "de.po", "zh-CN": "zh_CN.po"}
@@ -71,7 +73,9 @@ class Texts:
 
     def amount(self, amount: Decimal, currency: str) -> str:
         """The number alone, where its currency is said beside it."""
-        return format_currency(amount, currency, "#,##0.00", locale=self._locale)
+        decimals = "0" * MINOR_UNITS.get(currency, 2)  # CLDR leaves out what is hardly used any more
+        pattern = f"#,##0.{decimals}" if decimals else "#,##0"
+        return format_decimal(amount, pattern, locale=self._locale)
 
     def number(self, number: int) -> str:
         return format_decimal(number, locale=self._locale)

@@ -7,7 +7,7 @@ from datetime import date
 
 from bot.domain.action import Verb
 from bot.domain.collection import Gone
-from bot.domain.request import ActionRequest, Outcome, Result, Status, Target
+from bot.domain.request import CALLED_OFF, ActionRequest, Outcome, Result, Status, Target
 from bot.texts import Mrkdwn, Texts
 from handlers import ids
 from handlers.views import blocks
@@ -78,7 +78,7 @@ def headline(request: ActionRequest, texts: Texts) -> str:
 
 def _status(request: ActionRequest) -> str:
     """The key of the word for where it stands; who paid is told apart from what somebody took back."""
-    if request.gone is None:
+    if request.gone is None or request.status is not Status.WITHDRAWN:
         return f"status-{request.status}"
     return "status-paid" if request.gone is Gone.PAID else "status-called-off"
 
@@ -191,7 +191,7 @@ def _counted(request: ActionRequest, texts: Texts) -> str:
 def _each(request: ActionRequest, texts: Texts) -> list[str]:
     """A line a subscription, what needs somebody first."""
     shown = sorted(request.targets, key=lambda t: _WORST_FIRST.index(t.result))
-    begun = request.attempt > 0
+    begun = request.attempt > 0 or request.round > 0
     lines = []
     for target in shown[:MOST_TARGETS]:
         mark = _RESULT_MARK[target.result] if begun else "•"
@@ -245,7 +245,8 @@ def outcome(request: ActionRequest, target: Target, came: Outcome, texts: Texts)
     if target.was_accepted:
         key = "outcome-not-shown"
     said = texts(key, why=_why(came, texts))
-    trail = " · ".join(part for part in (came.reason, came.correlation_id) if part)
+    of_microsoft = (came.reason, came.correlation_id) if came.error != CALLED_OFF else ()
+    trail = " · ".join(part for part in of_microsoft if part)
     return f"{said}\n{texts.mrkdwn('outcome-trail', trail=trail)}" if trail else said
 
 

@@ -235,7 +235,7 @@ class _Draft:
             self._said(f"status-{target.result}" if settled else f"status-{Status.EXECUTING}"),
             request.id,
         ]
-        if target.outcome and target.outcome.reason:
+        if target.outcome and target.outcome.reason and not target.was_called_off:
             parts.append(harmless(target.outcome.reason))
         return "- " + " | ".join(parts)
 

@@ -67,7 +67,7 @@ async def its_trail_tells_every_change(w: Workshop) -> None:
                 if entry.tag in BESIDE_IT:
                     continue
                 before, after = entry.facts["before"], entry.facts["after"]
-                if entry.tag is AuditTag.REQUEST_TARGET_SETTLED or not str(entry.tag).startswith("request:"):
+                if entry.tag == AuditTag.REQUEST_TARGET_SETTLED or not str(entry.tag).startswith("request:"):
                     continue
                 assert before == states.get(entry.subject), entry
                 states[entry.subject] = after

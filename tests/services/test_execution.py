@@ -10,17 +10,17 @@ from uuid import UUID
 import httpx
 import pytest
 
-from bot.domain.action import Verb
+from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.errors import Unavailable
-from bot.domain.request import ActionRequest, Outcome, Status
+from bot.domain.request import CALLED_OFF, ActionRequest, Outcome, Result, Status
 from bot.services.execution import LEASE, RETRY_AFTER, TRIES
 from bot.services.requests import ConfirmedSubscription
 from tests.builders import HOUR, ana, came_of, noon
 from tests.proxy import Proxy
 from tests.services.conftest import OpenWorkshop
-from tests.services.workshop import E3, PREMIUM, Clock, Workshop
+from tests.services.workshop import E3, PREMIUM, Clock, Workshop, as_confirmed
 
 PATIENCE = 20
 GONE = ConfirmedSubscription(
@@ -274,6 +274,71 @@ class TestWhenNobodyKnows:
         done = await w.run(request)
         assert (done.status, done.attempt) == (Status.DONE, 1)
         assert came_of(done).changed is True
+
+    @pytest.mark.parametrize("status", [401, 403, 404])
+    async def test_a_no_to_a_later_look_says_nothing_of_what_was_sent(
+        self, workshop: OpenWorkshop, clock: Clock, status: int
+    ):
+        w = await workshop()
+        request = await w.approved()
+        w.far_side.faults.add(status=503, method="PATCH", times=None)
+        assert (await w.run(request)).status is Status.EXECUTING
+        w.far_side.faults.clear()
+        w.far_side.suspend_outside(w.subscription().id)  # by our write, which Microsoft took in the end
+        w.far_side.faults.add(status=status, method="GET", times=None)
+        clock.passes(RETRY_AFTER)
+        left = await w.run(request)
+        assert left.status is Status.UNKNOWN
+        w.far_side.faults.clear()
+        await w.requests.look_again(request.id, by=ana)
+        done = await w.run(request)
+        assert (done.status, came_of(done).changed) == (Status.DONE, True)
+
+    @pytest.mark.parametrize("later", ["another time to live", "somebody resumed it"])
+    async def test_an_old_yes_is_not_good_for_ever(self, workshop: OpenWorkshop, clock: Clock, later: str):
+        w = await workshop()
+        request = await w.approved(reason=Reason.FRAUD)
+        w.far_side.faults.add(status=503, method="PATCH", times=None)
+        for _ in range(TRIES):
+            await w.run(request)
+            clock.passes(RETRY_AFTER)
+        w.far_side.faults.clear()
+        if later == "somebody resumed it":
+            w.far_side.suspend_outside(w.subscription().id)
+            assert (await w.run(await w.approved(verb=Verb.RESUME))).status is Status.DONE
+        else:
+            clock.passes(request.expires_at - request.placed_at)
+        sent = len(w.patches())
+        await w.requests.look_again(request.id, by=ana)
+        left = await w.run(request)
+        assert (left.status, came_of(left).error) == (Status.FAILED, CALLED_OFF)
+        assert (len(w.patches()), w.subscription().status) == (sent, "active")
+
+    async def test_what_fraud_may_have_suspended_one_alone_does_not_resume(
+        self, workshop: OpenWorkshop, clock: Clock
+    ):
+        w = await workshop()
+        request = await w.approved(reason=Reason.FRAUD)
+        w.far_side.faults.add(status=503, method="PATCH", times=None)
+        for _ in range(TRIES):
+            await w.run(request)
+            clock.passes(RETRY_AFTER)
+        assert await w.requests.approvals_needed(Verb.RESUME, [SubscriptionId(w.subscription().id)]) == 1
+
+    async def test_stopping_what_was_tried_again_does_not_undo_what_was_done(self, workshop: OpenWorkshop):
+        w = await workshop()
+        several = tuple(as_confirmed(w.subscription(name), name) for name in (E3, PREMIUM))
+        request = await w.approved(subscriptions=several)
+        w.far_side.faults.add(
+            status=403, method="PATCH", path_contains=w.subscription(PREMIUM).id, times=None
+        )
+        assert (await w.run(request)).status is Status.FAILED
+        w.far_side.faults.clear()
+        await w.requests.retry(request.id, by=ana)
+        stopped = await w.requests.cancel(request.id, by=ana)
+        assert stopped.status is Status.FAILED
+        assert [t.result for t in stopped.targets] == [Result.DONE, Result.FAILED]
+        assert w.subscription(PREMIUM).status == "active"
 
     async def test_a_short_wish_to_wait_is_granted_on_the_spot(self, workshop: OpenWorkshop):
         w = await workshop()

@@ -14,12 +14,13 @@ from bot.domain.collection import Gone
 from bot.domain.customer import CustomerId
 from bot.domain.errors import BooksUnsure
 from bot.domain.policy import BillingPolicy, Exemption, Freeze, StageAction
-from bot.domain.request import ActionRequest, Status
+from bot.domain.request import CALLED_OFF, ActionRequest, Result, Status
 from bot.services.digests import Judgement
+from bot.services.execution import RETRY_AFTER, TRIES
 from bot.store.collections import Pause
-from tests.builders import DAY, HOUR, a_customer, ana, ben, noon
+from tests.builders import DAY, HOUR, a_customer, ana, ben, came_of, noon
 from tests.services.conftest import OpenWorkshop
-from tests.services.workshop import Workshop
+from tests.services.workshop import E3, PREMIUM, Workshop, as_confirmed
 
 TODAY = noon.date()
 HEADER = "Num,Customer,Tenant ID,Due Date,Currency,Open Balance,Disputed"
@@ -158,6 +159,138 @@ async def test_who_asked_against_the_policy_is_not_stopped_by_what_was_known(w: 
     await books(w)
     request = await w.requests.approve((await confirmed(w)).id, by=ben)
     assert (await w.run(request)).status is Status.DONE
+
+
+class TestOnceItWasTried:
+    """What it stood on may go while Microsoft does not answer, or before somebody has it looked into again."""
+
+    async def _nobody_knows(self, w: Workshop, request: ActionRequest) -> None:
+        for _ in range(TRIES):
+            await w.run(request)
+            w.clock.passes(RETRY_AFTER)
+        assert (await w.requests.get(request.id)).status is Status.UNKNOWN
+
+    @pytest.mark.parametrize(("happens", "why"), MEANWHILE)
+    async def test_where_nothing_was_sent_it_is_called_off(self, w: Workshop, happens: Happens, why: Gone):
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        w.far_side.faults.add(status=503, method="GET", times=None)
+        assert (await w.run(request)).status is Status.EXECUTING
+        await happens(w)
+        w.far_side.faults.clear()
+        w.clock.passes(RETRY_AFTER)
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, why, [])
+
+    async def test_when_it_is_looked_into_again_too(self, w: Workshop):
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        w.far_side.faults.add(status=503, method="GET", times=None)
+        await self._nobody_knows(w, request)
+        w.far_side.faults.clear()
+        await pays(w)
+        await w.requests.look_again(request.id, by=ana)
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.PAID, [])
+
+    @pytest.mark.parametrize(
+        ("took", "becomes"),
+        [
+            pytest.param(True, (Status.DONE, True, ""), id="it took"),
+            pytest.param(False, (Status.FAILED, False, CALLED_OFF), id="it did not"),
+        ],
+    )
+    async def test_what_may_have_been_sent_is_only_looked_at(
+        self, w: Workshop, took: bool, becomes: tuple[Status, bool, str]
+    ):
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        w.far_side.faults.add(status=503, method="PATCH", times=None)
+        await self._nobody_knows(w, request)
+        w.far_side.faults.clear()
+        if took:
+            w.far_side.suspend_outside(w.subscription().id)
+        await pays(w)
+        sent = len(w.patches())
+        await w.requests.look_again(request.id, by=ana)
+        seen = await w.run(request)
+        assert (seen.status, came_of(seen).changed, came_of(seen).error) == becomes
+        assert len(w.patches()) == sent
+        assert not seen.may_be_retried
+
+    async def test_of_several_the_ones_that_failed_are_not_tried_again(self, w: Workshop):
+        several = tuple(as_confirmed(w.subscription(name), name) for name in (E3, PREMIUM))
+        found = await judged(w)
+        request = await w.placed(subscriptions=several, ground=found.ground, debtors=found.debtors)
+        request = await w.requests.approve(request.id, by=ben)
+        w.far_side.faults.add(
+            status=403, method="PATCH", path_contains=w.subscription(PREMIUM).id, times=None
+        )
+        assert (await w.run(request)).status is Status.FAILED
+        w.far_side.faults.clear()
+        await pays(w)
+        sent = len(w.patches())
+        await w.requests.retry(request.id, by=ana)
+        left = await w.run(request)
+        assert [t.result for t in left.targets] == [Result.DONE, Result.FAILED]
+        assert [t.outcome and t.outcome.error for t in left.targets] == ["", CALLED_OFF]
+        assert (len(w.patches()), w.subscription(PREMIUM).status) == (sent, "active")
+
+
+class TestWhoseDebtItIs:
+    """A link may be corrected, and money comes in under another name of the customer's."""
+
+    async def rows(self, w: Workshop, *rows: str) -> None:
+        header = "Num,Customer,Tenant ID,Due Date,Currency,Open Balance"
+        await w.receivables.take_in(
+            "\n".join([header, *rows, ""]).encode(),
+            file_name="open.csv",
+            as_of=TODAY,
+            even_if_it_shrinks=True,
+        )
+
+    @pytest.fixture
+    async def linked(self, w: Workshop) -> Workshop:
+        """Halden's debt was linked to Contoso, by mistake as it turns out."""
+        await w.customers.refresh_if_old()
+        await self.rows(w, f"1,Halden Marine,,{TODAY - 45 * DAY},EUR,500.00")
+        await w.mappings.confirm("name:halden marine", contoso(w), by=ana)
+        return w
+
+    @pytest.mark.parametrize("instead", ["nobody", "Fabrikam"])
+    async def test_a_link_that_was_taken_back_takes_the_ground_away(self, linked: Workshop, instead: str):
+        w = linked
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        assert request.ground.owes
+        await w.mappings.remove("name:halden marine", by=ana)
+        if instead != "nobody":
+            await w.mappings.confirm("name:halden marine", w.far_side.customer(instead).id, by=ana)
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.UNLINKED, [])
+
+    async def test_what_they_owe_besides_is_ground_enough(self, linked: Workshop):
+        w = linked
+        due = TODAY - 45 * DAY
+        await self.rows(w, f"1,Halden Marine,,{due},EUR,500.00", f"2,Contoso,{contoso(w)},{due},EUR,70.00")
+        await w.mappings.confirm(f"tenant:{contoso(w)}", contoso(w), by=ana)
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        await w.mappings.remove("name:halden marine", by=ana)
+        assert (await w.run(request)).status is Status.DONE
+
+    async def test_a_payment_under_another_name_of_theirs_counts(self, linked: Workshop):
+        w = linked
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        await self.rows(
+            w,
+            f"1,Halden Marine,,{TODAY - 45 * DAY},EUR,500.00",
+            f"2,Contoso,{contoso(w)},{TODAY},EUR,-500.00",
+        )
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.PAID, [])
+
+    async def test_a_debt_under_another_name_of_theirs_does_not(self, linked: Workshop):
+        w = linked
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        await self.rows(w, f"2,Contoso,{contoso(w)},{TODAY - 45 * DAY},EUR,500.00")
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.PAID, [])
 
 
 class TestHours:

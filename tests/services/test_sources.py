@@ -325,6 +325,18 @@ class TestTheGuard:
             AuditTag.RECEIVABLES_HELD,
         ]
 
+    async def test_it_waits_although_the_next_reading_fails(
+        self, held: Workshop, ledger: Ledger, clock: Clock
+    ):
+        ledger.breaks()
+        clock.passes(HOUR)
+        assert (await held.sources.read("sql")).outcome is Outcome.FAILED
+        assert await banners(held) == [("held", {"source": "sql", "closes": "4", "of": "10"})]
+        assert await proposed(held) == {"Contoso Ltd": False}
+        ledger.mends()
+        await held.sources.read("sql", even_if_it_shrinks=True)
+        assert await proposed(held) == {"Contoso Ltd": True}
+
     async def test_a_person_says_that_it_is_right(self, held: Workshop):
         await held.sources.read("sql", even_if_it_shrinks=True)
         assert (len(await numbers(held)), await banners(held)) == (6, [])

@@ -77,6 +77,14 @@ class Clock:
         self.at += by
 
 
+def as_confirmed(held: Subscription, name: str) -> ConfirmedSubscription:
+    """As somebody confirmed it who saw it as it is now."""
+    seen = a_subscription(
+        status_word=held.status, quantity=held.quantity, term=held.term_duration, term_end=held.term_end
+    )
+    return ConfirmedSubscription(SubscriptionId(held.id), name, seen.fingerprint)
+
+
 async def at_once(_seconds: float) -> None:
     """Waits nowhere: what the client of Partner Center calls instead of sleeping."""
 
@@ -131,13 +139,7 @@ class Workshop:
         """The id of a draft that was confirmed and only waits to be placed."""
         customer = self.far_side.customer(of)
         held = customer.subscription(name)
-        seen = a_subscription(
-            status_word=held.status,
-            quantity=held.quantity,
-            term=held.term_duration,
-            term_end=held.term_end,
-        )
-        about = ConfirmedSubscription(SubscriptionId(held.id), name, seen.fingerprint)
+        about = as_confirmed(held, name)
         shown: dict[str, Any] = {
             "customer_id": CustomerId(customer.id),
             "customer_name": customer.name,

@@ -144,8 +144,44 @@ async def test_the_last_import_is_the_newest_that_speaks_for_that_day(store: Sto
     async with store.read() as tx:
         assert await tx.books.last_import(on=MONDAY - timedelta(days=1)) is None
         assert await tx.books.last_import(on=TUESDAY) == again
-        assert await tx.books.last_import(on=WEDNESDAY) == second
-        assert await tx.books.last_import() == second
+        assert await tx.books.last_import_of("file") == second
+
+
+@pytest.mark.parametrize(
+    ("modes", "since", "rejected", "doubtful"),
+    [
+        pytest.param(["snapshot", "merge"], MONDAY, 3, {"", "name:宏图"}, id="a part after all of it"),
+        pytest.param(["merge", "merge"], MONDAY, 3, {"", "name:宏图"}, id="parts alone"),
+        pytest.param(["merge", "snapshot"], TUESDAY, 2, {"name:宏图"}, id="all of it after a part"),
+        pytest.param(["snapshot", "merge", "merge"], MONDAY, 4, {"", "name:宏图"}, id="two parts"),
+        pytest.param(["retired", "merge"], TUESDAY, 2, {"name:宏图"}, id="a part after the end"),
+        pytest.param(["merge", "merge", "snapshot"], WEDNESDAY, 1, set(), id="all of it after two parts"),
+    ],
+)
+async def test_a_part_makes_the_rest_neither_newer_nor_surer(
+    store: Store, modes: list[str], since: date, rejected: int, doubtful: set[str]
+):
+    applied = [
+        Import(
+            file=f"{n}.csv",
+            sha256=str(n) * 64,
+            mode=mode,
+            as_of=MONDAY + n * DAY,
+            applied_at=noon + n * DAY,
+            rejected=(1, 2, 1)[n],
+            incomplete=(frozenset({""}), frozenset({"name:宏图"}), frozenset[str]())[n],
+        )
+        for n, mode in enumerate(modes)
+    ]
+    async with store.begin() as tx:
+        for each in applied:
+            await tx.books.record(each)
+    async with store.read() as tx:
+        last = await tx.books.last_import()
+    assert last
+    assert (last.as_of, last.applied_at) == (since, noon + (since - MONDAY))
+    assert (last.rejected, set(last.incomplete)) == (rejected, doubtful)
+    assert last.changed_at == applied[-1].applied_at, "but something was brought up to date"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ from bot.domain.people import Outside, Right
 from bot.domain.policy import StageAction
 from bot.domain.preview import PreviewStatus
 from bot.domain.receivables import FILE
-from bot.domain.request import CHANGED_SINCE_CONFIRMED, Result, Status
+from bot.domain.request import CALLED_OFF, CHANGED_SINCE_CONFIRMED, Result, Status
 from bot.domain.signal import Rule as RiskRule
 from bot.domain.signal import Severity
 from bot.domain.ticket import TicketStatus
@@ -613,7 +613,8 @@ FAMILIES: dict[str, set[str]] = {
     "outcome-already-": {*Verb},
     "outcome-dry-run-": {*Verb},
     "outcome-error-": {error.code for error in ERRORS if isinstance(error, Upstream | NotFound)}
-    | {f"conflict-{CHANGED_SINCE_CONFIRMED}"},
+    | {f"conflict-{CHANGED_SINCE_CONFIRMED}"}
+    | {f"{CALLED_OFF}-{why}" for why in (*Gone, "cancelled")},
     "public-back-": {"overdue-cleared", "all-cleared", "below-minimum"},
     "public-currencies-": {"manual", "ignore"},
     "public-kind-": {*SubscriptionKind},
