@@ -159,18 +159,14 @@ async def suspicious(
     """Today's digest for the person alone. With many customers it is worked out longer than Slack waits for an ack."""
     person.must_read()
     await ack(blocks.reply(desk.texts_for(person)("reading-suspicious")))
-    work = _show_suspicious(desk, person, respond)
+    work = _show_suspicious(desk, body, person, respond)
     desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=COMMAND.name))
 
 
-async def _show_suspicious(desk: Desk, person: Person, respond: AsyncRespond) -> None:
+async def _show_suspicious(desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond) -> None:
     digest, texts = await desk.backstop.cases.digest(), desk.texts_for(person)
-    await respond(
-        response_type="ephemeral",
-        replace_original=True,
-        text=suspicious_views.summary(digest, texts),
-        blocks=suspicious_views.suspicious(digest, texts),
-    )
+    words, shown = suspicious_views.summary(digest, texts), suspicious_views.suspicious(digest, texts)
+    await errors.tell(desk, body, words, respond, shown=shown, replaces=True)
 
 
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:

@@ -123,13 +123,9 @@ async def _show(
 ) -> None:
     texts = desk.texts_for(person)
     digest = await desk.backstop.digests.overdue(on=on)
+    words, shown = views.summary(digest, texts), views.overdue(digest, texts, page=page)
     ephemeral = bool((body.get("container") or {}).get("is_ephemeral"))
-    await respond(
-        response_type="ephemeral",
-        replace_original=ephemeral,
-        text=views.summary(digest, texts),
-        blocks=views.overdue(digest, texts, page=page),
-    )
+    await errors.tell(desk, body, words, respond, shown=shown, replaces=ephemeral)
 
 
 async def _told_if_late(

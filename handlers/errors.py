@@ -79,16 +79,18 @@ async def tell(
     respond: AsyncRespond | None = None,
     *,
     shown: Sequence[blocks.Block] | None = None,
+    replaces: bool = False,
 ) -> None:
     """Say something to the person alone, where they are; failing that, in a direct message.
 
-    `shown` is what stands there in place of the words, which are then for notifications and screen readers.
+    `shown` is what stands there in place of the words, which are then for notifications and screen readers. With
+    `replaces` it takes the place of what they clicked on, or of what they were told at first.
     """
     user_id, channel = slack.actor(body), slack.place(body)
     message = blocks.reply(words, shown)
     if respond is not None and body.get("response_url"):
         try:
-            answer = await respond(**message)
+            answer = await respond(**(message | {"replace_original": replaces}))
             if answer is None or answer.status_code == 200:
                 return
         except Exception as error:  # the address of a click lives 30 minutes; there are other ways

@@ -204,13 +204,9 @@ async def _show(
 ) -> None:
     texts = desk.texts_for(person)
     digest = await desk.backstop.cases.digest(on=on)
+    words, shown = views.summary(digest, texts), views.suspicious(digest, texts, page=page)
     ephemeral = bool((body.get("container") or {}).get("is_ephemeral"))
-    await respond(
-        response_type="ephemeral",
-        replace_original=ephemeral,
-        text=views.summary(digest, texts),
-        blocks=views.suspicious(digest, texts, page=page),
-    )
+    await errors.tell(desk, body, words, respond, shown=shown, replaces=ephemeral)
 
 
 async def _attach_chart(desk: Desk, key: str, digest: SuspiciousDigest) -> None:

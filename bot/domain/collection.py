@@ -71,6 +71,8 @@ class History:
     """So many readings in a row showed nothing that counts."""
     overdue: Mapping[str, Decimal] | None = None
     """What was overdue when it was last looked at, by currency."""
+    paid_on: date | None = None
+    """The last day on which that had become less."""
 
     def fired(self, stage: Stage) -> date | None:
         """When it last fired in this episode."""
@@ -233,7 +235,8 @@ def advance(
         is_over = cleared >= policy.exit.confirm_readings
         return History(before=on, warned=history.warned) if is_over else replace(history, cleared=cleared)
     overdue = {currency: debt.overdue for currency, debt in facts.exposure.items()}
-    history = replace(_begun(facts, history, on), cleared=0, overdue=overdue)
+    paid_on = on if history.overdue and _shrank(history.overdue, facts.exposure) else history.paid_on
+    history = replace(_begun(facts, history, on), cleared=0, overdue=overdue, paid_on=paid_on)
     if stands.fires is None:
         return history
     if assume_sent and stands.fires.action is StageAction.WARN:
@@ -423,7 +426,8 @@ def _brakes(policy: BillingPolicy, facts: Facts, history: History, on: date) -> 
         found.append(Rule("not_a_business_day", policy.calendar.next_after(on).isoformat()))
     if facts.snoozed_until and on <= facts.snoozed_until:
         found.append(Rule("snoozed", facts.snoozed_until.isoformat()))
-    if policy.exit.partial_payment == "hold" and history.overdue and _shrank(history.overdue, facts.exposure):
+    has_paid = history.paid_on == on or (history.overdue and _shrank(history.overdue, facts.exposure))
+    if policy.exit.partial_payment == "hold" and has_paid:
         found.append(Rule("partly_paid", ""))
     return found
 

@@ -53,9 +53,11 @@ _NOT_OPEN: Final = _PAID | _words(
     "|作废|已作废|草稿|已取消|已核销|坏账|已冲销"
 )
 _PAYMENTS: Final = _words(
-    "payment|customer payment|unapplied payment|unapplied cash|prepayment|overpayment|deposit"
-    "|payment on account"
-    "|Zahlung|Zahlungseingang|Anzahlung|Vorauszahlung|Akonto|Akontozahlung|Überzahlung|收款|收款单|预收|预收款"
+    "payment|payments|customer payment|unapplied payment|unapplied cash|prepayment|overpayment|deposit"
+    "|payment on account|on account|payment received|part payment|partial payment|PMT|PYMT"
+    "|receipt|receipts|customer receipt|cash receipt|bank receipt|unapplied receipt|receipt on account"
+    "|Zahlung|Zahlungen|Teilzahlung|Kundenzahlung|Einzahlung|Geldeingang|Zahlungseingang|Anzahlung|Vorauszahlung|Akonto|Akontozahlung|Überzahlung"
+    "|收款|收款单|预收|预收款|收款单据|预收单|收据|回款|回款单|已收款项"
 )
 _ADJUSTMENTS: Final = _words(
     "adjustment|journal|journal entry|general journal|Korrektur|Umbuchung|调整|其他应收"
@@ -63,10 +65,14 @@ _ADJUSTMENTS: Final = _words(
 _INVOICES: Final = _words("invoice|sales invoice|Rechnung|Ausgangsrechnung|发票|销售发票|应收单|蓝字发票")
 _CREDIT: Final = re.compile(
     r"\b(?:credit|cr\.?) ?(?:note|memo|invoice|adj)|\brefund|gutschrift|rechnungskorrektur|storno"
-    r"|[红紅]字|[红紅][冲沖]|[冲沖][红紅]|退款|[贷貸][项項]|[销銷]售退|[负負][数數][发發]票|折[让讓]",
+    r"|[红紅]字|[红紅][冲沖]|[冲沖][红紅]|退款|[贷貸][项項]|[销銷]售退|退[货貨]|[负負][数數][发發]票|折[让讓]",
     re.IGNORECASE,
 )
-_CREDITS: Final = _words("credit|credits|sales credit|customer credit|credit balance|CN|C/N|CRN|ACCRECCREDIT")
+_CREDITS: Final = _words(
+    "credit|credits|sales credit|customer credit|credit balance|CN|C/N|CRN|RTN|ACCRECCREDIT"
+    "|return|returns|sales return|customer return|rebate|discount"
+    "|Retoure|Rabatt|Skonto|Bonus|Rückerstattung|Kreditnota|返利|折扣"
+)
 _DEBIT: Final = re.compile(r"debit ?(?:note|memo)|lastschrift|belastung|借项", re.IGNORECASE)
 
 _CREDIT_SIDE: Final = frozenset({"H", "HABEN", "CR", "C", "CREDIT", "贷", "贷方", "貸", "貸方"})

@@ -7,7 +7,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Executable, Integer, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    JSON,
+    Date,
+    Executable,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.collection import History, Step
@@ -51,6 +64,7 @@ class Collections:
                 steps=tuple(fired.get(tenant, ())),
                 cleared=row.cleared,
                 overdue={c: Decimal(a) for c, a in row.overdue.items()} if row.overdue is not None else None,
+                paid_on=row.paid_on,
             )
             for tenant, row in found.items()
         }
@@ -71,6 +85,7 @@ class Collections:
                 "b": after.began,
                 "cleared": after.cleared,
                 "overdue": {c: str(a) for c, a in (after.overdue or {}).items()},
+                "paid_on": after.paid_on,
             }
             (going if after.began == before.began else begun).append(facts)
             fired += [
@@ -81,12 +96,19 @@ class Collections:
         of_episode = (episodes.c.tenant == bindparam("t")) & (episodes.c.began == bindparam("b"))
         cleared, overdue = bindparam("cleared", type_=Integer), bindparam("overdue", type_=JSON)
         await self._many(update(episodes).where(of_episode).values(ended=bindparam("ended")), over)
-        await self._many(update(episodes).where(of_episode).values(cleared=cleared, overdue=overdue), going)
+        paid_on = bindparam("paid_on", type_=Date)
+        going_on = update(episodes).where(of_episode)
+        await self._many(going_on.values(cleared=cleared, overdue=overdue, paid_on=paid_on), going)
         # One that ended earlier the same day goes on in its place.
         await self._many(delete(episodes).where(of_episode), [{"t": e["t"], "b": e["b"]} for e in begun])
         await self._many(
             insert(episodes).values(
-                tenant=bindparam("t"), began=bindparam("b"), ended=None, cleared=cleared, overdue=overdue
+                tenant=bindparam("t"),
+                began=bindparam("b"),
+                ended=None,
+                cleared=cleared,
+                overdue=overdue,
+                paid_on=paid_on,
             ),
             begun,
         )

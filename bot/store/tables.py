@@ -371,6 +371,7 @@ episodes = Table(
     Column("ended", Date),
     Column("cleared", Integer, nullable=False, server_default="0"),
     Column("overdue", JSON),
+    Column("paid_on", Date),
 )
 
 # The stages that fired in an episode: none twice, unless it repeats.
