@@ -37,15 +37,22 @@ class Reads:
             page = await self.page(call, read)
             for value in page.values:
                 yield value
-            if page.next_uri is None:
+            if not page.has_next:
                 return
-            if page.continuation_token is None:
-                call = replace(call, url=self.at_home(page.next_uri, call), request_id=uuid4())
-            elif page.continuation_token in tokens:
+            if page.continuation_token in tokens:
                 break
-            else:
+            if page.continuation_token is not None:
                 tokens.add(page.continuation_token)
                 call = _seek(first, page.continuation_token)
+            elif page.next_uri is not None:
+                call = replace(first, url=self.at_home(page.next_uri, call), request_id=uuid4())
+            else:
+                # Whoever takes this for the end takes all that is missing for gone.
+                raise Unavailable(
+                    reason="unreadable",
+                    correlation_id=call.correlation_id,
+                    detail="a next page, and neither a token nor an address for it",
+                )
         raise Unavailable(reason="endless-list", correlation_id=call.correlation_id)
 
     async def numbered(

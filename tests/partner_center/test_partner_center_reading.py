@@ -105,6 +105,67 @@ async def test_customers_are_paged_by_seeking(center, far_side):
     assert len({request.headers["MS-RequestId"] for request in far_side.requests}) == 3
 
 
+@pytest.mark.parametrize(
+    "following",
+    [
+        pytest.param(
+            {"links": {"next": {"headers": [{"key": "MS-ContinuationToken", "value": "t-1"}]}}},
+            id="in a header of the link",
+        ),
+        pytest.param({"links": {"next": {"method": "GET"}}, "continuationToken": "t-1"}, id="in the body"),
+        pytest.param(
+            {"Links": {"Next": {"Uri": "", "Headers": [{"Key": "ms-continuationtoken", "Value": "t-1"}]}}},
+            id="in other cases",
+        ),
+        pytest.param({"Links": {"Next": {"Uri": None}}, "ContinuationToken": "t-1"}, id="in Pascal's case"),
+    ],
+)
+async def test_a_token_without_an_address_leads_to_the_next_page(center, far_side, following):
+    far_side.on(
+        "GET", CUSTOMERS, reply(body={"items": [{"id": "A"}], **following}), reply(body=collection("B"))
+    )
+    assert await listed(center, size=1) == ["a", "b"]
+    second = far_side.requests[1]
+    assert (second.url.query, second.headers["MS-ContinuationToken"]) == (b"size=1&seekOperation=Next", "t-1")
+
+
+@pytest.mark.parametrize("following", [{}, {"next": None}, None], ids=["no next", "a null", "no links"])
+async def test_a_list_ends_where_there_is_no_next(center, far_side, following):
+    body = {"items": [{"id": "A"}], "links": following, "continuationToken": "t"}
+    far_side.on("GET", CUSTOMERS, reply(body=body))
+    assert await listed(center) == ["a"]
+    assert len(far_side.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        pytest.param({}, id="nothing in it"),
+        pytest.param({"uri": " ", "headers": [{"key": "Else", "value": "t"}]}, id="blanks"),
+        pytest.param("/customers?offset=1", id="no link"),
+    ],
+)
+async def test_a_next_page_that_cannot_be_asked_for_is_no_end(center, far_side, following):
+    far_side.on("GET", CUSTOMERS, reply(body={"items": [{"id": "A"}], "links": {"next": following}}))
+    with pytest.raises(Unavailable) as unavailable:
+        await listed(center)
+    assert (unavailable.value.reason, len(far_side.requests)) == ("unreadable", 1)
+    assert unavailable.value.correlation_id == far_side.requests[0].headers["MS-CorrelationId"]
+
+
+async def test_a_page_with_an_address_alone_is_asked_for_without_the_last_token(center, far_side):
+    far_side.on(
+        "GET",
+        CUSTOMERS,
+        reply(body=collection("A", next_uri="/customers", token="t-1")),
+        reply(body=collection("B", next_uri="/customers?offset=2")),
+        reply(body=collection("C")),
+    )
+    assert await listed(center) == ["a", "b", "c"]
+    third = far_side.requests[2]
+    assert (third.url.query, third.headers.get("MS-ContinuationToken")) == (b"offset=2", None)
+
+
 async def test_lists_are_paged_by_their_link(center, far_side):
     far_side.on(
         "GET",
