@@ -10,10 +10,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from bot.domain.customer import CustomerId, SubscriptionId
+from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.errors import AccessDenied, NotFound, Rejected, SignInFailed, Throttled, Unavailable
 from bot.partner_center import exchange
 from bot.partner_center.client import PartnerCenter
+from bot.partner_center.cloud import hosts_of
 
 from .far_side import refusal, reply
 
@@ -175,6 +176,20 @@ async def test_lists_are_paged_by_their_link(center, far_side):
     )
     assert [s.id for s in await center.subscriptions(CONTOSO)] == ["a", "b"]
     assert far_side.requests[1].url.query == b"offset=1"
+
+
+async def test_behind_a_gateway_the_list_is_read_through_it_though_links_name_microsoft(connect, far_side):
+    gateway = hosts_of(Cloud.GLOBAL, base_url="http://gateway.example/gw")
+    following = "https://api.partnercenter.microsoft.com/v1/customers?size=1&offset=1"
+    far_side.on(
+        "GET",
+        "/gw/v1/customers",
+        reply(body=collection("A", next_uri=following)),
+        reply(body=collection("B")),
+    )
+    assert await listed(connect(cloud=gateway), size=1) == ["a", "b"]
+    assert {request.url.host for request in far_side.requests} == {"gateway.example"}
+    assert far_side.requests[1].url.query == b"size=1&offset=1"
 
 
 async def test_a_repeated_token_ends_the_list_with_an_error(center, far_side):
