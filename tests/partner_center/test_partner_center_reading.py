@@ -16,7 +16,7 @@ from bot.partner_center import exchange
 from bot.partner_center.client import PartnerCenter
 from bot.partner_center.cloud import hosts_of
 
-from .far_side import refusal, reply
+from .far_side import drips, refusal, reply
 
 CONTOSO = CustomerId("c/1?")
 PLAN = SubscriptionId("s#1")
@@ -288,6 +288,22 @@ async def test_a_body_without_end_is_not_read_to_its_end(center, far_side):
         await center.customer(CONTOSO)
     assert rejected.value.reason == "too-large"
     assert sent <= exchange.LARGEST_BODY + 1024 * 1024
+
+
+async def test_an_answer_that_drips_in_for_ever_is_tried_again(connect, far_side, sleeps):
+    far_side.on("GET", ONE, drips, reply(body={"id": "C1"}))
+    async with asyncio.timeout(10):
+        assert (await connect(longest_answer=0.2).customer(CONTOSO)).id == "c1"
+    assert (len(far_side.requests), sleeps) == (2, [1.0])
+
+
+async def test_what_goes_on_dripping_is_told_as_a_timeout(connect, far_side):
+    far_side.on("GET", ONE, drips)
+    with pytest.raises(Unavailable) as unavailable:
+        async with asyncio.timeout(10):
+            await connect(longest_answer=0.02).customer(CONTOSO)
+    assert (unavailable.value.reason, len(far_side.requests)) == ("timeout", 4)
+    assert unavailable.value.correlation_id == far_side.requests[0].headers["MS-CorrelationId"]
 
 
 async def test_only_so_many_requests_are_on_their_way(connect):
