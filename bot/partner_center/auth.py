@@ -20,6 +20,9 @@ from bot.partner_center.fields import Fields, Unreadable, decode
 log = logging.getLogger(__name__)
 
 RENEW_BEFORE: Final = timedelta(minutes=5)
+LONGEST_SIGN_IN: Final = 60.0
+"""Seconds from asking for a token to the last byte of the answer. Less than a call may take, in which we sign in:
+what waited for a token in vain is known not to have been sent."""
 _UNSTATED_LIFETIME: Final = timedelta(minutes=10)
 _LONGEST_DETAIL: Final = 200
 
@@ -123,6 +126,7 @@ class SignIn(httpx.Auth):
         refresh_token: str | None = None,
         keep: Callable[[str], Awaitable[None]] = in_memory,
         refresh_tokens: RefreshTokens | None = None,
+        longest_answer: float = LONGEST_SIGN_IN,
     ) -> None:
         """`http` is for the authority alone, and signs in nowhere.
 
@@ -138,6 +142,7 @@ class SignIn(httpx.Auth):
         self._refresh_token = refresh_token
         self._keep = keep
         self._shared = refresh_tokens
+        self._longest_answer = longest_answer
         self._token: Token | None = None
         self._renewal: asyncio.Task[Token] | None = None
         self._refused: str | None = None
@@ -211,13 +216,15 @@ class SignIn(httpx.Auth):
 
     async def _ask(self) -> Fields:
         try:
-            response = await self._http.post(
-                self._cloud.token_url(self._app.tenant_id),
-                data=self._form(),
-                headers={"Accept": "application/json"},
-                follow_redirects=False,
-            )
-        except httpx.RequestError as error:
+            # Everybody waits for the one renewal: it must come to an end.
+            async with asyncio.timeout(self._longest_answer):
+                response = await self._http.post(
+                    self._cloud.token_url(self._app.tenant_id),
+                    data=self._form(),
+                    headers={"Accept": "application/json"},
+                    follow_redirects=False,
+                )
+        except (httpx.RequestError, TimeoutError) as error:
             raise Unavailable(reason="sign-in-unreachable", detail=type(error).__name__) from None
         answer = _fields(response.content)
         if response.status_code == HTTPStatus.OK:

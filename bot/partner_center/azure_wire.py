@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -21,7 +21,7 @@ from bot.domain.matter import TicketSeverity
 from bot.domain.ticket import Ticket, VendorNote, VendorState
 from bot.partner_center.fields import Fields, Unreadable
 from bot.partner_center.service_requests import in_order, status
-from bot.partner_center.wire import Page, graph_page
+from bot.partner_center.wire import Page, graph_page, linked
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ def note(raw: object, *, contact_email: str) -> VendorNote:
 
 def page(raw: object, read: Callable[[object], T]) -> Page[T]:
     """A page of Azure Resource Manager: as of Microsoft Graph, but for the name of its link."""
-    return replace(graph_page(raw, read), next_uri=Fields(raw).text("nextLink"))
+    return linked(graph_page(raw, read), Fields(raw).text("nextLink"))
 
 
 def choice(raw: object) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from bot.partner_center.answers import Sought
 from bot.partner_center.cancellation import Cancellation, Cancelled
 from bot.partner_center.change import NOT_SENT
 from bot.partner_center.cloud import CloudHosts
-from bot.partner_center.exchange import Call, Exchange
+from bot.partner_center.exchange import LONGEST_ANSWER, Call, Exchange
 from bot.partner_center.pace import Pace
 from bot.partner_center.reading import Reads, of_a_part
 from bot.partner_center.status_change import StatusChange, Written
@@ -64,6 +64,7 @@ class PartnerCenter:
         jitter: Callable[[], float] = random.random,
         locale: str = "en-US",
         write_timeout: float = 30.0,
+        longest_answer: float = LONGEST_ANSWER,
     ) -> None:
         """`http` signs in by itself (`exchange.http_client(auth=SignIn(…))`) and is closed by its owner.
 
@@ -80,6 +81,7 @@ class PartnerCenter:
             sleep=sleep,
             jitter=jitter,
             locale=locale,
+            longest_answer=longest_answer,
         )
         self._reads = Reads(self._exchange, resolve=cloud.resolve)
         self._unhurried = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bot.domain.customer import Cloud
 from bot.domain.errors import Invalid
@@ -29,37 +30,55 @@ class CloudHosts:
         return f"{self.authority}/{quote(tenant_id, safe='')}/{path}"
 
     def resolve(self, uri: str) -> str:
-        """Make a link that came back absolute; ValueError when it leads to another host.
+        """Where a link that came back leads at the configured API; ValueError when it leads to another host.
 
         Links come as `/customers/…` (relative to `/v1`), as `/v1/…`, in full, and with a second `?`
-        (learn.microsoft.com/partner-center/developer/get-invoiceline-items).
+        (learn.microsoft.com/partner-center/developer/get-invoiceline-items). Those that come through a gateway
+        may name Microsoft's own host, or have the gateway's path.
         """
-        path, _, query = uri.partition("?")
-        if urlsplit(path).scheme or path.startswith("//"):
-            url = path
-        elif path.startswith("/v1/"):
-            url = f"{self.api}{path}"
-        else:
-            url = f"{self.api}/v1/{path.removeprefix('/')}"
-        if not self.is_home(url):
-            raise ValueError("the link leads to another host")
+        path, query = _at_home(uri, self.api, _HOSTS[self.cloud].api)
+        url = f"{self.api}/v1{_without('/v1', path)}"
         return f"{url}?{query.replace('?', '&')}" if query else url
 
-    def is_home(self, url: str) -> bool:
-        """Whether a URL has the API's own scheme, host and port: the only place our token may go."""
-        return same_origin(url, self.api)
-
     def resolve_arm(self, uri: str) -> str:
-        """A link of Azure Resource Manager, which comes in full; ValueError when it leads anywhere else."""
-        if not same_origin(uri, self.arm):
-            raise ValueError("the link leads to another host")
-        return uri
+        """As `resolve`, of Azure Resource Manager, whose links come in full."""
+        return _resolved_in_full(uri, self.arm, _HOSTS[self.cloud].arm)
 
     def resolve_graph(self, uri: str) -> str:
-        """A link of Microsoft Graph, which comes in full; ValueError when it leads anywhere else."""
-        if not same_origin(uri, self.graph):
-            raise ValueError("the link leads to another host")
-        return uri
+        """As `resolve`, of Microsoft Graph, whose links come in full."""
+        return _resolved_in_full(uri, self.graph, _HOSTS[self.cloud].graph)
+
+
+def _resolved_in_full(uri: str, configured: str, microsofts: str) -> str:
+    if not urlsplit(uri).scheme:
+        raise ValueError("no link in full: it may lead to another host")
+    path, query = _at_home(uri, configured, microsofts)
+    return f"{configured}{path}?{query}" if query else f"{configured}{path}"
+
+
+_CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\;]|$)")
+
+
+def _at_home(uri: str, configured: str, microsofts: str) -> tuple[str, str]:
+    """Path and query of a link, below the configured address; ValueError when it leads to another host.
+
+    The host is dropped: whatever a link says, our token goes to the configured address alone, and not above it.
+    """
+    link, _, query = uri.partition("?")
+    parts = urlsplit(link)
+    names_a_host = parts.scheme or link.startswith("//")
+    is_ours = "@" not in parts.netloc and any(same_origin(link, home) for home in (configured, microsofts))
+    # Parsers do not agree on backslashes, and drop what cannot be printed.
+    is_odd = not uri.isprintable() or "\\" in link or _CLIMBS.search(unquote(parts.path))
+    if (names_a_host and not is_ours) or is_odd:
+        raise ValueError("the link leads to another host")
+    path = f"/{parts.path.removeprefix('/')}"
+    return _without(urlsplit(configured).path, path), query
+
+
+def _without(prefix: str, path: str) -> str:
+    """A path without the segments it begins with; as it is where it does not."""
+    return path.removeprefix(prefix) if f"{path}/".startswith(f"{prefix}/") else path
 
 
 def same_origin(url: str, other: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import ssl
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 MORE_TRIES: Final = 3
 LONGEST_WAIT: Final = 120.0
 """Seconds. Asked to stay away for longer, we tell the caller instead of holding the call."""
+LONGEST_ANSWER: Final = 120.0
+"""Seconds from the question to the last byte; a drop every few seconds is not an answer."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
 MOST_CONNECTIONS: Final = 80
 """More than PARTNER_CENTER_MAX_CONCURRENCY may be: what paces the calls is `Pace`, not the lack of a connection."""
@@ -101,8 +104,10 @@ class Exchange:
         jitter: Callable[[], float],
         locale: str,
         as_user: httpx.AsyncClient | None = None,
+        longest_answer: float = LONGEST_ANSWER,
     ) -> None:
         """`as_user` is signed in as App+User."""
+        self._longest_answer = longest_answer
         self._http = http
         self._as_user = as_user or http
         self.pace = Pace(max_concurrency, now=now, sleep=sleep)
@@ -163,7 +168,10 @@ class Exchange:
         http = self._as_user if call.as_user else self._http
         request = http.build_request(call.method, call.url, headers=self._headers(call), content=call.body)
         try:
-            async with self.pace.slot(unhurried=call.unhurried) as under:
+            async with (
+                self.pace.slot(unhurried=call.unhurried) as under,
+                asyncio.timeout(self._longest_answer),
+            ):
                 # A redirect would carry our token along.
                 auth = call.auth or httpx.USE_CLIENT_DEFAULT
                 response = await http.send(request, auth=auth, stream=True, follow_redirects=False)
@@ -178,7 +186,7 @@ class Exchange:
                     replace(error, correlation_id=call.correlation_id)
                 )  # others may share the error
             return Trouble(error)
-        except httpx.RequestError as error:
+        except (httpx.RequestError, TimeoutError) as error:
             return _no_answer(error, call)
         if body is None:
             too_large = Rejected(
@@ -247,8 +255,9 @@ _NEVER_SENT: Final = (
 )
 
 
-def _no_answer(error: httpx.RequestError, call: Call) -> Trouble:
-    reason = "timeout" if isinstance(error, httpx.TimeoutException) else "no-connection"
+def _no_answer(error: httpx.RequestError | TimeoutError, call: Call) -> Trouble:
+    is_late = isinstance(error, httpx.TimeoutException | TimeoutError)
+    reason = "timeout" if is_late else "no-connection"
     return Trouble(
         Unavailable(reason=reason, correlation_id=call.correlation_id, detail=type(error).__name__),
         effect_open=not isinstance(error, _NEVER_SENT),

@@ -37,15 +37,22 @@ class Reads:
             page = await self.page(call, read)
             for value in page.values:
                 yield value
-            if page.next_uri is None:
+            if not page.has_next:
                 return
-            if page.continuation_token is None:
-                call = replace(call, url=self.at_home(page.next_uri, call), request_id=uuid4())
-            elif page.continuation_token in tokens:
+            if page.continuation_token in tokens:
                 break
-            else:
+            if page.continuation_token is not None:
                 tokens.add(page.continuation_token)
                 call = _seek(first, page.continuation_token)
+            elif page.next_uri is not None:
+                call = replace(first, url=self.at_home(page.next_uri, call), request_id=uuid4())
+            else:
+                # Whoever takes this for the end takes all that is missing for gone.
+                raise Unavailable(
+                    reason="unreadable",
+                    correlation_id=call.correlation_id,
+                    detail="a next page, and neither a token nor an address for it",
+                )
         raise Unavailable(reason="endless-list", correlation_id=call.correlation_id)
 
     async def numbered(
@@ -53,19 +60,26 @@ class Reads:
     ) -> AsyncIterator[T]:
         """Every item of a list whose pages are asked for by their number, each item once by its key.
 
-        It ends with a page that is shorter than was asked for, or that brings nothing new.
+        It ends with a page that brings nothing new, or is not found behind a short one. A short one alone is no end:
+        a service may put fewer on a page than it is asked for.
         """
-        seen, joint = set[object](), "&" if "?" in call.url else "?"
+        seen, joint, is_short = set[object](), "&" if "?" in call.url else "?", False
         for number in range(1, MOST_PAGES + 1):
             url = f"{call.url}{joint}PageSize={size}&PageNumber={number}"
-            page = await self.page(replace(call, url=url, request_id=uuid4()), read)
+            try:
+                page = await self.page(replace(call, url=url, request_id=uuid4()), read)
+            except NotFound:
+                if is_short:
+                    return
+                raise
             new = [value for value in page.values if key(value) not in seen]
             for value in new:
                 if key(value) not in seen:
                     seen.add(key(value))
                     yield value
-            if len(page.values) + page.broken < size or not new:
+            if not new:
                 return
+            is_short = len(page.values) + page.broken < size
         raise Unavailable(reason="endless-list", correlation_id=call.correlation_id)
 
     async def page(self, call: Call, read: Callable[[object], T]) -> Page[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
@@ -54,20 +54,23 @@ class Page(Generic[T]):
     values: tuple[T, ...]
     broken: int
     """How many items could not be read and were left out."""
+    has_next: bool = False
+    """False at the end. `totalCount` says nothing: it differs from the number of items in recordings."""
     next_uri: str | None = None
-    """None at the end. `totalCount` says nothing: it differs from the number of items in recordings."""
     continuation_token: str | None = None
-    """Set for seek paging: the next page is asked for with this, not with `next_uri`."""
+    """Set for seek paging: the next page is asked for with this, whether there is a `next_uri` or not."""
 
 
 def page(raw: object, read: Callable[[object], T]) -> Page[T]:
     """A page from a collection or a bare array; an item that cannot be read does not spoil the others."""
     items = _items(raw)
     values = _readable(items, read)
-    next_link = Fields(raw).inner("links").inner("next")
+    links = Fields(raw).inner("links")
+    next_link = links.inner("next")
     return Page(
         values=values,
         broken=len(items) - len(values),
+        has_next="next" in links,
         next_uri=next_link.text("uri"),
         continuation_token=_continuation_token(next_link) or Fields(raw).text("continuationToken"),
     )
@@ -80,7 +83,12 @@ def graph_page(raw: object, read: Callable[[object], T]) -> Page[T]:
         raise Unreadable("not a collection")
     items = fields.each("value")
     values = _readable(items, read)
-    return Page(values=values, broken=len(items) - len(values), next_uri=fields.text("@odata.nextLink"))
+    return linked(Page(values=values, broken=len(items) - len(values)), fields.text("@odata.nextLink"))
+
+
+def linked(page: Page[T], uri: str | None) -> Page[T]:
+    """The page of a list whose next one is told by its address alone; None at the end."""
+    return replace(page, has_next=uri is not None, next_uri=uri)
 
 
 def _readable(items: list[object], read: Callable[[object], T]) -> tuple[T, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,17 @@ def reply(status: int = 200, body: object = None, **headers: str) -> Reply:
     content = b"" if body is None else b"\xef\xbb\xbf" + json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: httpx.Response(status, headers=named, content=content)
+
+
+async def drops() -> AsyncIterator[bytes]:
+    """A body that goes on coming, drop by drop, and never ends."""
+    while True:
+        yield b" "
+        await asyncio.sleep(0.001)
+
+
+def drips(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=drops())
 
 
 def refusal(status: int, code: int | str, **headers: str) -> Reply:

@@ -13,8 +13,11 @@ import pytest
 
 from bot.domain.customer import Cloud
 from bot.domain.errors import SignInFailed, Throttled, Unavailable, Upstream
-from bot.partner_center.auth import AppRegistration, SignIn
+from bot.partner_center.auth import LONGEST_SIGN_IN, AppRegistration, SignIn
 from bot.partner_center.cloud import hosts_of
+from bot.partner_center.exchange import LONGEST_ANSWER
+
+from .far_side import drips
 
 noon = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 CUSTOMERS = "/v1/customers"
@@ -271,6 +274,20 @@ async def test_a_sign_in_that_fails(connect, authority, said, error):
         await http.get(CUSTOMERS)
     assert type(failed.value) is error
     assert (await http.get(CUSTOMERS)).status_code == 200  # and the next try is free to succeed
+
+
+async def test_a_token_that_drips_in_for_ever_holds_nobody_up(connect, authority):
+    http = connect(longest_answer=0.05)
+    authority.said = [drips(httpx.Request("POST", "https://login.example"))]
+    async with asyncio.timeout(10):
+        failed = await asyncio.gather(*(http.get(CUSTOMERS) for _ in range(3)), return_exceptions=True)
+        assert [type(error) for error in failed] == [Unavailable] * 3
+        assert (len(authority.asked), authority.bearers) == (1, [])
+        assert (await http.get(CUSTOMERS)).status_code == 200
+
+
+def test_a_sign_in_in_vain_ends_before_the_call_it_is_for():
+    assert LONGEST_SIGN_IN < LONGEST_ANSWER
 
 
 async def test_a_token_that_still_lives_is_used_while_it_cannot_be_renewed(connect, authority, clock):

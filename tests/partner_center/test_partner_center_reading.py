@@ -10,12 +10,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from bot.domain.customer import CustomerId, SubscriptionId
+from bot.domain.customer import Cloud, CustomerId, SubscriptionId
 from bot.domain.errors import AccessDenied, NotFound, Rejected, SignInFailed, Throttled, Unavailable
 from bot.partner_center import exchange
 from bot.partner_center.client import PartnerCenter
+from bot.partner_center.cloud import hosts_of
 
-from .far_side import refusal, reply
+from .far_side import drips, refusal, reply
 
 CONTOSO = CustomerId("c/1?")
 PLAN = SubscriptionId("s#1")
@@ -105,6 +106,67 @@ async def test_customers_are_paged_by_seeking(center, far_side):
     assert len({request.headers["MS-RequestId"] for request in far_side.requests}) == 3
 
 
+@pytest.mark.parametrize(
+    "following",
+    [
+        pytest.param(
+            {"links": {"next": {"headers": [{"key": "MS-ContinuationToken", "value": "t-1"}]}}},
+            id="in a header of the link",
+        ),
+        pytest.param({"links": {"next": {"method": "GET"}}, "continuationToken": "t-1"}, id="in the body"),
+        pytest.param(
+            {"Links": {"Next": {"Uri": "", "Headers": [{"Key": "ms-continuationtoken", "Value": "t-1"}]}}},
+            id="in other cases",
+        ),
+        pytest.param({"Links": {"Next": {"Uri": None}}, "ContinuationToken": "t-1"}, id="in Pascal's case"),
+    ],
+)
+async def test_a_token_without_an_address_leads_to_the_next_page(center, far_side, following):
+    far_side.on(
+        "GET", CUSTOMERS, reply(body={"items": [{"id": "A"}], **following}), reply(body=collection("B"))
+    )
+    assert await listed(center, size=1) == ["a", "b"]
+    second = far_side.requests[1]
+    assert (second.url.query, second.headers["MS-ContinuationToken"]) == (b"size=1&seekOperation=Next", "t-1")
+
+
+@pytest.mark.parametrize("following", [{}, {"next": None}, None], ids=["no next", "a null", "no links"])
+async def test_a_list_ends_where_there_is_no_next(center, far_side, following):
+    body = {"items": [{"id": "A"}], "links": following, "continuationToken": "t"}
+    far_side.on("GET", CUSTOMERS, reply(body=body))
+    assert await listed(center) == ["a"]
+    assert len(far_side.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        pytest.param({}, id="nothing in it"),
+        pytest.param({"uri": " ", "headers": [{"key": "Else", "value": "t"}]}, id="blanks"),
+        pytest.param("/customers?offset=1", id="no link"),
+    ],
+)
+async def test_a_next_page_that_cannot_be_asked_for_is_no_end(center, far_side, following):
+    far_side.on("GET", CUSTOMERS, reply(body={"items": [{"id": "A"}], "links": {"next": following}}))
+    with pytest.raises(Unavailable) as unavailable:
+        await listed(center)
+    assert (unavailable.value.reason, len(far_side.requests)) == ("unreadable", 1)
+    assert unavailable.value.correlation_id == far_side.requests[0].headers["MS-CorrelationId"]
+
+
+async def test_a_page_with_an_address_alone_is_asked_for_without_the_last_token(center, far_side):
+    far_side.on(
+        "GET",
+        CUSTOMERS,
+        reply(body=collection("A", next_uri="/customers", token="t-1")),
+        reply(body=collection("B", next_uri="/customers?offset=2")),
+        reply(body=collection("C")),
+    )
+    assert await listed(center) == ["a", "b", "c"]
+    third = far_side.requests[2]
+    assert (third.url.query, third.headers.get("MS-ContinuationToken")) == (b"offset=2", None)
+
+
 async def test_lists_are_paged_by_their_link(center, far_side):
     far_side.on(
         "GET",
@@ -114,6 +176,20 @@ async def test_lists_are_paged_by_their_link(center, far_side):
     )
     assert [s.id for s in await center.subscriptions(CONTOSO)] == ["a", "b"]
     assert far_side.requests[1].url.query == b"offset=1"
+
+
+async def test_behind_a_gateway_the_list_is_read_through_it_though_links_name_microsoft(connect, far_side):
+    gateway = hosts_of(Cloud.GLOBAL, base_url="http://gateway.example/gw")
+    following = "https://api.partnercenter.microsoft.com/v1/customers?size=1&offset=1"
+    far_side.on(
+        "GET",
+        "/gw/v1/customers",
+        reply(body=collection("A", next_uri=following)),
+        reply(body=collection("B")),
+    )
+    assert await listed(connect(cloud=gateway), size=1) == ["a", "b"]
+    assert {request.url.host for request in far_side.requests} == {"gateway.example"}
+    assert far_side.requests[1].url.query == b"size=1&offset=1"
 
 
 async def test_a_repeated_token_ends_the_list_with_an_error(center, far_side):
@@ -212,6 +288,22 @@ async def test_a_body_without_end_is_not_read_to_its_end(center, far_side):
         await center.customer(CONTOSO)
     assert rejected.value.reason == "too-large"
     assert sent <= exchange.LARGEST_BODY + 1024 * 1024
+
+
+async def test_an_answer_that_drips_in_for_ever_is_tried_again(connect, far_side, sleeps):
+    far_side.on("GET", ONE, drips, reply(body={"id": "C1"}))
+    async with asyncio.timeout(10):
+        assert (await connect(longest_answer=0.2).customer(CONTOSO)).id == "c1"
+    assert (len(far_side.requests), sleeps) == (2, [1.0])
+
+
+async def test_what_goes_on_dripping_is_told_as_a_timeout(connect, far_side):
+    far_side.on("GET", ONE, drips)
+    with pytest.raises(Unavailable) as unavailable:
+        async with asyncio.timeout(10):
+            await connect(longest_answer=0.02).customer(CONTOSO)
+    assert (unavailable.value.reason, len(far_side.requests)) == ("timeout", 4)
+    assert unavailable.value.correlation_id == far_side.requests[0].headers["MS-CorrelationId"]
 
 
 async def test_only_so_many_requests_are_on_their_way(connect):

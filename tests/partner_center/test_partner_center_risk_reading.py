@@ -134,13 +134,54 @@ async def test_the_spend_of_all_is_one_call(center, far_side):
 
 
 async def test_fraud_events_are_read_page_by_page(center, far_side):
-    pages = [[an_event(n) for n in range(100)], [an_event(n) for n in range(100, 130)]]
+    pages = [[an_event(n) for n in range(100)], [an_event(n) for n in range(100, 130)], []]
     far_side.on("GET", FRAUD, *(reply(body=page) for page in pages))
     read, error = await gathered(center.fraud_events())
     assert ([event.id for event in read], error) == ([f"e-{n}" for n in range(130)], None)
     asked = [(r.url.params["PageSize"], r.url.params["PageNumber"]) for r in far_side.requests]
-    assert asked == [("100", "1"), ("100", "2")]
+    assert asked == [("100", "1"), ("100", "2"), ("100", "3")]
     assert {r.headers["X-NewEventsModel"] for r in far_side.requests} == {"true"}
+
+
+async def test_a_service_may_put_fewer_on_a_page_than_are_asked_for(center, far_side):
+    known = [an_event(n) for n in range(53)]
+
+    def twenty(request: httpx.Request) -> httpx.Response:
+        end = 20 * int(request.url.params["PageNumber"])
+        return httpx.Response(200, json=known[end - 20 : end])
+
+    far_side.on("GET", FRAUD, twenty)
+    read, error = await gathered(center.fraud_events())
+    assert ([event.id for event in read], error) == ([f"e-{n}" for n in range(53)], None)
+    assert len(far_side.requests) == 4
+
+
+async def test_a_list_without_events_is_one_call(center, far_side):
+    far_side.on("GET", FRAUD, reply(body=[]))
+    assert await gathered(center.fraud_events()) == ([], None)
+    assert len(far_side.requests) == 1
+
+
+async def test_behind_a_page_that_is_short_there_may_be_none(center, far_side):
+    far_side.on("GET", FRAUD, reply(body=[an_event(n) for n in range(20)]), refusal(404, 1000))
+    read, error = await gathered(center.fraud_events())
+    assert (len(read), error, len(far_side.requests)) == (20, None, 2)
+
+
+async def test_behind_a_page_that_is_full_one_that_is_missing_is_told(center, far_side):
+    far_side.on("GET", FRAUD, reply(body=[an_event(n) for n in range(100)]), refusal(404, 1000))
+    read, error = await gathered(center.fraud_events())
+    assert (len(read), type(error)) == (100, FeatureMissing)
+
+
+async def test_events_without_an_end_are_told_as_such(center, far_side):
+    def another(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=[an_event(int(request.url.params["PageNumber"]))])
+
+    far_side.on("GET", FRAUD, another)
+    _, error = await gathered(center.fraud_events())
+    assert isinstance(error, Unavailable)
+    assert error.reason == "endless-list"
 
 
 async def test_a_page_that_is_repeated_ends_the_list(center, far_side):

@@ -25,7 +25,7 @@ from bot.domain.errors import (
 )
 from bot.partner_center.client import NOT_SENT
 
-from .far_side import Act, Written, refusal, reply, say
+from .far_side import Act, Written, drips, refusal, reply, say
 
 CONTOSO, SEAT = (
     CustomerId("46a62ece-10ad-42e5-b3f1-b2ed53e6fc08"),
@@ -365,6 +365,26 @@ async def test_a_write_without_an_answer_in_time_is_looked_after_once_more(suspe
 
     written = await suspend(far_side, write_timeout=0.05)
     assert (written.changed, written.confirmed, seat.methods) == (True, True, "GET PATCH GET")
+
+
+def take_and_drip(seat: Seat, request: httpx.Request) -> httpx.Response:
+    take(seat, request)
+    return drips(request)
+
+
+async def test_a_write_whose_answer_drips_in_for_ever_is_looked_after(suspend):
+    seat = Seat(take_and_drip)
+    async with asyncio.timeout(10):
+        written = await suspend(seat, longest_answer=0.1)
+    assert (written.changed, written.confirmed, seat.methods) == (True, True, "GET PATCH GET")
+
+
+async def test_a_write_whose_answer_drips_in_for_ever_stays_open(suspend):
+    seat = Seat(say(drips))
+    with pytest.raises(Unavailable) as raised:
+        async with asyncio.timeout(10):
+            await suspend(seat, longest_answer=0.1)
+    assert (type(raised.value), raised.value.reason, len(seat.writes)) == (Unavailable, "timeout", 4)
 
 
 @pytest.mark.parametrize(
