@@ -66,6 +66,11 @@ def test_without_any_setting_the_defaults_hold():
         ),
         pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
+        pytest.param("BACKSTOP_AUDIT_CRON", "0 6 * * 7", "0 6 * * 7", id="Sunday as the seventh day"),
+        pytest.param("BACKSTOP_SUSPICIOUS_CRON", "0 8 * * Sun-Thu", "0 8 * * Sun-Thu", id="another week"),
+        pytest.param(
+            "BACKSTOP_OVERDUE_CRON", "0 9  *\t* mon-fri", "0 9  *\t* mon-fri", id="fields in columns"
+        ),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
         pytest.param("BACKSTOP_TICKET_HANDOVER", "email", (("*", Way.EMAIL),), id="one way for every ticket"),
         pytest.param(
@@ -125,6 +130,14 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
         pytest.param("BACKSTOP_TIMEZONE", "../../etc/passwd", id="a path"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * *", id="four fields"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "61 9 * * *", id="a minute that never comes"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * * 2026", id="six fields"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * 8", id="an eighth day of the week"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * monday", id="a weekday in full"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * mon-", id="a range without an end"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * mon,,fri", id="a list with a hole"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * */0", id="a step that leads nowhere"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * 1/2", id="a step that crons do not agree on"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * ?", id="another program's cron"),
         pytest.param("BACKSTOP_APPROVALS_SUSPEND", "-1", id="fewer than no approvals"),
         pytest.param("BACKSTOP_APPROVALS_SUSPEND", "two", id="a number in words"),
         pytest.param("BACKSTOP_LOCALE", "fr", id="a language we do not speak"),
