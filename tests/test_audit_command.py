@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -217,20 +218,76 @@ def test_two_exports_one_behind_the_other_are_the_whole(
     assert capsys.readouterr() == ("", whole.err), "nothing is new, and it goes on where it did"
 
 
-@pytest.mark.usefixtures("trail")
-def test_an_export_that_is_not_read_to_its_end_is_no_error(tmp_path: Path, sqlite_url: str):
-    with subprocess.Popen(
-        [sys.executable, "-m", "bot", "audit", "export"],
-        env=environment(DATABASE_URL=sqlite_url, PYTHONPATH=str(Path(__file__).parents[1])),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
+@pytest.fixture
+def long_trail(tmp_path: Path, trail: list[AuditEvent]) -> None:
+    """More than stdout and a pipe hold: it is written while the database is being read."""
+    change(
+        tmp_path,
+        "WITH RECURSIVE n(seq) AS (SELECT 6 UNION ALL SELECT seq + 1 FROM n WHERE seq < 3000) "
+        "INSERT INTO audit SELECT n.seq, at, tag, subject, by, facts, previous, hash FROM n, audit "
+        "WHERE audit.seq = ?",
+        trail[0].seq,
+    )
+
+
+def exporting(format: str, *, cwd: Path, url: str, out: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bot", "audit", "export", "--format", format],
+        env=environment(DATABASE_URL=url, PYTHONPATH=str(Path(__file__).parents[1])),
+        cwd=cwd,
+        stdout=out,
         stderr=subprocess.PIPE,
-    ) as program:
+    )
+
+
+@pytest.mark.parametrize("length", ["trail", "long_trail"])
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_an_export_that_is_not_read_to_its_end_is_no_error(
+    length: str, format: str, tmp_path: Path, sqlite_url: str, request: pytest.FixtureRequest
+):
+    request.getfixturevalue(length)
+    with exporting(format, cwd=tmp_path, url=sqlite_url, out=subprocess.PIPE) as program:
         assert program.stdout
         assert program.stderr
+        if length == "long_trail":
+            assert program.stdout.readline()
         program.stdout.close()
-        assert program.wait(PATIENCE) == 141
         assert program.stderr.read() == b""
+        assert program.wait(PATIENCE) == 141
+
+
+@pytest.mark.parametrize("length", ["trail", "long_trail"])
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_an_export_that_finds_no_room_says_so_in_one_line(
+    length: str, format: str, tmp_path: Path, sqlite_url: str, request: pytest.FixtureRequest
+):
+    request.getfixturevalue(length)
+    with (
+        Path("/dev/full").open("wb") as full,
+        exporting(format, cwd=tmp_path, url=sqlite_url, out=full) as program,
+    ):
+        assert program.stderr
+        said = program.stderr.read().decode()
+        assert program.wait(PATIENCE) == 2
+    assert said.startswith("backstop: the output cannot be written (No space left on device)")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.usefixtures("trail")
+def test_another_command_that_finds_no_room_says_so_too(tmp_path: Path, sqlite_url: str):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bot", "audit", "verify"],
+            env=environment(DATABASE_URL=sqlite_url, PYTHONPATH=str(Path(__file__).parents[1])),
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "backstop: the output cannot be written (No space left on device)\n"
 
 
 @pytest.mark.usefixtures("trail")
