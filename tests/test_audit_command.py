@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -118,8 +119,12 @@ def trail(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> l
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
 
+    return filled(sqlite_url, at=noon)
+
+
+def filled(url: str, *, at: datetime) -> list[AuditEvent]:
     async def fill() -> list[AuditEvent]:
-        store = Store(sqlite_url, now=lambda: noon)
+        store = Store(url, now=lambda: at)
         made = []
         async with store.begin() as tx:
             for number in range(1, 4):
@@ -299,19 +304,30 @@ def test_a_cursor_that_is_no_number_is_refused_in_one_line(number: str, capsys: 
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("trail")
+@pytest.fixture
+def old_trail(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five entries of a hundred days ago, kept for thirty: the program goes by the real clock."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "P30D")
+    filled(sqlite_url, at=datetime.now(UTC) - timedelta(days=100))
+
+
+@pytest.mark.usefixtures("old_trail")
 def test_a_dry_run_says_what_a_purge_removes_and_removes_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    filled(sqlite_url, at=datetime.now(UTC) - timedelta(days=10))
+    monkeypatch.delenv("BACKSTOP_AUDIT_RETENTION")
     assert run(["audit", "purge"]) == 0
     assert capsys.readouterr().out.startswith("No entry is older than BACKSTOP_AUDIT_RETENTION (2562 days)")
-    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "PT1S")
+    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "P30D")
     assert run(["audit", "purge", "--dry-run"]) == 0
     dry = capsys.readouterr().out
     assert dry.startswith("5 entries are older than")
     assert dry.endswith("Nothing was removed.\n")
     assert run(["audit", "verify"]) == 0
-    assert "All 5 entries" in capsys.readouterr().out
+    assert "All 10 entries" in capsys.readouterr().out
     assert run(["audit", "purge"]) == 0
     said = capsys.readouterr().out
     assert said.partition("\n")[0] == dry.partition("\n")[0]
@@ -320,3 +336,14 @@ def test_a_dry_run_says_what_a_purge_removes_and_removes_nothing(
     assert "Up to entry 5 they were purged, and the trail says so." in capsys.readouterr().out
     assert run(["audit", "export", "--after", "2"]) == 0
     assert "entries 3 to 5 are not there any more" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("old_trail")
+def test_a_purge_by_a_clock_that_nothing_bears_out_removes_nothing(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    assert run(["audit", "purge"]) == 0
+    assert capsys.readouterr().out.endswith("\nNothing was removed.\n")
+    assert "no entry bears out that it is" in caplog.text
+    assert run(["audit", "verify"]) == 0
+    assert "All 5 entries" in capsys.readouterr().out

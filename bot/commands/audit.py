@@ -88,7 +88,8 @@ def _audit(arguments: argparse.Namespace) -> int:
         if aged and arguments.dry_run:
             print("Nothing was removed.")
         elif aged:
-            print(report.purged_words(await made.backstop.audit.purge(batches=None)))
+            removed = await made.backstop.audit.purge(batches=None)
+            print(report.purged_words(removed) if removed else "Nothing was removed.")
         return 0
 
     work = {"export": export, "verify": verify, "purge": purge}
