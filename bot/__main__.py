@@ -32,6 +32,20 @@ def run(argv: Sequence[str]) -> int:
     """Carry out one command line; the exit code. Bad input is 2, with one line on stderr."""
     arguments = parser(rooms_for(argv)).parse_args(argv)
     logs.set_up(sys.stderr, form=settings.log_form(), verbose=arguments.verbose)
+    code = _carried_out(arguments)
+    try:
+        print(end="", flush=True)  # at its exit Python would tell of what is left with a traceback
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+            return code or 141
+        if not code:
+            print(f"backstop: the output cannot be written ({error.strerror})", file=sys.stderr)
+        return code or 2
+    return code
+
+
+def _carried_out(arguments: argparse.Namespace) -> int:
     command: Command = arguments.command
     try:
         return command(arguments)
@@ -41,8 +55,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"backstop: {errors.plain_words(error, in_language('en'))}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         return 141
     return 2
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -21,6 +25,11 @@ SILENCE = 45.0
 """Seconds without a beat, after which the scheduler counts as dead."""
 LEAVES_AFTER = 5.0
 """Seconds in which what is under way at a stop may end; jobs only hand work out, or look."""
+
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+"""By cron's numbers. APScheduler counts from Monday, so it is given names and never numbers."""
+_WEEKDAY = "|".join(("[0-7]", *_WEEKDAYS))
+_SOME_WEEKDAYS = re.compile(rf"({_WEEKDAY})|(?:\*|({_WEEKDAY})-({_WEEKDAY}))(?:/([1-7]))?")
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +59,7 @@ class Scheduler:
             },
         )
         self._missed: list[tuple[AtSlot, datetime]] = []
-        self._daily: list[tuple[CronTrigger, AtSlot]] = []
+        self._daily: list[tuple[BaseTrigger, AtSlot]] = []
         self._regular: list[Callable[[], Awaitable[None]]] = []
         self._looked = now()
         self._under_way = set[asyncio.Task[None]]()
@@ -58,7 +67,7 @@ class Scheduler:
 
     def daily(self, crontab: str, job: AtSlot) -> None:
         """Run at the times of a five-field cron expression in the partner's zone."""
-        trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
+        trigger = read_cron(crontab, zone=self._zone)
         missed = self._latest_slot(trigger)
         if missed:
             self._missed.append((job, missed))
@@ -129,7 +138,7 @@ class Scheduler:
     async def _beat(self) -> None:
         self._beat_at = self._clock()
 
-    def _latest_slot(self, trigger: CronTrigger) -> datetime | None:
+    def _latest_slot(self, trigger: BaseTrigger) -> datetime | None:
         """The newest scheduled time within the grace; a late run must name the same one as a punctual run."""
         return _latest(trigger, self._zone, self._now(), GRACE)
 
@@ -145,20 +154,61 @@ class Scheduler:
         self._scheduler.shutdown(wait=False)
 
 
+def read_cron(crontab: str, *, zone: tzinfo) -> BaseTrigger:
+    """The times that a five-field cron expression names in that zone. Raises ValueError with one line.
+
+    As in cron, weekdays are mon to sun or 0 to 7, 0 and 7 being Sunday, and where both day of month and weekday are
+    restricted, either is enough.
+    """
+    fields = crontab.split()
+    if len(fields) != 5:
+        raise ValueError("must have the five fields of cron, for example '0 9 * * mon-fri'")
+    minute, hour, day, month, weekday = fields
+    at = partial(CronTrigger, minute=minute, hour=hour, month=month, timezone=zone)
+    weekdays = _weekdays(weekday)
+    if day.startswith("*") or weekday.startswith("*"):  # to cron `*/2` is no restriction: both must fit
+        return at(day=day, day_of_week=weekdays)
+    return OrTrigger([at(day=day), at(day_of_week=weekdays)])
+
+
+def _weekdays(field: str) -> str:
+    """Cron's weekdays in names that mean the same to APScheduler."""
+    chosen = {number % 7 for part in field.split(",") for number in _numbers(part)}
+    return ",".join(_WEEKDAYS[number] for number in sorted(chosen))
+
+
+def _numbers(part: str) -> range:
+    """From 0, a Sunday, on; a range that goes over the end of the week goes on behind 7."""
+    found = _SOME_WEEKDAYS.fullmatch(part.lower())
+    if found is None:
+        raise ValueError(
+            f"{part!r} is no weekday: use mon to sun or 0 to 7 (0 and 7 are Sunday), as in mon-fri"
+        )
+    one, first, last, step = found.groups()
+    if one:
+        return range(_number(one), _number(one) + 1)
+    begin, end = (_number(first), _number(last)) if first else (0, 6)
+    return range(begin, end + (7 if end < begin else 0) + 1, int(step or 1))
+
+
+def _number(weekday: str) -> int:
+    return int(weekday) if weekday.isdigit() else _WEEKDAYS.index(weekday)
+
+
 def latest_slot(crontab: str, *, zone: ZoneInfo, now: datetime, within: timedelta = GRACE) -> datetime | None:
     """The newest time a cron expression named within that span before now."""
-    return _latest(CronTrigger.from_crontab(crontab, timezone=zone), zone, now, within)
+    return _latest(read_cron(crontab, zone=zone), zone, now, within)
 
 
 def next_slot(crontab: str, *, zone: ZoneInfo, after: datetime) -> datetime | None:
     """The first time a cron expression names after that moment."""
-    trigger = CronTrigger.from_crontab(crontab, timezone=zone)
+    trigger = read_cron(crontab, zone=zone)
     after = after.astimezone(UTC) + timedelta(microseconds=1)
     slot: datetime | None = trigger.get_next_fire_time(None, after.astimezone(zone))
     return slot
 
 
-def _latest(trigger: CronTrigger, zone: ZoneInfo, now: datetime, within: timedelta) -> datetime | None:
+def _latest(trigger: BaseTrigger, zone: ZoneInfo, now: datetime, within: timedelta) -> datetime | None:
     now = now.astimezone(UTC)
     # In UTC: the hour that comes twice when the clocks go back would be counted through without end.
     after, latest = now - within, None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -19,6 +18,7 @@ from bot.domain.letter import is_address
 from bot.domain.matter import MOST_CONTACT, TicketKind
 from bot.domain.ticket import Way
 from bot.logs import Form
+from bot.scheduler import read_cron
 from bot.secret_files import BadSecretFile, SecretFiles
 from bot.secret_keyring import BadKeyring, SecretKeyring
 
@@ -48,6 +48,8 @@ NEEDED_BY_SOURCE: Mapping[str, tuple[str, ...]] = {
 _SHORTEST_KEY = 32
 _LONGEST_YEAR = 366
 _LONGEST_MONTH = 31
+_SHORTEST_RETENTION = timedelta(days=30)
+"""What is purged is gone: a slip of the pen must not leave a trail of minutes."""
 _LONGEST_RETENTION = timedelta(days=100 * _LONGEST_YEAR)
 _CALENDAR = re.compile(r"P(?:([0-9]{1,3})Y)?(?:([0-9]{1,4})M)?(?:([0-9]{1,6})D)?(T\S+)?")
 
@@ -65,7 +67,10 @@ class BadSettings(Exception):
 
 
 class Settings(BaseSettings):
-    """Read from the environment and `.env`; durations are ISO 8601 or seconds; secrets also from files or a keyring."""
+    """Read from the environment and `.env`; durations are ISO 8601 or, but for the retention, seconds.
+
+    Secrets come also from files or a keyring.
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, frozen=True
@@ -292,10 +297,15 @@ class Settings(BaseSettings):
     @field_validator("backstop_audit_retention", mode="before")
     @classmethod
     def _never_too_short(cls, value: Any) -> Any:
-        """A year counts 366 days and a month 31: rather a few days too many than one too few."""
+        """A year counts 366 days and a month 31: rather a few days too many than one too few.
+
+        A bare number would be seconds, and whoever writes one means days.
+        """
+        if isinstance(value, int | float) or (isinstance(value, str) and value.isdigit()):
+            raise ValueError(f"{value} has no unit: write P{value}D for days, or for example P7Y for years")
         found = _CALENDAR.fullmatch(value) if isinstance(value, str) else None
         if found is None or value == "P":
-            return int(value) if isinstance(value, str) and value.isdigit() else value
+            return value
         years, months, days = (int(part or 0) for part in found.groups()[:3])
         return f"P{years * _LONGEST_YEAR + months * _LONGEST_MONTH + days}D{found[4] or ''}"
 
@@ -307,8 +317,8 @@ class Settings(BaseSettings):
     @field_validator("backstop_audit_retention")
     @classmethod
     def _keeps(cls, value: timedelta) -> timedelta:
-        if not timedelta(0) < value <= _LONGEST_RETENTION:
-            raise ValueError("must be longer than nothing and at most P100Y, for example P7Y")
+        if not _SHORTEST_RETENTION <= value <= _LONGEST_RETENTION:
+            raise ValueError("must be from P30D to P100Y, for example P7Y")
         return value
 
     @field_validator("backstop_approval_ttl")
@@ -342,9 +352,7 @@ class Settings(BaseSettings):
     @field_validator("backstop_overdue_cron", "backstop_suspicious_cron", "backstop_audit_cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        if value.count(" ") != 4:
-            raise ValueError("must have the five fields of cron, for example '0 9 * * mon-fri'")
-        CronTrigger.from_crontab(value)
+        read_cron(value, zone=UTC)  # its times do not matter here
         return value
 
     @field_validator(

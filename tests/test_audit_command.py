@@ -8,7 +8,9 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -117,8 +119,12 @@ def trail(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> l
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
 
+    return filled(sqlite_url, at=noon)
+
+
+def filled(url: str, *, at: datetime) -> list[AuditEvent]:
     async def fill() -> list[AuditEvent]:
-        store = Store(sqlite_url, now=lambda: noon)
+        store = Store(url, now=lambda: at)
         made = []
         async with store.begin() as tx:
             for number in range(1, 4):
@@ -217,20 +223,76 @@ def test_two_exports_one_behind_the_other_are_the_whole(
     assert capsys.readouterr() == ("", whole.err), "nothing is new, and it goes on where it did"
 
 
-@pytest.mark.usefixtures("trail")
-def test_an_export_that_is_not_read_to_its_end_is_no_error(tmp_path: Path, sqlite_url: str):
-    with subprocess.Popen(
-        [sys.executable, "-m", "bot", "audit", "export"],
-        env=environment(DATABASE_URL=sqlite_url, PYTHONPATH=str(Path(__file__).parents[1])),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
+@pytest.fixture
+def long_trail(tmp_path: Path, trail: list[AuditEvent]) -> None:
+    """More than stdout and a pipe hold: it is written while the database is being read."""
+    change(
+        tmp_path,
+        "WITH RECURSIVE n(seq) AS (SELECT 6 UNION ALL SELECT seq + 1 FROM n WHERE seq < 3000) "
+        "INSERT INTO audit SELECT n.seq, at, tag, subject, by, facts, previous, hash FROM n, audit "
+        "WHERE audit.seq = ?",
+        trail[0].seq,
+    )
+
+
+def exporting(format: str, *, cwd: Path, url: str, out: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bot", "audit", "export", "--format", format],
+        env=environment(DATABASE_URL=url, PYTHONPATH=str(Path(__file__).parents[1])),
+        cwd=cwd,
+        stdout=out,
         stderr=subprocess.PIPE,
-    ) as program:
+    )
+
+
+@pytest.mark.parametrize("length", ["trail", "long_trail"])
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_an_export_that_is_not_read_to_its_end_is_no_error(
+    length: str, format: str, tmp_path: Path, sqlite_url: str, request: pytest.FixtureRequest
+):
+    request.getfixturevalue(length)
+    with exporting(format, cwd=tmp_path, url=sqlite_url, out=subprocess.PIPE) as program:
         assert program.stdout
         assert program.stderr
+        if length == "long_trail":
+            assert program.stdout.readline()
         program.stdout.close()
-        assert program.wait(PATIENCE) == 141
         assert program.stderr.read() == b""
+        assert program.wait(PATIENCE) == 141
+
+
+@pytest.mark.parametrize("length", ["trail", "long_trail"])
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_an_export_that_finds_no_room_says_so_in_one_line(
+    length: str, format: str, tmp_path: Path, sqlite_url: str, request: pytest.FixtureRequest
+):
+    request.getfixturevalue(length)
+    with (
+        Path("/dev/full").open("wb") as full,
+        exporting(format, cwd=tmp_path, url=sqlite_url, out=full) as program,
+    ):
+        assert program.stderr
+        said = program.stderr.read().decode()
+        assert program.wait(PATIENCE) == 2
+    assert said.startswith("backstop: the output cannot be written (No space left on device)")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.usefixtures("trail")
+def test_another_command_that_finds_no_room_says_so_too(tmp_path: Path, sqlite_url: str):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bot", "audit", "verify"],
+            env=environment(DATABASE_URL=sqlite_url, PYTHONPATH=str(Path(__file__).parents[1])),
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "backstop: the output cannot be written (No space left on device)\n"
 
 
 @pytest.mark.usefixtures("trail")
@@ -242,19 +304,30 @@ def test_a_cursor_that_is_no_number_is_refused_in_one_line(number: str, capsys: 
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("trail")
+@pytest.fixture
+def old_trail(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five entries of a hundred days ago, kept for thirty: the program goes by the real clock."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "P30D")
+    filled(sqlite_url, at=datetime.now(UTC) - timedelta(days=100))
+
+
+@pytest.mark.usefixtures("old_trail")
 def test_a_dry_run_says_what_a_purge_removes_and_removes_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    filled(sqlite_url, at=datetime.now(UTC) - timedelta(days=10))
+    monkeypatch.delenv("BACKSTOP_AUDIT_RETENTION")
     assert run(["audit", "purge"]) == 0
     assert capsys.readouterr().out.startswith("No entry is older than BACKSTOP_AUDIT_RETENTION (2562 days)")
-    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "PT1S")
+    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "P30D")
     assert run(["audit", "purge", "--dry-run"]) == 0
     dry = capsys.readouterr().out
     assert dry.startswith("5 entries are older than")
     assert dry.endswith("Nothing was removed.\n")
     assert run(["audit", "verify"]) == 0
-    assert "All 5 entries" in capsys.readouterr().out
+    assert "All 10 entries" in capsys.readouterr().out
     assert run(["audit", "purge"]) == 0
     said = capsys.readouterr().out
     assert said.partition("\n")[0] == dry.partition("\n")[0]
@@ -263,3 +336,14 @@ def test_a_dry_run_says_what_a_purge_removes_and_removes_nothing(
     assert "Up to entry 5 they were purged, and the trail says so." in capsys.readouterr().out
     assert run(["audit", "export", "--after", "2"]) == 0
     assert "entries 3 to 5 are not there any more" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("old_trail")
+def test_a_purge_by_a_clock_that_nothing_bears_out_removes_nothing(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    assert run(["audit", "purge"]) == 0
+    assert capsys.readouterr().out.endswith("\nNothing was removed.\n")
+    assert "no entry bears out that it is" in caplog.text
+    assert run(["audit", "verify"]) == 0
+    assert "All 5 entries" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.scheduler import GRACE, SILENCE, Scheduler, next_slot
+from bot.scheduler import GRACE, SILENCE, Scheduler, latest_slot, next_slot
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -68,6 +68,20 @@ async def made_up_for(crontab: str, *, zone: ZoneInfo, at: datetime) -> list[dat
         ),
         pytest.param(
             WEEKDAYS_AT_NINE, SHANGHAI, datetime(2026, 11, 22, 1, 5, tzinfo=UTC), None, id="a Sunday"
+        ),
+        pytest.param(
+            "0 9 * * 1-5",
+            BERLIN,
+            datetime(2026, 11, 23, 8, 10, tzinfo=UTC),
+            datetime(2026, 11, 23, 9, tzinfo=BERLIN),
+            id="a Monday by its number",
+        ),
+        pytest.param(
+            "0 9 * * 1-5",
+            BERLIN,
+            datetime(2026, 11, 28, 8, 10, tzinfo=UTC),
+            None,
+            id="a Saturday by its number",
         ),
         pytest.param(
             "*/20 * * * *",
@@ -289,6 +303,71 @@ def test_the_next_slot_is_after_the_weekend():
     assert next_slot(WEEKDAYS_AT_NINE, zone=BERLIN, after=friday) == datetime(2026, 11, 30, 9, tzinfo=BERLIN)
     before = friday - timedelta(minutes=1)
     assert next_slot(WEEKDAYS_AT_NINE, zone=BERLIN, after=before) == friday
+
+
+NOVEMBER = datetime(2026, 11, 1, tzinfo=BERLIN)
+"""A Sunday."""
+WEEK = range(22, 29)
+"""From a Sunday to the Saturday behind it."""
+
+
+def days(crontab: str) -> list[int]:
+    """All days of that November that it names, one after the other."""
+    found, slot = [], next_slot(crontab, zone=BERLIN, after=NOVEMBER)
+    while slot and slot < NOVEMBER.replace(month=12):
+        found.append(slot.day)
+        slot = next_slot(crontab, zone=BERLIN, after=slot)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "in_that_week"),
+    [
+        pytest.param("mon-fri", [23, 24, 25, 26, 27], id="names"),
+        pytest.param("1-5", [23, 24, 25, 26, 27], id="numbers"),
+        pytest.param("0", [22], id="Sunday is the day 0"),
+        pytest.param("7", [22], id="Sunday is the day 7 too"),
+        pytest.param("1", [23], id="Monday"),
+        pytest.param("6", [28], id="Saturday"),
+        pytest.param("MON,Wed,fri", [23, 25, 27], id="a list of names however they are written"),
+        pytest.param("1,wed-4,0", [22, 23, 25, 26], id="a list of all there is"),
+        pytest.param("1-7", [*WEEK], id="a week from Monday"),
+        pytest.param("0-6", [*WEEK], id="a week from Sunday"),
+        pytest.param("0-7", [*WEEK], id="a week with two Sundays"),
+        pytest.param("mon-sun", [*WEEK], id="a week of names"),
+        pytest.param("sun-thu", [22, 23, 24, 25, 26], id="a working week from Sunday"),
+        pytest.param("fri-mon", [22, 23, 27, 28], id="over the weekend"),
+        pytest.param("5-7", [22, 27, 28], id="up to Sunday"),
+        pytest.param("6-1", [22, 23, 28], id="over the weekend in numbers"),
+        pytest.param("7-2", [22, 23, 24], id="from Sunday"),
+        pytest.param("sat-sun", [22, 28], id="a weekend"),
+        pytest.param("3-3", [25], id="a range of one"),
+        pytest.param("*", [*WEEK], id="any"),
+        pytest.param("*/2", [22, 24, 26, 28], id="every other from Sunday"),
+        pytest.param("1-5/2", [23, 25, 27], id="every other from Monday"),
+        pytest.param("fri-mon/2", [22, 27], id="every other over the weekend"),
+    ],
+)
+def test_weekdays_are_those_of_cron(weekdays: str, in_that_week: list[int]):
+    assert [day for day in days(f"0 9 * * {weekdays}") if day in WEEK] == in_that_week
+    for day in WEEK:
+        then = NOVEMBER.replace(day=day, hour=9, minute=30)
+        found = latest_slot(f"0 9 * * {weekdays}", zone=BERLIN, now=then)
+        assert (found is not None) == (day in in_that_week)
+
+
+@pytest.mark.parametrize(
+    ("crontab", "named"),
+    [
+        pytest.param("0 9 10 * 1", [2, 9, 10, 16, 23, 30], id="either is enough"),
+        pytest.param("0 9 9 * 1", [2, 9, 16, 23, 30], id="a day that is both comes once"),
+        pytest.param("0 9 */8 * 1", [9], id="a step from any day on is no restriction to cron"),
+        pytest.param("0 9 1-14 * */3", [1, 4, 7, 8, 11, 14], id="nor one from any weekday on"),
+        pytest.param("0 9 last * *", [30], id="the last of the month"),
+    ],
+)
+def test_day_of_month_and_weekday_go_together_as_in_cron(crontab: str, named: list[int]):
+    assert days(crontab) == named
 
 
 async def test_one_that_nothing_wakes_any_more_does_not_run_whatever_it_says_of_itself():

@@ -54,7 +54,14 @@ def test_without_any_setting_the_defaults_hold():
         pytest.param("BACKSTOP_APPROVAL_TTL", "PT36H", timedelta(hours=36), id="ISO 8601"),
         pytest.param("BACKSTOP_AUDIT_RETENTION", "P7Y", timedelta(days=7 * 366), id="never a day too short"),
         pytest.param("BACKSTOP_AUDIT_RETENTION", "P1Y6M2D", timedelta(days=366 + 186 + 2), id="of all parts"),
-        pytest.param("BACKSTOP_AUDIT_RETENTION", "PT90S", timedelta(seconds=90), id="of no whole day"),
+        pytest.param(
+            "BACKSTOP_AUDIT_RETENTION", "P60DT90S", timedelta(days=60, seconds=90), id="of no whole day"
+        ),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P30D", timedelta(days=30), id="the shortest retention"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "PT720H", timedelta(days=30), id="the shortest in hours"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P1M", timedelta(days=31), id="a month"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P52W", timedelta(weeks=52), id="weeks"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "365 days", timedelta(days=365), id="days in words"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "3600", timedelta(hours=1), id="seconds"),
         pytest.param("BACKSTOP_UNDO_WINDOW", "PT0S", timedelta(0), id="no undo window"),
         pytest.param("BACKSTOP_UNDO_WINDOW", "0", timedelta(0), id="no undo window in seconds"),
@@ -66,6 +73,11 @@ def test_without_any_setting_the_defaults_hold():
         ),
         pytest.param("BACKSTOP_LOCALE", "zh-CN", "zh-CN", id="Chinese"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "30 7 * * 1-5", "30 7 * * 1-5", id="five fields"),
+        pytest.param("BACKSTOP_AUDIT_CRON", "0 6 * * 7", "0 6 * * 7", id="Sunday as the seventh day"),
+        pytest.param("BACKSTOP_SUSPICIOUS_CRON", "0 8 * * Sun-Thu", "0 8 * * Sun-Thu", id="another week"),
+        pytest.param(
+            "BACKSTOP_OVERDUE_CRON", "0 9  *\t* mon-fri", "0 9  *\t* mon-fri", id="fields in columns"
+        ),
         pytest.param("BACKSTOP_POLICY_FILE", "policy.toml", Path("policy.toml"), id="a path"),
         pytest.param("BACKSTOP_TICKET_HANDOVER", "email", (("*", Way.EMAIL),), id="one way for every ticket"),
         pytest.param(
@@ -117,6 +129,9 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
         pytest.param("BACKSTOP_APPROVAL_TTL", "a day", id="a duration in words"),
         pytest.param("BACKSTOP_APPROVAL_TTL", "0", id="expired at once"),
         pytest.param("BACKSTOP_AUDIT_RETENTION", "PT0S", id="nothing is kept"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "365", id="a retention without a unit"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "220752000", id="seven years in seconds"),
+        pytest.param("BACKSTOP_AUDIT_RETENTION", "P29DT23H", id="a retention an hour too short"),
         pytest.param("BACKSTOP_AUDIT_RETENTION", "P", id="a duration of nothing"),
         pytest.param("BACKSTOP_AUDIT_RETENTION", "P101Y", id="longer than anybody keeps it"),
         pytest.param("BACKSTOP_AUDIT_RETENTION", "seven years", id="a retention in words"),
@@ -125,6 +140,14 @@ def test_understood(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value
         pytest.param("BACKSTOP_TIMEZONE", "../../etc/passwd", id="a path"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * *", id="four fields"),
         pytest.param("BACKSTOP_OVERDUE_CRON", "61 9 * * *", id="a minute that never comes"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * * 2026", id="six fields"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * 8", id="an eighth day of the week"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * monday", id="a weekday in full"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * mon-", id="a range without an end"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * mon,,fri", id="a list with a hole"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * */0", id="a step that leads nowhere"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * 1/2", id="a step that crons do not agree on"),
+        pytest.param("BACKSTOP_OVERDUE_CRON", "0 9 * * ?", id="another program's cron"),
         pytest.param("BACKSTOP_APPROVALS_SUSPEND", "-1", id="fewer than no approvals"),
         pytest.param("BACKSTOP_APPROVALS_SUSPEND", "two", id="a number in words"),
         pytest.param("BACKSTOP_LOCALE", "fr", id="a language we do not speak"),
@@ -148,6 +171,14 @@ def test_refused_in_one_line_that_names_the_setting(monkeypatch: pytest.MonkeyPa
         load()
     assert str(refusal.value).startswith(f"{name}: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_retention_without_a_unit_is_told_what_to_write(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BACKSTOP_AUDIT_RETENTION", "365")
+    with pytest.raises(BadSettings, match="write P365D for days, or for example P7Y for years"):
+        load()
+    with pytest.raises(BadSettings):
+        load(backstop_audit_retention=365)
 
 
 def test_tickets_are_shown_with_the_approvals_unless_they_have_a_channel():

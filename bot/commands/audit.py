@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
+from typing import TextIO, cast
 
 from bot import settings
 from bot.commands import Add, BadCall, with_core
@@ -61,14 +64,12 @@ def _audit(arguments: argparse.Namespace) -> int:
     async def export(made: Core) -> int:
         since = report.start_of(arguments.since, made.settings.zone) if arguments.since else None
         after: int = arguments.after or 0
-        async with made.store.read() as tx:
-            written = await report.write_audit(
-                tx.audit.since(since, after=after),
-                sys.stdout,
-                csv=arguments.format == "csv",
-                heads=not after,
-            )
-        sys.stdout.flush()
+        with _output_told_of():
+            async with made.store.read() as tx, aclosing(tx.audit.since(since, after=after)) as events:
+                written = await report.write_audit(
+                    events, cast(TextIO, _Output()), csv=arguments.format == "csv", heads=not after
+                )
+            _Output().flush()
         first, last = written or (after + 1, after)
         if after and not since and first > after + 1:
             print(f"backstop: entries {after + 1} to {first - 1} are not there any more", file=sys.stderr)
@@ -87,11 +88,50 @@ def _audit(arguments: argparse.Namespace) -> int:
         if aged and arguments.dry_run:
             print("Nothing was removed.")
         elif aged:
-            print(report.purged_words(await made.backstop.audit.purge(batches=None)))
+            removed = await made.backstop.audit.purge(batches=None)
+            print(report.purged_words(removed) if removed else "Nothing was removed.")
         return 0
 
     work = {"export": export, "verify": verify, "purge": purge}
     return with_core(settings.load(), work[arguments.which])
+
+
+class _OutputFailed(Exception):
+    """Of stdout, and no OSError: inside a transaction that would be taken for the database's."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Output:
+    """stdout, as far as an export needs it. Raises _OutputFailed."""
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stdout.write(text)
+        except OSError as error:
+            raise _OutputFailed(error) from None
+
+    def flush(self) -> None:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            raise _OutputFailed(error) from None
+
+
+@contextmanager
+def _output_told_of() -> Iterator[None]:
+    """What came of the output is told behind the transaction."""
+    try:
+        yield
+    except _OutputFailed as failed:
+        if isinstance(failed.error, BrokenPipeError):
+            raise failed.error from None
+        raise BadCall(
+            f"the output cannot be written ({failed.error.strerror}): make room, "
+            "then go on with --after and the number of its last whole line"
+        ) from None
 
 
 def _verify_pack(arguments: argparse.Namespace) -> int:

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, String, delete, desc, func, insert, literal, select, text, type_coerce, union_all
+from sqlalchemy import (
+    Row,
+    String,
+    delete,
+    desc,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import correlation
@@ -145,6 +158,21 @@ class AuditTrail:
             return None
         last = await self._connection.execute(select(audit.c.hash).where(audit.c.seq == seq))
         return Aged(count, oldest, newest, Anchor(seq, last.scalar_one()))
+
+    async def bears_out(self, now: datetime, *, probation: timedelta, silence: timedelta) -> bool:
+        """Whether the trail was going on by that clock before a probation began, and not longer ago than a silence.
+
+        Told by the last entry further from now than a probation: behind a leap, forward or back, it is from the time
+        before the leap until the new time has lasted that long, whatever was written meanwhile.
+        """
+        began = now - probation
+        last = (
+            select(audit.c.at.between(now - silence, began))
+            .where(or_(audit.c.at <= began, audit.c.at >= now + probation))
+            .order_by(desc(audit.c.seq))
+            .limit(1)
+        )
+        return bool((await self._connection.execute(last)).scalar())
 
     async def purge(self, before: datetime, *, most: int, retention_days: float) -> int:
         """Remove up to `most` of the oldest entries, all from before that moment; how many.
