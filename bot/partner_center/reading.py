@@ -60,7 +60,7 @@ class Reads:
     ) -> AsyncIterator[T]:
         """Every item of a list whose pages are asked for by their number, each item once by its key.
 
-        It ends with a page that brings nothing new, or is not found behind a short one. A short one alone is no end:
+        It ends with a page that brings nothing new, or is refused behind a short one. A short one alone is no end:
         a service may put fewer on a page than it is asked for.
         """
         seen, joint, is_short = set[object](), "&" if "?" in call.url else "?", False
@@ -68,7 +68,7 @@ class Reads:
             url = f"{call.url}{joint}PageSize={size}&PageNumber={number}"
             try:
                 page = await self.page(replace(call, url=url, request_id=uuid4()), read)
-            except NotFound:
+            except (NotFound, Rejected):
                 if is_short:
                     return
                 raise

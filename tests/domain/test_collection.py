@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bot.domain.calendar import BusinessCalendar
-from bot.domain.collection import Facts, Ground, History, Standing, Step, advance, ground, standing
+from bot.domain.collection import Facts, Gone, Ground, History, Standing, Step, advance, ground, standing
 from bot.domain.policy import (
     BillingPolicy,
     Debt,
@@ -283,6 +283,37 @@ def test_what_was_partly_paid_since_the_last_reading_is_left_alone_for_that_day(
     assert (stands.proposes_suspension, "partly_paid" in rules(stands)) == (False, True)
     goes_on = replace(POLICY, exit=Exit(partial_payment="continue"))
     assert standing(goes_on, late(45, "500"), before, on=TODAY).proposes_suspension
+
+
+def test_that_day_it_is_left_alone_however_often_it_is_read():
+    before, left = replace(WARNED, overdue={"EUR": Decimal(900)}), late(45, "500")
+    read = advance(POLICY, left, before, standing(POLICY, left, before, on=TODAY), on=TODAY)
+    again = standing(POLICY, left, read, on=TODAY)
+    assert (again.proposes_suspension, "partly_paid" in rules(again)) == (False, True)
+    assert standing(POLICY, left, read, on=TODAY + timedelta(days=1)).proposes_suspension
+
+
+@pytest.mark.parametrize("was_trusted", [True, False])
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        pytest.param({"unlinked": True, "owes": False}, Gone.UNLINKED, id="another's by now"),
+        pytest.param({"exempt": True}, Gone.EXEMPT, id="exempt by now"),
+        pytest.param({"promised": True}, Gone.PROMISED, id="promised by now"),
+        pytest.param({"owes": False}, Gone.PAID, id="paid"),
+        pytest.param({"owes": False, "disputes": True}, Gone.DISPUTED, id="disputed"),
+        pytest.param({}, None, id="as it was"),
+    ],
+)
+def test_what_takes_the_ground_away_does_so_however_sure_the_books_are(
+    now: dict[str, bool], why: Gone | None, trusted: bool, was_trusted: bool
+):
+    confirmed = Ground(owes=True, trusted=was_trusted)
+    found = confirmed.gone(replace(Ground(owes=True, trusted=trusted), **now))
+    if was_trusted and not trusted and why in (Gone.PAID, Gone.DISPUTED, None):
+        why = Gone.UNSURE
+    assert found is why
 
 
 def test_a_trifle_in_another_currency_is_not_taken_for_a_payment():

@@ -236,6 +236,29 @@ async def test_whoever_asks_has_a_digest_of_their_own_and_turns_its_pages_in_pla
     assert "Debtor" not in story.words(refused)
 
 
+async def test_who_may_read_nothing_turns_no_page(set_stage: SetStage):
+    stage = await set_stage(transport="http")
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [(f"Debtor {n:02}", "") for n in range(20)], today)
+    assert (await stage.eve.click(await post(stage, today), "Next")).ok
+    refused = await story.is_told(stage.eve, "BACKSTOP_OPERATORS", channel=OVERDUE)
+    assert "Debtor" not in story.words(refused)
+
+
+async def test_a_page_is_shown_though_the_address_of_the_click_is_dead(set_stage: SetStage):
+    stage = await set_stage(transport="http")
+    today = stage.app.core.backstop.digests.today()
+    await take_in(stage, [(f"Debtor {n:02}", "") for n in range(20)], today)
+    assert (await stage.ana.click(await post(stage, today), "Next")).ok
+    await story.is_told(stage.ana, "Page 2 of 3", channel=OVERDUE)
+    payload = story.delivered(stage, "block_actions")
+    payload["response_url"] += "-gone"
+    day, _, page = payload["actions"][0]["value"].partition(":")
+    payload["actions"][0]["value"] = f"{day}:{int(page) + 1}"
+    assert (await story.forges(stage, payload))[0] == 200
+    await story.is_told(stage.ana, "Page 3 of 3", channel=OVERDUE)
+
+
 async def test_a_page_that_is_none_is_told(set_stage: SetStage):
     stage = await set_stage(transport="http")
     today = stage.app.core.backstop.digests.today()

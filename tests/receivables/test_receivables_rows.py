@@ -185,10 +185,27 @@ class TestNumberStyle:
 
 
 class TestCredits:
-    @pytest.mark.parametrize("kind", ["Credit Note", "Sales credit memo", "Refund", "Gutschrift", "红字发票"])
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            *("Credit Note", "Sales credit memo", "Refund", "Gutschrift", "红字发票"),
+            *("Return", "Sales Return", "RTN", "Discount", "Retoure", "Rabatt", "Kreditnota", "退货单"),
+        ],
+    )
     def test_a_credit_is_negative_however_it_is_written(self, kind):
         item = the_item(Type=kind, Balance="50.00")
         assert (item.open_amount, item.kind) == (Decimal("-50.00"), "credit_note")
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            *("Payment", "Payment received", "PMT", "On account", "Prepayment", "Zahlungseingang", "收款单"),
+            *("Receipt", "Customer Receipt", "Cash receipt", "Bank Receipt", "回款单"),
+        ],
+    )
+    def test_money_that_came_in_is_no_debt(self, kind: str):
+        item = the_item(Type=kind, Balance="50.00")
+        assert (item.open_amount, item.kind) == (Decimal("-50.00"), "payment_on_account")
 
     def test_a_credit_given_as_negative_stays_so(self):
         assert the_item(Type="Gutschrift", Balance="-50.00").open_amount == Decimal("-50.00")

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from string import Formatter
@@ -80,6 +81,7 @@ from bot.domain.errors import (
 from bot.domain.glass import Finding
 from bot.domain.letter import LetterKind, LetterStatus
 from bot.domain.matter import Check, Evidence, TicketKind, TicketSeverity
+from bot.domain.money import MINOR_UNITS
 from bot.domain.observation import Source
 from bot.domain.people import Outside, Right
 from bot.domain.policy import StageAction
@@ -714,3 +716,11 @@ class TestUse:
 
     def test_every_family_asked_for_is_known(self):
         assert {lookup.key for lookup in usage.lookups() if not lookup.is_whole} <= FAMILIES.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("currency", "digits"), sorted(MINOR_UNITS.items()))
+def test_an_amount_keeps_every_digit_of_its_currency(language: str, currency: str, digits: int):
+    amount = Decimal("1234567").scaleb(-digits)
+    said = in_language(language).amount(amount, currency)
+    assert "".join(char for char in said if char.isdecimal()) == "1234567"
