@@ -17,6 +17,7 @@ from bot.sandbox.slack import Ack, Player
 from bot.sandbox.slack.inputs import elements
 from bot.sandbox.slack.workspace import Channel, Person
 from handlers import ids
+from handlers.asking import Carried
 
 Json = dict[str, Any]
 
@@ -131,7 +132,7 @@ class Tour:
             confirmation["blocks"],
             long=True,
         )
-        request_id = str(confirmation["private_metadata"])
+        request_id = Carried.read(confirmation).draft_id
         done(await ana.submit())
         card = await self._demo.slack.message_appears("csp-approvals", lambda m: _is_card(m, request_id))
         await self._scene(
@@ -186,7 +187,7 @@ class Tour:
         )
         done(await ana.submit())
         shown = await ana.modal_appears(callback_id=ids.TICKET_CONFIRMATION)
-        ticket_id = str(shown["private_metadata"])
+        ticket_id = Carried.read(shown).draft_id
         await self._scene(
             "*Ana reads the draft* as an engineer will, with every id they would ask for.",
             shown["blocks"],

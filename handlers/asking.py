@@ -25,6 +25,7 @@ from bot.domain.customer import (
 from bot.domain.errors import AlreadyDecided, AlreadyWaiting, BackstopError, Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.request import NO_GROUND
+from bot.domain.ticket import Ticket
 from bot.services.digests import Judgement
 from bot.services.requests import Confirmed, ConfirmedSubscription
 from bot.store.drafts import Draft
@@ -51,6 +52,27 @@ class Shown:
 
     confirmed: Confirmed
     draw: Callable[[str, Texts], blocks.View]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a confirmation carries: of which draft it is, and of which *Continue*. Together they are its opaque id."""
+
+    draft_id: str
+    nonce: str
+    """Empty where it was drawn by a release that gave none."""
+
+    @classmethod
+    def read(cls, view: dict[str, Any]) -> Carried:
+        draft_id, _, nonce = str(view.get("private_metadata") or "").partition(" ")
+        return cls(draft_id, nonce)
+
+    @classmethod
+    def of(cls, draft: Draft | Ticket) -> Carried:
+        return cls(draft.id, draft.nonce)
+
+    def __str__(self) -> str:
+        return f"{self.draft_id} {self.nonce}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +207,7 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review)
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
     form = filled(body["view"])
-    draft = await desk.backstop.requests.draft(draft_id(body), by=person)
+    draft = await desk.backstop.requests.begin_confirmation(draft_id(body), by=person)
     await reading.push(desk, ack, _drawn(desk, person, draft, of(desk, form)), _waiting(desk, person, draft))
 
 
@@ -211,7 +233,8 @@ async def ask_again(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Revi
 async def place(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """*Confirm*: now it is a request."""
     person = await desk.people.who_clicked(body)
-    request = await desk.backstop.requests.place(draft_id(body), by=person)
+    shown = Carried.read(body["view"])
+    request = await desk.backstop.requests.place(shown.draft_id, shown.nonce, by=person)
     await ack(response_action="clear")
     draft = await desk.backstop.requests.draft(request.id, by=person)
     texts = desk.texts_for(person)
@@ -318,20 +341,25 @@ async def show_reading(
 def _waiting(desk: Desk, person: Person, draft: Draft) -> Waiting:
     texts = desk.texts_for(person)
     title = texts(f"title-{draft.verb}")
-    view = forms.wait_view(title, texts("reading-live"), texts, external_id=draft.id)
+    view = forms.wait_view(title, texts("reading-live"), texts, external_id=str(Carried.of(draft)))
     return Waiting(view, person, attempted=draft.verb)
 
 
 async def _drawn(
     desk: Desk, person: Person, draft: Draft, reviewed: Awaitable[Shown | Blocked]
 ) -> blocks.View:
-    """Keep what is going to be shown, then draw it."""
-    requests, shown = desk.backstop.requests, await reviewed
-    if isinstance(shown, Shown):
-        await requests.confirmable(draft.id, shown.confirmed, by=person)
-    else:
-        await requests.change_draft(draft.id, by=person, form=draft.form | shown.kept)
-    return shown.draw(draft.id, desk.texts_for(person))
+    """Keep what is going to be shown, then draw it; unless *Continue* was pressed anew meanwhile."""
+    requests = desk.backstop.requests
+
+    async def draw() -> blocks.View:
+        shown = await reviewed
+        if isinstance(shown, Shown):
+            await requests.confirmable(draft.id, draft.nonce, shown.confirmed, by=person)
+        else:
+            await requests.blocked(draft.id, draft.nonce, shown.kept, by=person)
+        return shown.draw(str(Carried.of(draft)), desk.texts_for(person))
+
+    return await reading.newest(draw(), partial(requests.newest, draft.id, draft.nonce, by=person))
 
 
 async def _show_form(desk: Desk, person: Person, draft: Draft, words: str, trigger: str) -> None:
@@ -458,4 +486,5 @@ async def answering(
 
 
 def draft_id(body: dict[str, Any]) -> str:
-    return str(body["view"].get("private_metadata") or "")
+    """Of a form, which carries nothing else, or of a confirmation."""
+    return Carried.read(body["view"]).draft_id

@@ -13,7 +13,7 @@ from bot.domain.errors import CannotBeCancelled
 from bot.domain.people import Right
 from bot.store.drafts import Draft
 from handlers import asking, ids
-from handlers.asking import Shown
+from handlers.asking import Carried, Shown
 from handlers.desk import Desk
 from handlers.listeners import Listeners
 from handlers.views import confirmation
@@ -28,7 +28,8 @@ async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """From the list of what runs in a plan: read it live, and show what a cancellation would do."""
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
-    asked_from = await desk.backstop.requests.draft(asking.draft_id(body), by=person)
+    shown = Carried.read(body["view"])
+    asked_from = await desk.backstop.requests.newest(shown.draft_id, shown.nonce, by=person)
     must_be_cancellable(
         Reason(asked_from.form["reason"]), switched_on=desk.backstop.requests.rules.cancels_azure
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.domain.errors import Rejected, Unavailable, Upstream
+from bot.domain.errors import ConfirmationOutdated, Rejected, Unavailable, Upstream
 from bot.domain.people import Person
 from handlers import errors
 from handlers.desk import Desk, call
@@ -37,6 +37,17 @@ class Waiting:
     @property
     def id(self) -> str:
         return str(self.view["external_id"])
+
+
+async def newest(reading: Awaitable[View], still: Callable[[], Awaitable[object]]) -> View:
+    """What is read, whatever comes of it, unless `still` raises that the person has asked for something else since."""
+    try:
+        view = await reading
+    except Exception:
+        await still()
+        raise
+    await still()
+    return view
 
 
 async def push(desk: Desk, ack: AsyncAck, reading: Awaitable[View], waiting: Waiting) -> None:
@@ -70,6 +81,9 @@ async def show(
 async def fill_when_read(desk: Desk, reading: Awaitable[View], waiting: Waiting) -> None:
     try:
         view = await reading
+    except ConfirmationOutdated:
+        log.info("nobody waits any more: *Continue* was pressed anew")
+        return
     except Exception as error:
         words = await errors.words_for(desk, error, person=waiting.person, attempted=waiting.attempted)
         view = refusal(words, desk.texts_for(waiting.person))

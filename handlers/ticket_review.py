@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck
@@ -25,6 +26,7 @@ from bot.domain.portal import portal_link
 from bot.domain.request import ActionRequest
 from bot.domain.ticket import Ticket, TicketStatus, Way
 from handlers import asking, errors, ids, reading
+from handlers.asking import Carried
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given
 from handlers.reading import Waiting
@@ -66,19 +68,22 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
     texts = desk.texts_for(person)
-    draft = await desk.backstop.tickets.draft(asking.draft_id(body), by=person)
-    form = entered(body["view"], draft)
+    tickets = desk.backstop.tickets
+    form = entered(body["view"], await tickets.draft(asking.draft_id(body), by=person))
+    draft = await tickets.begin_confirmation(asking.draft_id(body), by=person)
     view = forms.wait_view(
-        texts("ticket-form-title"), texts("ticket-form-reading"), texts, external_id=draft.id
+        texts("ticket-form-title"), texts("ticket-form-reading"), texts, external_id=str(Carried.of(draft))
     )
     waiting = Waiting(view, person, attempted=ids.TICKET_FORM)
-    await reading.push(desk, ack, _confirmation(desk, person, draft, form), waiting)
+    still = partial(tickets.newest, draft.id, draft.nonce, by=person)
+    await reading.push(desk, ack, reading.newest(_confirmation(desk, person, draft, form), still), waiting)
 
 
 async def confirm(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """*Confirm*: now it is a ticket."""
     person = await desk.people.who_clicked(body)
-    ticket = await desk.backstop.tickets.confirm(asking.draft_id(body), by=person)
+    shown = Carried.read(body["view"])
+    ticket = await desk.backstop.tickets.confirm(shown.draft_id, shown.nonce, by=person)
     await ack(response_action="clear")
     texts, waits = desk.texts_for(person), ticket.status is TicketStatus.PENDING
     where = desk.channels.approvals if waits else desk.channels.tickets
@@ -183,6 +188,7 @@ async def _confirmation(desk: Desk, person: Person, draft: Ticket, form: Entered
     try:
         kept = await backstop.tickets.confirmable(
             draft.id,
+            draft.nonce,
             matter,
             what,
             subject=ticket_draft.subject(matter, what, languages),
@@ -202,7 +208,7 @@ async def _confirmation(desk: Desk, person: Person, draft: Ticket, form: Entered
         tickets_channel=desk.channels.tickets,
         is_live=is_live,
     )
-    return ticket_form.ticket_confirmation(kept, matter, asked, texts)
+    return ticket_form.ticket_confirmation(kept, str(Carried.of(kept)), matter, asked, texts)
 
 
 async def _read(desk: Desk, form: Entered) -> tuple[Customer | None, Subscription | None, bool]:
@@ -326,7 +332,9 @@ async def _exists(desk: Desk, person: Person, draft: Ticket, other: Ticket) -> b
     channel = post.channel if post else desk.channels.tickets
     age = desk.backstop.now() - (other.placed_at or other.drafted_at)
     link = await message_link(desk, post.channel, post.ts) if post and post.ts else ""
-    return ticket_form.ticket_exists(other, draft.id, age, desk.texts_for(person), channel=channel, link=link)
+    return ticket_form.ticket_exists(
+        other, str(Carried.of(draft)), age, desk.texts_for(person), channel=channel, link=link
+    )
 
 
 async def message_link(desk: Desk, channel: str, ts: str) -> str:

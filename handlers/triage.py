@@ -15,6 +15,7 @@ from bot.domain.errors import Invalid, NotFound
 from bot.domain.people import Person, Right
 from bot.domain.signal import Rule
 from bot.domain.suspicious import CaseLine
+from bot.services.new_id import new_nonce
 from handlers import alerts, errors, ids, packing, reading, slack
 from handlers.desk import Desk
 from handlers.filled import chosen, given
@@ -128,7 +129,9 @@ async def preview(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     check_mute(wish.until, wish.cap, by=person, on=backstop.digests.today(), book=backstop.policy.risk)
     case = (await backstop.cases.get(case_id)).case
     kept = _written(case_id, channel, wish)
-    waiting = f"mute:{body['view']['id']}"
+    waiting = (
+        f"mute:{new_nonce()}"  # each has its own, so that an older count never fills the view of a newer one
+    )
 
     async def counted() -> blocks.View:
         hidden = await backstop.cases.preview(None if wish.everybody else case.customer_id, wish.rule)

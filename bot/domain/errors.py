@@ -98,6 +98,16 @@ class AlreadyDecided(Refused):
 
 
 @dataclass(eq=False)
+class ConfirmationOutdated(Refused):
+    """*Continue* was pressed anew since that confirmation was worked out: it may show what would not be done.
+
+    `request_id` is what a request or a ticket would be called that is made of the form.
+    """
+
+    request_id: str
+
+
+@dataclass(eq=False)
 class CaseChanged(Refused):
     """A case is not any more what the person was shown who settles it."""
 

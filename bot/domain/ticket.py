@@ -170,6 +170,8 @@ class Ticket:
     """What it follows from: the id of a request or of a case; empty where it follows from neither."""
     sought: str = ""
     """What was typed behind the command: customers it fits are offered first."""
+    nonce: str = ""
+    """Of the newest *Continue*, and of the one confirmation that counts; empty in what an older release kept."""
     status: TicketStatus = TicketStatus.DRAFT
     matter: Matter | None = None
     about: About = NOTHING

@@ -1,4 +1,4 @@
-"""The ids of what people ask for."""
+"""The ids of what people ask for, and of what they are shown before they do."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def new_id(letter: str) -> str:
     while len(drawn) < _LENGTH:
         drawn += secrets.token_bytes(2 * _LENGTH).translate(_CHARACTERS, _UNFAIR)
     return f"{letter}-{drawn[:_LENGTH].decode()}"
+
+
+def new_nonce() -> str:
+    """Which *Continue* a confirmation came of; nobody reads it, and nobody guesses one: 96 bits."""
+    return secrets.token_urlsafe(12)

@@ -15,15 +15,23 @@ from bot.courier import Courier
 from bot.domain.action import Action, Reason, Verb, approvals_to_resume, must_be_cancellable
 from bot.domain.audit import AuditTag, change
 from bot.domain.collection import Gone, Ground
+from bot.domain.confirmation import must_be_newest
 from bot.domain.customer import Customer, CustomerId, SubscriptionId, SubscriptionStatus
-from bot.domain.errors import AlreadyWaiting, BackstopError, BooksUnsure, CodeNeeded, Invalid, NotFound
+from bot.domain.errors import (
+    AlreadyWaiting,
+    BackstopError,
+    BooksUnsure,
+    CodeNeeded,
+    Invalid,
+    NotFound,
+)
 from bot.domain.glass import LEAST, REASON, BrokenGlass, right_of, words
 from bot.domain.people import Person, Right
 from bot.domain.request import NO_GROUND, ActionRequest, RequestId, Status, Target
 from bot.domain.stamps import StampReport, stamps
 from bot.services import jobs
 from bot.services.day import Grounds
-from bot.services.new_id import new_id
+from bot.services.new_id import new_id, new_nonce
 from bot.services.reach import Reach
 from bot.services.step_up import FIELD, Authenticators
 from bot.store import Store, Tx, drafts
@@ -122,6 +130,7 @@ class Requests:
             created_at=self._now(),
             customer_id=customer_id,
             form=form or {},
+            nonce=new_nonce(),
         )
         await self._store.write(drafts.addition(draft))
         return draft
@@ -133,8 +142,27 @@ class Requests:
 
     async def change_draft(self, draft_id: str, *, by: Person, **changes: Any) -> Draft:
         async with self._store.begin() as tx:
-            draft = replace(await tx.drafts.get(draft_id, person=by.id), **changes)
+            draft = replace(await tx.drafts.get(draft_id, person=by.id, to_change=True), **changes)
             await tx.drafts.save(draft)
+        return draft
+
+    async def begin_confirmation(self, draft_id: str, *, by: Person) -> Draft:
+        """*Continue*: whatever was worked out before, or still is, does not count any more.
+
+        Raises NotFound where a request was made of the draft already, as for one that is not theirs.
+        """
+        async with self._store.begin() as tx:
+            draft = await tx.drafts.get(draft_id, person=by.id, to_change=True)
+            if await _placed(tx, draft_id):
+                raise NotFound("draft", draft_id)
+            draft = replace(draft, nonce=new_nonce(), confirmed=None)
+            await tx.drafts.save(draft)
+        return draft
+
+    async def newest(self, draft_id: str, nonce: str, *, by: Person) -> Draft:
+        """That person's own draft. Raises ConfirmationOutdated where they have pressed *Continue* anew since."""
+        draft = await self.draft(draft_id, by=by)
+        must_be_newest(nonce, newest=draft.nonce, request_id=draft.id)
         return draft
 
     async def waiting_for(
@@ -144,19 +172,32 @@ class Requests:
         async with self._store.read() as tx:
             return await tx.requests.waiting_for(verb, subscriptions)
 
-    async def confirmable(self, draft_id: str, confirmed: Confirmed, *, by: Person) -> Draft:
+    async def confirmable(self, draft_id: str, nonce: str, confirmed: Confirmed, *, by: Person) -> Draft:
         """Keep what the confirmation is going to show, before it is shown.
 
-        Raises BeyondRights where the policy limits who may ask, and this is outside.
+        Raises BeyondRights where the policy limits who may ask, and this is outside; ConfirmationOutdated where
+        *Continue* was pressed anew while this was read.
         """
         if not confirmed.debtors:
             about = Customer(confirmed.customer_id, confirmed.customer_name, None)
             confirmed = replace(confirmed, debtors=await self._reach.debtors(about))
         async with self._store.read() as tx:
             draft = await tx.drafts.get(draft_id, person=by.id)
+            must_be_newest(nonce, newest=draft.nonce, request_id=draft.id)
             await self._may_ask(tx, draft, confirmed, by=by)
         kept = _CONFIRMED.dump_python(confirmed, mode="json")
-        return await self.change_draft(draft_id, by=by, confirmed=kept)
+        async with self._store.begin() as tx:
+            draft = replace(await self._newest_to_change(tx, draft_id, nonce, by=by), confirmed=kept)
+            await tx.drafts.save(draft)
+        return draft
+
+    async def blocked(self, draft_id: str, nonce: str, kept: dict[str, Any], *, by: Person) -> Draft:
+        """Remember what the person is shown instead of a confirmation. Raises ConfirmationOutdated as `confirmable`."""
+        async with self._store.begin() as tx:
+            draft = await self._newest_to_change(tx, draft_id, nonce, by=by)
+            draft = replace(draft, form=draft.form | kept)
+            await tx.drafts.save(draft)
+        return draft
 
     async def approvals_needed(
         self, verb: Verb, subscriptions: Collection[SubscriptionId], *, by_policy: int = 0
@@ -165,21 +206,16 @@ class Requests:
         async with self._store.read() as tx:
             return await self._approvals_needed(tx, verb, subscriptions, by_policy=by_policy)
 
-    async def place(self, draft_id: str, *, by: Person) -> ActionRequest:
-        """Turn a confirmed draft into a request. A second *Confirm* of the same draft changes nothing.
+    async def place(self, draft_id: str, nonce: str, *, by: Person) -> ActionRequest:
+        """Turn a confirmed draft into a request. A second *Confirm* of the same confirmation changes nothing.
 
-        Raises NotPermitted, BeyondRights, AlreadyWaiting; NotFound for a draft that is not theirs or never confirmed.
+        Raises NotPermitted, BeyondRights, AlreadyWaiting; NotFound for a draft that is not theirs or never confirmed;
+        ConfirmationOutdated for any confirmation but the one that shows what would be placed.
         """
         async with self._store.begin() as tx:
-            try:
-                placed = await tx.requests.get(draft_id)
-            except NotFound:
-                pass
-            else:
-                if placed.requested_by != by.id:
-                    raise NotFound("draft", draft_id)
+            draft = await self._newest_to_change(tx, draft_id, nonce, by=by)
+            if placed := await _placed(tx, draft_id):
                 return placed
-            draft = await tx.drafts.get(draft_id, person=by.id)
             if draft.confirmed is None:
                 raise NotFound("draft", draft_id)
             shown = _CONFIRMED.validate_python(draft.confirmed)
@@ -240,6 +276,12 @@ class Requests:
             )
             await self._pass_on(tx, request)
         return request
+
+    async def _newest_to_change(self, tx: Tx, draft_id: str, nonce: str, *, by: Person) -> Draft:
+        """As `newest`; and until our transaction ends nobody presses *Continue* anew."""
+        draft = await tx.drafts.get(draft_id, person=by.id, to_change=True)
+        must_be_newest(nonce, newest=draft.nonce, request_id=draft.id)
+        return draft
 
     async def _may_ask(self, tx: Tx, draft: Draft, shown: Confirmed, *, by: Person) -> None:
         await self._reach.must_reach(
@@ -525,3 +567,11 @@ class Requests:
         await self._courier.send(tx.connection, jobs.show_request(request))
         if request.status.is_final:
             await self._courier.send(tx.connection, jobs.tell_result(request))
+
+
+async def _placed(tx: Tx, draft_id: str) -> ActionRequest | None:
+    """The request that was made of that draft."""
+    try:
+        return await tx.requests.get(draft_id, to_change=False)
+    except NotFound:
+        return None

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.courier import Courier
 from bot.domain.audit import AuditTag, change
+from bot.domain.confirmation import must_be_newest
 from bot.domain.customer import Cloud
 from bot.domain.errors import Invalid, NotFound, TicketExists
 from bot.domain.matter import About, Matter
@@ -28,7 +29,7 @@ from bot.domain.ticket import (
     way_for,
 )
 from bot.services import jobs
-from bot.services.new_id import new_id
+from bot.services.new_id import new_id, new_nonce
 from bot.store import Store, Tx
 from bot.store.tickets import addition
 
@@ -104,6 +105,7 @@ class Tickets:
             about=about or About(),
             matter=matter,
             sought=sought,
+            nonce=new_nonce(),
         )
         await self._store.write(addition(draft, at=self._now()))
         return draft
@@ -123,6 +125,16 @@ class Tickets:
                 return draft
             return await tx.tickets.save(replace(draft, **changes))
 
+    async def begin_confirmation(self, ticket_id: str, *, by: Person) -> Ticket:
+        """*Continue*: whatever was worked out before, or still is, does not count any more."""
+        return await self.remember(ticket_id, by=by, nonce=new_nonce())
+
+    async def newest(self, ticket_id: str, nonce: str, *, by: Person) -> Ticket:
+        """That person's own draft. Raises ConfirmationOutdated where they have pressed *Continue* anew since."""
+        draft = await self.draft(ticket_id, by=by)
+        must_be_newest(nonce, newest=draft.nonce, request_id=draft.id)
+        return draft
+
     def hand_over_of(self, matter: Matter, what: About) -> HandOver:
         """How the settings have a ticket handed over; by hand, where the way they name is not open."""
         way = way_for(matter.kind, what, self.rules.ways, self._cloud)
@@ -137,13 +149,26 @@ class Tickets:
             return await tx.tickets.open_under(f"{(what.customer_id or 'partner').lower()}|{matter.kind}")
 
     async def confirmable(
-        self, ticket_id: str, matter: Matter, what: About, *, subject: str, text: str, portal: str, by: Person
+        self,
+        ticket_id: str,
+        nonce: str,
+        matter: Matter,
+        what: About,
+        *,
+        subject: str,
+        text: str,
+        portal: str,
+        by: Person,
     ) -> Ticket:
-        """Keep what the confirmation is going to show, before it is shown. Raises Invalid, TicketExists."""
+        """Keep what the confirmation is going to show, before it is shown.
+
+        Raises Invalid, TicketExists; ConfirmationOutdated where *Continue* was pressed anew while this was read.
+        """
         if other := await self.same(matter, what):
             raise TicketExists(other.id)
         async with self._store.begin() as tx:
             draft = await self._own(tx, ticket_id, by)
+            must_be_newest(nonce, newest=draft.nonce, request_id=draft.id)
             filled = draft.fill_in(
                 matter,
                 what,
@@ -157,10 +182,14 @@ class Tickets:
 
     # The life of a ticket.
 
-    async def confirm(self, ticket_id: str, *, by: Person) -> Ticket:
-        """Turn a confirmed draft into a ticket. A second *Confirm* of the same draft changes nothing."""
+    async def confirm(self, ticket_id: str, nonce: str, *, by: Person) -> Ticket:
+        """Turn a confirmed draft into a ticket. A second *Confirm* of the same confirmation changes nothing.
+
+        Raises ConfirmationOutdated for any confirmation but the one that shows what would be opened.
+        """
         async with self._store.begin() as tx:
             draft = await self._own(tx, ticket_id, by)
+            must_be_newest(nonce, newest=draft.nonce, request_id=draft.id)
             if draft.status is not TicketStatus.DRAFT:
                 return draft
             placed = draft.confirm(

@@ -1,4 +1,7 @@
-"""What will happen, to whom, what it costs, until when it can be undone, and which rule holds or is broken."""
+"""What will happen, to whom, what it costs, until when it can be undone, and which rule holds or is broken.
+
+`carried` is opaque: the id of the draft, and of the *Continue* the view came of. By that it is found again, too.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ class Consequences:
     """The daily limit, where this alone is more."""
 
 
-def suspend_confirmation(asked: Asking, c: Consequences, draft_id: str, texts: Texts) -> View:
+def suspend_confirmation(asked: Asking, c: Consequences, carried: str, texts: Texts) -> View:
     body = _head(Verb.SUSPEND, asked, texts)
     body.append(_bullets(effects(asked.subscriptions, c, texts)))
     body += _left_out(asked, texts)
@@ -75,14 +78,14 @@ def suspend_confirmation(asked: Asking, c: Consequences, draft_id: str, texts: T
         blocks.section(f"*{texts('policy')}*\n{texts.mrkdwn(mark, note=c.policy_note)}"),
         blocks.section("\n".join([_approvals(asked, texts), *_afterwards(c, texts)])),
     ]
-    return _modal(Verb.SUSPEND, ids.SUSPEND_CONFIRMATION, draft_id, body, texts)
+    return _modal(Verb.SUSPEND, ids.SUSPEND_CONFIRMATION, carried, body, texts)
 
 
 Lifted = ActionRequest | Drift | None
 """What a resumption lifts: our own suspension, one from outside that somebody may have taken on, or nobody knows."""
 
 
-def resume_confirmation(asked: Asking, lifted: Sequence[Lifted], draft_id: str, texts: Texts) -> View:
+def resume_confirmation(asked: Asking, lifted: Sequence[Lifted], carried: str, texts: Texts) -> View:
     """`lifted` has one for each subscription."""
     lines = [texts("effect-resume-access")]
     if any(s.kind is SubscriptionKind.NEW_COMMERCE_SEAT for s in asked.subscriptions):
@@ -96,10 +99,10 @@ def resume_confirmation(asked: Asking, lifted: Sequence[Lifted], draft_id: str, 
         blocks.section(_suspended(asked.subscriptions, lifted, texts)),
         blocks.section(_approvals(asked, texts)),
     ]
-    return _modal(Verb.RESUME, ids.RESUME_CONFIRMATION, draft_id, body, texts)
+    return _modal(Verb.RESUME, ids.RESUME_CONFIRMATION, carried, body, texts)
 
 
-def cancel_azure_confirmation(asked: Asking, plan: str, draft_id: str, texts: Texts) -> View:
+def cancel_azure_confirmation(asked: Asking, plan: str, carried: str, texts: Texts) -> View:
     """`plan` is the name of the Azure plan it is in."""
     body = _head(Verb.CANCEL_AZURE, asked, texts)
     lines = [texts("effect-azure"), texts("effect-azure-cancel-time"), texts("effect-azure-cancel-back")]
@@ -107,7 +110,7 @@ def cancel_azure_confirmation(asked: Asking, plan: str, draft_id: str, texts: Te
         _bullets([texts.mrkdwn("effect-azure-cancel-plan", plan=blocks.name(plan)), *lines]),
         blocks.section(f"{_approvals(asked, texts)}\n{texts('next-at-once')}"),
     ]
-    return _modal(Verb.CANCEL_AZURE, ids.CANCEL_AZURE_CONFIRMATION, draft_id, body, texts)
+    return _modal(Verb.CANCEL_AZURE, ids.CANCEL_AZURE_CONFIRMATION, carried, body, texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class Running:
 def azure_blocked(
     plan: Subscription,
     running: Sequence[Running],
-    draft_id: str,
+    carried: str,
     texts: Texts,
     *,
     why_not: BackstopError | None,
@@ -151,7 +154,7 @@ def azure_blocked(
         body.append(blocks.context(texts.count("requests-more", left)))
     body.append(blocks.context(words(why_not, texts) if why_not else texts("azure-cancel-explained")))
     return blocks.modal(
-        texts("title-suspend"), body, close=texts("back"), private_metadata=draft_id, external_id=draft_id
+        texts("title-suspend"), body, close=texts("back"), private_metadata=carried, external_id=carried
     )
 
 
@@ -337,13 +340,13 @@ def _bullets(lines: Iterable[str]) -> Block:
     return blocks.section("\n".join(f"• {line}" for line in lines))
 
 
-def _modal(verb: Verb, callback_id: str, draft_id: str, body: list[Block], texts: Texts) -> View:
+def _modal(verb: Verb, callback_id: str, carried: str, body: list[Block], texts: Texts) -> View:
     return blocks.modal(
         texts(f"title-{verb}"),
         body,
         callback_id=callback_id,
         submit=texts("confirm"),
         close=texts("back"),
-        private_metadata=draft_id,
-        external_id=draft_id,
+        private_metadata=carried,
+        external_id=carried,
     )

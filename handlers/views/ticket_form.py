@@ -264,7 +264,7 @@ class Asked:
     """Whether customer and subscription are as Partner Center has them now; else as last known."""
 
 
-def ticket_confirmation(ticket: Ticket, matter: Matter, asked: Asked, texts: Texts) -> View:
+def ticket_confirmation(ticket: Ticket, carried: str, matter: Matter, asked: Asked, texts: Texts) -> View:
     body: list[Block] = []
     if asked.dry_run:
         body.append(blocks.section(f"*{texts('dry-run')}* {texts('ticket-confirm-dry-run')}"))
@@ -304,13 +304,13 @@ def ticket_confirmation(ticket: Ticket, matter: Matter, asked: Asked, texts: Tex
         callback_id=ids.TICKET_CONFIRMATION,
         submit=texts("confirm"),
         close=texts("back"),
-        private_metadata=ticket.id,
-        external_id=ticket.id,
+        private_metadata=carried,
+        external_id=carried,
     )
 
 
 def ticket_exists(
-    other: Ticket, draft_id: str, age: timedelta, texts: Texts, *, channel: str | None, link: str
+    other: Ticket, carried: str, age: timedelta, texts: Texts, *, channel: str | None, link: str
 ) -> View:
     """One of that kind is open about the customer: that one goes first."""
     title = other.matter.title if other.matter else other.subject
@@ -332,7 +332,7 @@ def ticket_exists(
         blocks.fields(rows),
         blocks.section(said),
     ]
-    return blocks.modal(texts("ticket-form-title"), body, close=texts("back"), external_id=draft_id)
+    return blocks.modal(texts("ticket-form-title"), body, close=texts("back"), external_id=carried)
 
 
 def _whom(what: About, texts: Texts) -> str:

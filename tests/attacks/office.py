@@ -43,6 +43,8 @@ class Office:
     """Ana has asked, nobody has approved."""
     draft: str
     """Of a form that Ana has open at its last step; *Confirm* makes a request of it."""
+    carried: str
+    """What its confirmation carries."""
     sent: dict[str, Json] = field(default_factory=dict)
     """One payload of each kind, as Slack sent it."""
 
@@ -66,7 +68,7 @@ class Office:
         rows = self.rows(("requests", "drafts", "tickets", "letters", "cases", "previews", "customers"))
         found = {name: sorted(str(row[0]) for row in held)[:2] for name, held in rows.items()}
         found["requests"] = [self.request.id]
-        found["drafts"] = [self.draft, *found["drafts"]]
+        found["drafts"] = [self.draft, self.carried, *found["drafts"]]
         found["subscriptions"] = [self.request.subscription_id]
         return found
 
@@ -100,7 +102,7 @@ async def at_work(
         sent.setdefault(
             kind if parcel.kind != "events_api" else parcel.payload["event"]["type"], parcel.payload
         )
-    return Office(stage, asked, view["private_metadata"], sent)
+    return Office(stage, asked, story.draft_of(view), view["private_metadata"], sent)
 
 
 async def _opens_the_rest(stage: Stage) -> None:

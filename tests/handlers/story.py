@@ -98,7 +98,7 @@ async def asks(stage: Stage, who: Player | None = None, customer: str = CONTOSO,
     view = await continues(asking, customer, **filled_in)
     seen = len(stage.slack.messages(APPROVALS))
     assert (await asking.submit()).ok
-    request_id = view["private_metadata"]
+    request_id = draft_of(view)
     card = await stage.slack.message_appears(
         APPROVALS, lambda m: request_id in m["text"] and not m["ephemeral"] and bool(m.get("blocks"))
     )
@@ -249,6 +249,11 @@ def delivered(stage: Stage, kind: str) -> Json:
 
 
 # What they see
+
+
+def draft_of(view: Json) -> str:
+    """The id of the draft a form or a confirmation is about: what comes of it is called so, too."""
+    return str(view["private_metadata"]).partition(" ")[0]
 
 
 def words(thing: Json) -> str:

@@ -36,7 +36,7 @@ async def test_a_compromised_azure_subscription_is_cancelled_with_two_approvals(
     assert "2 people other than you" in story.words(shown)
     assert (await stage.ana.submit()).ok
 
-    request_id = shown["private_metadata"]
+    request_id = story.draft_of(shown)
     card = await stage.slack.message_appears(story.APPROVALS, lambda m: request_id in m["text"])
     assert (await stage.ben.click(card, "Approve")).ok
     assert stage.partner_center.writes == []

@@ -106,7 +106,7 @@ async def test_a_card_slack_refused_is_posted_by_the_sweep(set_stage: SetStage):
     await stage.app.core.backstop.requests.sweep()
 
     card = await stage.slack.message_appears(story.APPROVALS)
-    assert view["private_metadata"] in card["text"]
+    assert story.draft_of(view) in card["text"]
     assert (await stage.ben.click(card, "Approve")).ok
     await story.is_messaged(stage.ana, "The subscription is suspended.")
 

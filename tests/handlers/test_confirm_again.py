@@ -28,7 +28,7 @@ async def test_it_is_shown_as_it_is_now_and_asked_for_anew(set_stage: SetStage):
     assert "*Quantity*\n7" in story.words(view)
     assert (await stage.ana.submit()).ok
 
-    new = view["private_metadata"]
+    new = story.draft_of(view)
     again = await stage.slack.message_appears(
         story.APPROVALS, lambda m: new in m["text"] and "Approve" in story.buttons(m)
     )
@@ -58,4 +58,4 @@ async def test_the_first_request_stays_as_it_ended(set_stage: SetStage):
     view = await story.modal_says(stage.ana, "third reminder")
     assert (await stage.ana.submit()).ok
     assert await story.requests(stage) == {Status.PENDING: 1}
-    assert view["private_metadata"] not in card["text"]
+    assert story.draft_of(view) not in card["text"]

@@ -211,8 +211,8 @@ async def test_requests_lists_open_tickets_with_their_age_and_what_has_to_happen
     draft = await tickets.begin(by=ana, channel="")
     facts = {"subject": "Mail", "text": "The draft.", "portal": "https://partner.microsoft.com"}
     about = About(CustomerId("t-1"), "Contoso <Ltd>")
-    await tickets.confirmable(draft.id, a_matter(), about, **facts, by=ana)
-    await tickets.confirm(draft.id, by=ana)
+    await tickets.confirmable(draft.id, draft.nonce, a_matter(), about, **facts, by=ana)
+    await tickets.confirm(draft.id, draft.nonce, by=ana)
     said = story.lines(await answer(shared, "ben", "/csp requests")).partition("Open tickets")[2]
     assert "*Contoso &lt;Ltd&gt;* · Service problem · To be filed · " in said
     assert f"`{draft.id}` · <@U0ANA> files it with Microsoft and enters its number." in said

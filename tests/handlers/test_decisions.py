@@ -155,7 +155,7 @@ async def test_a_confirm_delivered_twice_is_one_request(shared: Stage, customer:
     assert (await shared.ana.submit()).ok
     again = await shared.slack.redeliver()
     assert (again.ok, again.body) == (True, {"response_action": "clear"})
-    request_id = view["private_metadata"]
+    request_id = story.draft_of(view)
     await shared.slack.message_appears(story.APPROVALS, lambda m: request_id in m["text"])
     async with shared.app.core.store.read() as tx:
         assert [e.tag for e in await tx.audit.of(request_id)] == ["request:placed"]
@@ -212,7 +212,7 @@ async def test_a_second_request_for_the_same_is_refused_and_names_the_first(shar
     assert f"asked for already, in request {asked.id}" in story.words(await story.seen(shared.ben))
     await story.leaves(shared.ben)
     async with shared.app.core.store.read() as tx:
-        tags = [e.tag for e in await tx.audit.of(again["private_metadata"])]
+        tags = [e.tag for e in await tx.audit.of(story.draft_of(again))]
     assert "request:placed" not in tags
 
 
@@ -221,7 +221,7 @@ async def test_two_people_confirming_the_same_at_once_make_one_request(shared: S
     acks = await asyncio.gather(shared.ana.submit(), shared.ben.submit())
     assert [ack.ok for ack in acks] == [True, True]
     async with shared.app.core.store.read() as tx:
-        trails = [await tx.audit.of(view["private_metadata"]) for view in views]
+        trails = [await tx.audit.of(story.draft_of(view)) for view in views]
     assert sum(e.tag == "request:placed" for trail in trails for e in trail) == 1
     for who in (shared.ana, shared.ben):
         await story.leaves(who)

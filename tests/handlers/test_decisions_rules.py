@@ -7,7 +7,8 @@ from functools import partial
 
 from bot.domain.request import Status
 from bot.sandbox.slack import Player
-from tests.builders import DAY, HOUR
+from handlers.asking import Carried
+from tests.builders import DAY, HOUR, ana
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.story import Clock
@@ -166,8 +167,15 @@ async def test_a_draft_whose_confirmation_was_never_shown_is_not_placed(set_stag
     await story.continues(stage.ana, subscription="E3")
     submission = story.delivered(stage, "view_submission")
     submission["view"]["callback_id"] = "suspend_confirmation"
+    draft = await stage.app.core.backstop.requests.draft(story.draft_of(submission["view"]), by=ana)
+    told = {
+        draft.id: "is not up to date any more",
+        str(Carried.of(draft)): "This form is not valid any more.",
+    }
 
-    _, answer = await story.forges(stage, submission)
+    for carried, why in told.items():
+        submission["view"]["private_metadata"] = carried
+        _, answer = await story.forges(stage, submission)
+        assert why in answer
 
-    assert "This form is not valid any more." in answer
     assert await story.requests(stage) == {}

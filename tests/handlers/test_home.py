@@ -35,7 +35,7 @@ async def test_its_buttons_open_the_forms_and_what_comes_of_it_is_told_in_a_mess
     await shared.ana.choose("subscription", (await shared.ana.suggest("subscription", ""))[0])
     await shared.ana.choose("reason", "Fraud")
     assert (await shared.ana.submit()).ok
-    request_id = (await story.seen(shared.ana))["private_metadata"]
+    request_id = story.draft_of(await story.seen(shared.ana))
     assert (await shared.ana.submit()).ok
     said = await story.is_messaged(shared.ana, request_id)
     assert "waits for approval in <#C0APPROVALS>" in story.words(said)

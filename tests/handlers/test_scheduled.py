@@ -34,7 +34,7 @@ async def fills_in(stage: Stage, when: str) -> None:
 async def confirms(stage: Stage) -> story.Asked:
     view = await story.seen(stage.ana)
     assert (await stage.ana.submit()).ok
-    request_id = view["private_metadata"]
+    request_id = story.draft_of(view)
     card = await stage.slack.message_appears(story.APPROVALS, lambda m: request_id in m["text"])
     request = await stage.app.core.backstop.requests.get(request_id)
     return story.Asked(stage, stage.ana, card, request.id, request.targets[0].subscription_id)

@@ -25,7 +25,7 @@ async def confirms_all(stage: Stage, *, reason: str = "Non-payment", option: str
 async def asks_for_all(stage: Stage, **filled_in: str) -> tuple[story.Json, str]:
     view = await confirms_all(stage, **filled_in)
     assert (await stage.ana.submit()).ok
-    request_id = view["private_metadata"]
+    request_id = story.draft_of(view)
     card = await stage.slack.message_appears(
         story.APPROVALS, lambda m: request_id in m["text"] and bool(m.get("blocks"))
     )

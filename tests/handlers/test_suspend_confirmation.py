@@ -38,7 +38,7 @@ async def test_nothing_is_requested_before_confirm(shared: Stage):
     await story.leaves(shared.ana)
     assert await story.requests(shared) == {}
     async with shared.app.core.store.read() as tx:
-        assert await tx.audit.of(view["private_metadata"]) == []
+        assert await tx.audit.of(story.draft_of(view)) == []
     assert shared.slack.messages(story.APPROVALS) == before
 
 

@@ -36,9 +36,7 @@ async def test_while_partner_center_is_slow_it_says_so_and_then_what_will_happen
     assert "will be suspended." in story.words(confirmation)
     assert confirmation["id"] == reading["id"]
     assert (await shared.ana.submit()).ok
-    await shared.slack.message_appears(
-        story.APPROVALS, lambda m: confirmation["private_metadata"] in m["text"]
-    )
+    await shared.slack.message_appears(story.APPROVALS, lambda m: story.draft_of(confirmation) in m["text"])
 
 
 async def test_a_view_slack_does_not_have_yet_is_filled_a_moment_later(shared: Stage, customer: str):
@@ -176,6 +174,4 @@ async def test_a_lost_answer_to_the_confirmation_is_made_good_by_the_card(shared
     view = await story.continues(shared.ana, customer)
     shared.slack.fail("chat.postEphemeral", error="internal_error")
     assert (await shared.ana.submit()).ok
-    await shared.ana.wait_for(
-        lambda: [m for m in shared.ana.dms() if view["private_metadata"] in story.words(m)]
-    )
+    await shared.ana.wait_for(lambda: [m for m in shared.ana.dms() if story.draft_of(view) in story.words(m)])

@@ -38,9 +38,8 @@ async def test_twenty_thousand_characters_reach_the_draft_as_they_were_written(
     view = json.loads(answer)["view"]
     assert view["callback_id"] == ids.TICKET_CONFIRMATION
 
-    confirmed = submission | {"view": submission["view"] | {"callback_id": ids.TICKET_CONFIRMATION}}
-    assert (await story.forges(stage, confirmed))[0] == 200
-    ticket = Opened(stage, str(view["private_metadata"]))
+    assert (await story.forges(stage, submission | {"view": submission["view"] | view}))[0] == 200
+    ticket = Opened(stage, story.draft_of(view))
     assert shown(LONG).strip("\n") in await ticket.draft_file()
     said = [m["text"] for m in stage.slack.messages(TICKETS)]
     assert not any("<!channel>" in text or "<@U0BEN>" in text for text in said)

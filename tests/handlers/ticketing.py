@@ -72,6 +72,13 @@ async def opens(
     draft = await tickets.begin(by=by, channel="C0BILLING")
     what = About(CustomerId(held.id), held.name, held.domain)
     await tickets.confirmable(
-        draft.id, matter or a_matter(), what, subject="Mailboxes (A)", text=text, portal=PORTAL, by=by
+        draft.id,
+        draft.nonce,
+        matter or a_matter(),
+        what,
+        subject="Mailboxes (A)",
+        text=text,
+        portal=PORTAL,
+        by=by,
     )
-    return Opened(stage, (await tickets.confirm(draft.id, by=by)).id)
+    return Opened(stage, (await tickets.confirm(draft.id, draft.nonce, by=by)).id)

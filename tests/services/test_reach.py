@@ -92,7 +92,7 @@ async def test_who_asks_outside_places_nothing_where_the_policy_changed_since(wo
     draft = await w.drafted()
     grants.append(Grant(Right.OPERATE, channels=frozenset({"C0ELSEWHERE"})))
     with pytest.raises(BeyondRights) as refused:
-        await w.requests.place(draft, by=ana)
+        await w.requests.place(draft.id, draft.nonce, by=ana)
     assert refused.value.why == "channel"
     assert await w.requests.open() == []
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
-from bot.domain.errors import AlreadyApproved, AlreadyDecided, AlreadyWaiting, NotFound, NotPermitted
+from bot.domain.errors import (
+    AlreadyApproved,
+    AlreadyDecided,
+    AlreadyWaiting,
+    ConfirmationOutdated,
+    NotFound,
+    NotPermitted,
+)
 from bot.domain.request import ActionRequest, Status
-from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER
+from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER, Confirmed
 from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei
 from tests.services.conftest import OpenWorkshop
 from tests.services.workshop import E3, PREMIUM, Clock, Workshop
@@ -25,6 +35,11 @@ PATIENCE = 20
 async def both(workshop: OpenWorkshop, database_url: str) -> tuple[Workshop, Workshop]:
     """Two replicas on one database."""
     return await workshop(database_url=database_url), await workshop(database_url=database_url)
+
+
+def read(kept: dict[str, Any] | None) -> Confirmed:
+    """What a confirmation showed, as a draft keeps it."""
+    return TypeAdapter(Confirmed).validate_python(kept)
 
 
 class Work:
@@ -59,16 +74,77 @@ class TestPlacing:
     ):
         one, two = await both(workshop, database_url)
         draft = await one.drafted()
-        placed = await asyncio.gather(*(w.requests.place(draft, by=ana) for w in (one, two, one, two)))
-        assert {r.id for r in placed} == {draft}
-        assert [event.tag for event in await one.story(draft)] == [AuditTag.REQUEST_PLACED]
+        placed = await asyncio.gather(
+            *(w.requests.place(draft.id, draft.nonce, by=ana) for w in (one, two, one, two))
+        )
+        assert {r.id for r in placed} == {draft.id}
+        assert [event.tag for event in await one.story(draft.id)] == [AuditTag.REQUEST_PLACED]
 
     async def test_confirming_again_later_changes_nothing(self, workshop: OpenWorkshop):
         w = await workshop()
         draft = await w.drafted()
-        await w.requests.place(draft, by=ana)
-        await w.requests.approve(draft, by=ben)
-        assert (await w.requests.place(draft, by=ana)).status is Status.APPROVED
+        await w.requests.place(draft.id, draft.nonce, by=ana)
+        await w.requests.approve(draft.id, by=ben)
+        assert (await w.requests.place(draft.id, draft.nonce, by=ana)).status is Status.APPROVED
+
+    async def test_only_the_newest_confirmation_is_placed(self, workshop: OpenWorkshop, database_url: str):
+        w = await workshop(database_url=database_url)
+        older, confirmed = await w.drafted(E3), (await w.drafted(PREMIUM)).confirmed
+        newer = await w.requests.begin_confirmation(older.id, by=ana)
+        for nonce in (older.nonce, ""):
+            with pytest.raises(ConfirmationOutdated):
+                await w.requests.place(older.id, nonce, by=ana)
+        assert (await w.requests.open(), await w.story(older.id)) == ([], [])
+        await w.requests.confirmable(newer.id, newer.nonce, read(confirmed), by=ana)
+
+        request = await w.requests.place(newer.id, newer.nonce, by=ana)
+
+        assert [t.name for t in request.targets] == [PREMIUM]
+        with pytest.raises(ConfirmationOutdated):  # nor is it told that this was placed
+            await w.requests.place(older.id, older.nonce, by=ana)
+
+    async def test_what_was_read_for_an_older_continue_is_not_kept(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        one, two = await both(workshop, database_url)
+        older = await one.drafted(E3)
+        newer = await two.requests.begin_confirmation(older.id, by=ana)
+        shown = read((await two.drafted(PREMIUM)).confirmed)
+        kept = await two.requests.confirmable(newer.id, newer.nonce, shown, by=ana)
+        for late in (
+            one.requests.confirmable(older.id, older.nonce, read(older.confirmed), by=ana),
+            one.requests.blocked(older.id, older.nonce, {"plan": "P-1"}, by=ana),
+            one.requests.newest(older.id, older.nonce, by=ana),
+        ):
+            with pytest.raises(ConfirmationOutdated):
+                await late
+        assert await one.requests.draft(older.id, by=ana) == kept
+
+    async def test_of_a_continue_and_a_confirm_at_once_one_counts(
+        self, workshop: OpenWorkshop, database_url: str
+    ):
+        one, two = await both(workshop, database_url)
+        draft = await one.drafted()
+        results = await asyncio.gather(
+            one.requests.place(draft.id, draft.nonce, by=ana),
+            two.requests.begin_confirmation(draft.id, by=ana),
+            return_exceptions=True,
+        )
+        (refusal,) = (r for r in results if isinstance(r, BaseException))
+        assert isinstance(refusal, ConfirmationOutdated | NotFound)
+        assert len(await one.requests.open()) == int(isinstance(refusal, NotFound))
+
+    async def test_what_a_release_kept_that_knew_of_no_nonce_is_confirmed_anew(self, workshop: OpenWorkshop):
+        w = await workshop()
+        draft = replace(await w.drafted(), nonce="")
+        async with w.store.begin() as tx:
+            await tx.drafts.save(draft)
+        assert await w.requests.draft(draft.id, by=ana) == draft
+        with pytest.raises(ConfirmationOutdated):
+            await w.requests.place(draft.id, "", by=ana)
+        newer = await w.requests.begin_confirmation(draft.id, by=ana)
+        await w.requests.confirmable(newer.id, newer.nonce, read(draft.confirmed), by=ana)
+        assert (await w.requests.place(newer.id, newer.nonce, by=ana)).id == draft.id
 
     async def test_the_same_subscription_confirmed_twice_at_once_waits_once(
         self, workshop: OpenWorkshop, database_url: str
@@ -76,8 +152,8 @@ class TestPlacing:
         one, two = await both(workshop, database_url)
         drafts = [await one.drafted(), await two.drafted(by=boss)]
         results = await asyncio.gather(
-            one.requests.place(drafts[0], by=ana),
-            two.requests.place(drafts[1], by=boss),
+            one.requests.place(drafts[0].id, drafts[0].nonce, by=ana),
+            two.requests.place(drafts[1].id, drafts[1].nonce, by=boss),
             return_exceptions=True,
         )
         (refusal,) = (r for r in results if isinstance(r, BaseException))
@@ -88,24 +164,24 @@ class TestPlacing:
         w = await workshop()
         draft = await w.drafted(by=ana)
         with pytest.raises(NotFound):
-            await w.requests.place(draft, by=boss)
-        await w.requests.place(draft, by=ana)
+            await w.requests.place(draft.id, draft.nonce, by=boss)
+        await w.requests.place(draft.id, draft.nonce, by=ana)
         with pytest.raises(NotFound):
-            await w.requests.place(draft, by=boss)
+            await w.requests.place(draft.id, draft.nonce, by=boss)
 
     async def test_what_was_never_confirmed_is_not_placed(self, workshop: OpenWorkshop):
         w = await workshop()
         draft = await w.requests.begin_draft(Verb.SUSPEND, by=ana, channel="C0")
         with pytest.raises(NotFound):
-            await w.requests.place(draft.id, by=ana)
+            await w.requests.place(draft.id, draft.nonce, by=ana)
 
     async def test_who_lost_the_right_since_the_form_places_nothing(self, workshop: OpenWorkshop):
         w = await workshop()
         draft = await w.drafted(by=eve)
         with pytest.raises(NotPermitted):
-            await w.requests.place(draft, by=eve)
+            await w.requests.place(draft.id, draft.nonce, by=eve)
         assert await w.requests.open() == []
-        assert await w.story(draft) == []
+        assert await w.story(draft.id) == []
 
     async def test_the_request_is_what_was_shown(self, workshop: OpenWorkshop):
         w = await workshop()
@@ -272,11 +348,11 @@ class TestSweep:
         draft = await w.drafted()
         clock.passes(DRAFTS_LIVE)
         await w.requests.sweep()
-        assert (await w.requests.draft(draft, by=ana)).id == draft
+        assert (await w.requests.draft(draft.id, by=ana)).id == draft.id
         clock.passes(HOUR)
         await w.requests.sweep()
         with pytest.raises(NotFound):
-            await w.requests.draft(draft, by=ana)
+            await w.requests.draft(draft.id, by=ana)
 
 
 async def in_the_dark(w: Workshop) -> ActionRequest:

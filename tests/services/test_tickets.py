@@ -11,7 +11,15 @@ import pytest
 
 from bot.domain.audit import AuditTag, is_intact
 from bot.domain.customer import Cloud
-from bot.domain.errors import Invalid, NotFound, NotPermitted, OwnRequest, TicketExists, TicketSettled
+from bot.domain.errors import (
+    ConfirmationOutdated,
+    Invalid,
+    NotFound,
+    NotPermitted,
+    OwnRequest,
+    TicketExists,
+    TicketSettled,
+)
 from bot.domain.matter import About, TicketKind, about
 from bot.domain.people import Person
 from bot.domain.ticket import Stage, Ticket, TicketStatus, Way
@@ -34,9 +42,16 @@ async def office() -> AsyncIterator[PostOffice]:
 
 async def drafted(w: Workshop, *, by: Person = ana, what: About | None = None, **fields: Any) -> Ticket:
     """What somebody is shown before *Confirm*."""
-    draft = await w.tickets.begin(by=by, channel="C0")
+    return await shown(w, await w.tickets.begin(by=by, channel="C0"), by=by, what=what, **fields)
+
+
+async def shown(
+    w: Workshop, draft: Ticket, *, by: Person, what: About | None = None, **fields: Any
+) -> Ticket:
+    """The draft, filled in for the very *Continue* it is of."""
     return await w.tickets.confirmable(
         draft.id,
+        draft.nonce,
         a_matter(**fields),
         what or about(a_customer(), a_subscription()),
         subject="Mail does not arrive",
@@ -47,7 +62,8 @@ async def drafted(w: Workshop, *, by: Person = ana, what: About | None = None, *
 
 
 async def opened(w: Workshop, *, by: Person = ana, **fields: Any) -> Ticket:
-    return await w.tickets.confirm((await drafted(w, by=by, **fields)).id, by=by)
+    draft = await drafted(w, by=by, **fields)
+    return await w.tickets.confirm(draft.id, draft.nonce, by=by)
 
 
 async def mailed(w: Workshop, ticket: Ticket) -> Ticket:
@@ -87,28 +103,46 @@ async def _informed(w: Workshop, ticket: Ticket) -> Ticket:
 async def test_a_second_of_its_kind_is_offered_the_first(workshop: OpenWorkshop, database_url: str):
     w = await workshop(database_url=database_url)
     first, rival = await drafted(w), await drafted(w, by=boss)
-    await w.tickets.confirm(first.id, by=ana)
-    for second in (drafted(w), w.tickets.confirm(rival.id, by=boss)):
+    await w.tickets.confirm(first.id, first.nonce, by=ana)
+    for second in (drafted(w), w.tickets.confirm(rival.id, rival.nonce, by=boss)):
         with pytest.raises(TicketExists) as refusal:
             await second
         assert refusal.value.ticket_id == first.id
     assert (await opened(w, kind=TicketKind.BILLING)).status is TicketStatus.OPEN
     await w.tickets.withdraw(first.id, by=ana)
-    assert (await w.tickets.confirm(rival.id, by=boss)).status is TicketStatus.OPEN
+    assert (await w.tickets.confirm(rival.id, rival.nonce, by=boss)).status is TicketStatus.OPEN
 
 
 async def test_a_second_confirm_changes_nothing(workshop: OpenWorkshop):
     w = await workshop()
     ticket = await opened(w)
-    assert await w.tickets.confirm(ticket.id, by=ana) == ticket
+    assert await w.tickets.confirm(ticket.id, ticket.nonce, by=ana) == ticket
     assert len(await w.story(ticket.id)) == 1
+
+
+async def test_only_the_newest_confirmation_is_opened(workshop: OpenWorkshop, database_url: str):
+    w = await workshop(database_url=database_url)
+    older = await drafted(w)
+    newer = await w.tickets.begin_confirmation(older.id, by=ana)
+    with pytest.raises(ConfirmationOutdated):
+        await shown(w, older, by=ana, title="The first")
+    await shown(w, newer, by=ana, title="The second")
+    for nonce in (older.nonce, ""):
+        with pytest.raises(ConfirmationOutdated):
+            await w.tickets.confirm(older.id, nonce, by=ana)
+    assert await w.story(older.id) == []
+
+    ticket = await w.tickets.confirm(newer.id, newer.nonce, by=ana)
+
+    assert ticket.matter
+    assert ticket.matter.title == "The second"
 
 
 async def test_nobody_confirms_what_another_was_shown(workshop: OpenWorkshop):
     w = await workshop()
     draft = await drafted(w)
     with pytest.raises(NotFound):
-        await w.tickets.confirm(draft.id, by=boss)
+        await w.tickets.confirm(draft.id, draft.nonce, by=boss)
     with pytest.raises(NotPermitted):
         await w.tickets.begin(by=eve, channel="C0")
 

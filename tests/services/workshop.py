@@ -54,6 +54,7 @@ from bot.services.tickets import TicketRules, Tickets
 from bot.services.watch import Watch
 from bot.services.write_back import WriteBack
 from bot.store import Store
+from bot.store.drafts import Draft
 from bot.store.store import sync_url
 from tests.builders import a_subscription, ana, ben, noon, settled
 
@@ -135,8 +136,8 @@ class Workshop:
         by: Person = ana,
         approvals: int = 1,
         **other: Any,
-    ) -> str:
-        """The id of a draft that was confirmed and only waits to be placed."""
+    ) -> Draft:
+        """A draft whose confirmation was shown; it only waits to be placed."""
         customer = self.far_side.customer(of)
         held = customer.subscription(name)
         about = as_confirmed(held, name)
@@ -153,11 +154,11 @@ class Workshop:
         draft = await self.requests.begin_draft(
             verb, by=by, channel="C0", customer_id=CustomerId(customer.id)
         )
-        await self.requests.confirmable(draft.id, confirmed, by=by)
-        return draft.id
+        return await self.requests.confirmable(draft.id, draft.nonce, confirmed, by=by)
 
     async def placed(self, name: str = E3, **options: Any) -> ActionRequest:
-        return await self.requests.place(await self.drafted(name, **options), by=options.get("by", ana))
+        draft = await self.drafted(name, **options)
+        return await self.requests.place(draft.id, draft.nonce, by=options.get("by", ana))
 
     async def approved(self, name: str = E3, **options: Any) -> ActionRequest:
         """A request that may act at once."""

@@ -86,7 +86,7 @@ def a_draft() -> Draft:
 async def test_a_draft_comes_back_as_it_was_saved(store: Store):
     await store.write(addition(a_draft()))
     async with store.begin() as tx:
-        filled_in = replace(a_draft(), form={"note": "x"}, confirmed={"reason": "fraud"})
+        filled_in = replace(a_draft(), form={"note": "x"}, confirmed={"reason": "fraud"}, nonce="n-1")
         await tx.drafts.save(filled_in)
         assert await tx.drafts.get("R-DRAFT", person=ana.id) == filled_in
 

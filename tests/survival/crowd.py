@@ -16,6 +16,7 @@ from bot.sandbox.partner_center.records import Customer
 from bot.sandbox.slack import Ack, Player, SlackSandbox, Workspace, sample_workspace
 from bot.sandbox.slack.workspace import Channel, Group, Person, Post
 from handlers import ids
+from handlers.asking import Carried
 from tests.survival.office import APPROVALS, Json, buttons, option_of, request_of
 
 OVERDUE = "csp-overdue"
@@ -242,7 +243,7 @@ class Crowd:
         for _ in range(PRESSES):
             await self._think(who)
             if await self._does(who, "Confirm", player.submit(), lambda: True):
-                who.asked.append(shown["private_metadata"])
+                who.asked.append(Carried.read(shown).draft_id)
                 return
 
     async def _decide(self, who: Visitor) -> None:

@@ -43,6 +43,7 @@ from bot.domain.errors import (
     CannotWait,
     CaseChanged,
     CodeNeeded,
+    ConfirmationOutdated,
     Conflict,
     DayOver,
     DriftSettled,
@@ -413,6 +414,7 @@ ERRORS: tuple[BackstopError, ...] = (
     AlreadyLifted("U0BEN"),
     DayOver("2026-11-22"),
     CaseChanged("C-7F3K"),
+    ConfirmationOutdated("R-7F3K"),
     *(CannotBeCancelled(why) for why in sorted(usage.arguments("CannotBeCancelled", 0))),
     *(
         CannotBeSuspended(why, "pending")

@@ -1107,6 +1107,7 @@ EVERY_ERROR: tuple[domain.BackstopError, ...] = (
     domain.TicketExists("T-TEST000001"),
     domain.TicketSettled("T-TEST000001", "filed", "U0ANA"),
     domain.CaseChanged("C-TEST000001"),
+    domain.ConfirmationOutdated(DRAFT),
     domain.CannotBeResumed("active-already"),
     domain.CannotBeResumed("not-suspended", "expired"),
     domain.CannotBeResumed("base-first", "suspended"),

@@ -125,7 +125,7 @@ def confirmation(
     asked = Asked(
         cloud, approvals, timedelta(hours=24), dry_run, "C0APPROVALS" if channel else None, channel, is_live
     )
-    return lambda texts: ticket_form.ticket_confirmation(ticket, matter, asked, texts)
+    return lambda texts: ticket_form.ticket_confirmation(ticket, ticket.id, matter, asked, texts)
 
 
 def exists(status: TicketStatus, *, channel: str | None = "C0TICKETS", link: str = LINK) -> Drawing:
