@@ -20,6 +20,7 @@ from bot.domain.errors import BackstopError, Rejected, SignInFailed, Unavailable
 from bot.metrics import Counted, Metrics
 from bot.rounds import Rounds
 from bot.scheduler import Scheduler, latest_slot
+from bot.services import jobs
 from bot.services.cases import suspicious_key
 from bot.services.digests import overdue_key
 from bot.services.events import Heard
@@ -143,7 +144,8 @@ class Application:
             ) from error
         # What the last bearer of the name left behind comes first: once jobs run, some of it would be our own.
         await self._begin(worker)
-        await self.core.courier.start(work_of(self.core, self.desk), executor=worker)
+        work = work_of(self.core, self.desk)
+        await self.core.courier.start(work, executor=worker, repeatable=jobs.REPEATABLE)
         self.rounds.go_by(self._scheduler)
         self._scheduler.every(NAME_SECONDS, self._keep_name)
 

@@ -10,11 +10,14 @@ import asyncio
 import fcntl
 import logging
 import os
+import random
+import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -30,23 +33,34 @@ from bot.domain.errors import BackstopError, Unavailable
 
 APP = "backstop"
 QUEUE = "jobs"
+ACTS = "acts"
+"""The queue of what somebody approved: whatever the others wait for, they hold none of its places."""
+QUEUES: Final = (QUEUE, ACTS)
 WORKFLOW = "backstop.job"
 # Pinned: DBOS would otherwise derive it from the code, and every edit would strand queued work.
 VERSION = "1"
-POLL_SECONDS = 0.05
+POLL_SECONDS: Final = {ACTS: 0.05, QUEUE: 0.1}
+"""Each look costs a worker that has nothing to do; Slack needs longer than that for a post."""
 AT_ONCE = 16
+"""In each queue."""
 DRAIN_SECONDS = 20
 PATIENCE = 300.0
 """Seconds a job waits for a database that is away, and keeps its place meanwhile: nothing else could run either."""
 PAUSE = 1.0
 FORGOTTEN_AT_ONCE = 500
-TAKES = f"queue-worker-{QUEUE}"
-"""The engine's thread that takes jobs from the queue; it comes up within a second of the start."""
+TAKES: Final = frozenset(f"queue-worker-{queue}" for queue in QUEUES)
+"""The engine's threads that take jobs from the queues; they come up within a second of the start."""
 WAKES = "dbos-background-jobs"
 """The engine's thread that puts jobs into the queue whose delay is over."""
 COMES_UP = 5.0
 OVERDUE = 30.0
-"""Seconds that a job may wait while this worker has nothing to do."""
+"""Seconds that a job may wait while this worker has places free."""
+STANDS_STILL = 300.0
+"""Seconds that what was approved may wait, however busy this worker is: twice what the longest write may take."""
+WAITS = 5.0
+"""Seconds that a job which may be repeated waits for whoever asks for time, and keeps its place meanwhile."""
+AGAIN = 3
+"""So often it is repeated for that."""
 
 log = logging.getLogger(__name__)
 
@@ -57,17 +71,44 @@ Handler = Callable[..., Awaitable[object]]
 class Job:
     """`id` makes a repeat harmless: of two jobs with one id, only the first is kept.
 
-    `args` are small plain values, since they are stored; never secrets. `delay` is in seconds.
+    `args` are small plain values, since they are stored; never secrets. `delay` is in seconds. What `acts` has places
+    of its own; it is carried out from the other queue as well, where an earlier release left it.
     """
 
     name: str
     id: str
     args: Mapping[str, Any] = field(default_factory=dict)
     delay: float = 0.0
+    acts: bool = False
 
 
 class AlreadyRunning(Exception):
     """Another process works on this SQLite database."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One run of a job that may be repeated."""
+
+    task: asyncio.Task[Any] | None
+    put_off: float | None = None
+    """Seconds after which it is to be run again."""
+
+
+_turn: ContextVar[_Turn | None] = ContextVar("backstop_turn", default=None)
+
+
+def may_wait(seconds: float) -> bool:
+    """Whether what runs may wait so long for somebody who asks for time; else it is to give up at once.
+
+    A job that may be repeated gives its place to others, and is run again after that time, a few times at most.
+    """
+    turn = _turn.get()
+    # What a job begins beside itself may be waited for by others, too.
+    if turn is None or seconds <= WAITS or turn.task is not asyncio.current_task():
+        return True
+    turn.put_off = max(turn.put_off or 0.0, seconds)
+    return False
 
 
 class _Stops(logging.Filter):
@@ -89,6 +130,7 @@ class _Stops(logging.Filter):
 
 
 _STOPS: Final = _Stops()
+_TOLD: Final = re.compile(r"(.+)~(\d+)", re.DOTALL)
 
 
 class Courier:
@@ -99,6 +141,7 @@ class Courier:
         self._clock = clock
         self._client: DBOSClient | None = None
         self._handlers: Mapping[str, Handler] = {}
+        self._repeatable: Collection[str] = ()
         self._lock: TextIO | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._works = False
@@ -129,13 +172,16 @@ class Courier:
         lock.flush()
         self._lock = lock
 
-    async def start(self, handlers: Mapping[str, Handler], *, executor: str) -> None:
+    async def start(
+        self, handlers: Mapping[str, Handler], *, executor: str, repeatable: Collection[str] = ()
+    ) -> None:
         """Run jobs in this process, on this event loop, under a name no other living process bears.
 
+        `repeatable` names those that are run again where they `may_wait` no longer: each does what is left then.
         Raises AlreadyRunning when another process works on the same SQLite file.
         """
         self.hold()
-        self._handlers = handlers
+        self._handlers, self._repeatable = handlers, repeatable
         engine = logging.getLogger("dbos")
         engine.setLevel(logging.WARNING)
         engine.addFilter(_STOPS)
@@ -157,37 +203,46 @@ class Courier:
         @DBOS.workflow(name=WORKFLOW)
         async def run(name: str, args: dict[str, Any]) -> None:
             with correlation.under(DBOS.authenticated_user or ""):
-                job = self._run(name, args)
+                job = self._run(name, args, id=DBOS.workflow_id or "")
                 if asyncio.get_running_loop() is loop:
                     await job
                 else:
                     await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(job, loop))
 
-        DBOS.listen_queues([QUEUE])
+        DBOS.listen_queues(QUEUES)
         # Launched inside our loop, the engine runs jobs on it, but for those it takes while our loop does not run.
         # Those come back to it: clients and connections are good on one loop only.
         DBOS.launch()
-        await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_SECONDS)
+        for queue in QUEUES:
+            await DBOS.register_queue_async(
+                queue, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_SECONDS[queue]
+            )
         self._works, self._started_at = True, self._clock()
 
     async def takes_jobs(self, connection: AsyncConnection) -> bool:
-        """Whether this worker takes what is in the queue: its threads live, and no job waits while it is idle."""
+        """Whether this worker takes what is in the queues: its threads live, and no job waits while it has places free.
+
+        What was approved does not wait for minutes even while it is busy.
+        """
         if not self._works:
             return False
         if self._clock() - self._started_at < COMES_UP:
             return True
         living = {thread.name for thread in threading.enumerate()}
-        if not {TAKES, WAKES} <= living:
+        if not {*TAKES, WAKES} <= living:
             return False
-        if len(self._running) >= AT_ONCE:
-            return True
-        _, due = await _queued(connection)
-        return due is None or self._clock() - due / 1000 <= OVERDUE
+        # With fewer under way than one queue has places, every queue has some free.
+        is_busy = len(self._running) >= AT_ONCE
+        for queue in QUEUES:
+            _, due = await _queued(connection, queue)
+            waits = self._clock() - due / 1000 if due is not None else 0.0
+            if waits > OVERDUE and (not is_busy or (queue == ACTS and waits > STANDS_STILL)):
+                return False
+        return True
 
     async def waiting(self, connection: AsyncConnection) -> int:
         """How many jobs are due and not begun, of all processes."""
-        count, _ = await _queued(connection)
-        return count
+        return sum([(await _queued(connection, queue))[0] for queue in QUEUES])
 
     async def send(self, connection: AsyncConnection, job: Job) -> None:
         """Hand a job over in the caller's transaction: both are kept, or neither."""
@@ -245,10 +300,22 @@ class Courier:
             self._lock.close()
             self._lock = None
 
-    async def _run(self, name: str, args: dict[str, Any]) -> None:
+    async def _run(self, name: str, args: dict[str, Any], *, id: str) -> None:
         task = asyncio.current_task()
+        turn = _Turn(task)
+        before = _turn.set(turn if name in self._repeatable else None)
         if task:
             self._running.add(task)
+        try:
+            await self._try(name, args)
+            if turn.put_off is not None:
+                await self._put_off(name, args, id=id, delay=turn.put_off)
+        finally:
+            _turn.reset(before)
+            if task:
+                self._running.discard(task)
+
+    async def _try(self, name: str, args: dict[str, Any]) -> None:
         try:
             with tracing.job(name, args):
                 await self._carry_out(name, args)
@@ -257,9 +324,18 @@ class Courier:
         except Exception:
             # The job is not lost: what it should have done still stands in our own tables, and the sweep looks.
             log.exception("job %s failed", name, extra={"job": name})
-        finally:
-            if task:
-                self._running.discard(task)
+
+    async def _put_off(self, name: str, args: dict[str, Any], *, id: str, delay: float) -> None:
+        """Have it run again, under an id that tells how often it was: of a run that is itself repeated one comes."""
+        told = _TOLD.fullmatch(id)
+        first, times = (told[1], int(told[2])) if told else (id, 0)
+        if times >= AGAIN:
+            log.warning("job %s was put off %d times and is given up", name, times)
+            return
+        log.info("job %s is put off for %.0f s", name, delay)
+        # They do not come back all in the same moment.
+        delay += random.random()  # noqa: S311  no secret
+        await self.post(Job(name, id=f"{first}~{times + 1}", args=args, delay=delay))
 
     async def _carry_out(self, name: str, args: dict[str, Any]) -> object:
         """Run the job, and where it found no database again: a job that guards its effect may be repeated."""
@@ -287,7 +363,7 @@ class Courier:
 
 def _options(job: Job) -> EnqueueOptions:
     options: EnqueueOptions = {
-        "queue_name": QUEUE,
+        "queue_name": ACTS if job.acts else QUEUE,
         "workflow_name": WORKFLOW,
         "workflow_id": job.id,
         "app_version": VERSION,
@@ -300,8 +376,8 @@ def _options(job: Job) -> EnqueueOptions:
     return options
 
 
-async def _queued(connection: AsyncConnection) -> tuple[int, int | None]:
-    """How many jobs are due and not begun, and since when the first is, in milliseconds since 1970.
+async def _queued(connection: AsyncConnection, queue: str) -> tuple[int, int | None]:
+    """How many jobs of a queue are due and not begun, and since when the first is, in milliseconds since 1970.
 
     The engine's own list would wait for a database that is away, without end, and hold a thread meanwhile.
     """
@@ -312,7 +388,7 @@ async def _queued(connection: AsyncConnection) -> tuple[int, int | None]:
             f"ELSE created_at END) FROM {jobs} "
             "WHERE queue_name = :queue AND status = 'ENQUEUED' AND application_version = :version"
         ),
-        {"queue": QUEUE, "version": VERSION},
+        {"queue": queue, "version": VERSION},
     )
     count, due = found.one()
     return count, due

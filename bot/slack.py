@@ -17,11 +17,15 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot import correlation
 from bot.core import Core
+from bot.courier import may_wait
 from bot.domain.people import Right
 from bot.scheduler import latest_slot
 from bot.settings import Mode, Settings
@@ -44,11 +48,35 @@ def slack_client(settings: Settings) -> AsyncWebClient:
     client = AsyncWebClient(
         token=token.get_secret_value() if token else None,
         base_url=settings.slack_api_url,
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
+        retry_handlers=[_Patience(max_retry_count=3)],
     )
     if slack_is_here(settings):
         client.proxy = None  # the SDK takes HTTPS_PROXY and does not know NO_PROXY
     return client
+
+
+class _Patience(AsyncRateLimitErrorRetryHandler):
+    """Waits for as long as Slack asks for; a job that would have to wait long gives up, and comes again."""
+
+    async def _can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        is_throttled = await super()._can_retry_async(
+            state=state, request=request, response=response, error=error
+        )
+        return is_throttled and may_wait(_asked_for(response))
+
+
+def _asked_for(response: HttpResponse | None) -> float:
+    """The seconds in `Retry-After`; 0 where it does not say."""
+    headers = response.headers if response else {}
+    said = [value for name, values in headers.items() if name.lower() == "retry-after" for value in values]
+    return float(said[0]) if said and said[0].isdecimal() else 0.0
 
 
 def desk_of(made: Core, client: AsyncWebClient) -> Desk:

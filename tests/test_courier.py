@@ -25,7 +25,21 @@ from dbos._dbos import _get_dbos_instance
 from bot import correlation
 from bot import courier as engine
 from bot import store as database
-from bot.courier import AT_ONCE, COMES_UP, OVERDUE, QUEUE, TAKES, AlreadyRunning, Courier, Job
+from bot.courier import (
+    ACTS,
+    AGAIN,
+    AT_ONCE,
+    COMES_UP,
+    OVERDUE,
+    QUEUE,
+    STANDS_STILL,
+    TAKES,
+    WAITS,
+    AlreadyRunning,
+    Courier,
+    Job,
+    may_wait,
+)
 from bot.domain.errors import Unavailable
 from bot.store import Store
 from bot.store.store import sync_url
@@ -42,11 +56,14 @@ class Work:
         self.ran: list[str] = []
         self.begun = asyncio.Event()
         self.may_end = asyncio.Event()
+        self.begun_so_far = 0
         self._news = asyncio.Event()
 
     async def long(self, word: str) -> None:
         """Ran once it may end."""
         self.begun.set()
+        self.begun_so_far += 1
+        self._news.set()
         await self.may_end.wait()
         await self.note(word)
 
@@ -56,8 +73,15 @@ class Work:
 
     async def comes_to(self, *words: str) -> None:
         """Wait until all of these ran."""
+        await self._until(lambda: set(words) <= set(self.ran))
+
+    async def has_begun(self, many: int) -> None:
+        """Wait until so many long ones were begun."""
+        await self._until(lambda: self.begun_so_far == many)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not set(words) <= set(self.ran):
+            while not is_so():
                 self._news.clear()
                 await self._news.wait()
 
@@ -345,33 +369,164 @@ class TestWhetherItTakesJobs:
     async def test_it_does_while_it_is_busy_and_jobs_wait(
         self, courier: Courier, store: Store, work: Work, clock: Later
     ):
-        begun = 0
-        all_begun = asyncio.Event()
-
-        async def long(word: str) -> None:
-            nonlocal begun
-            begun += 1
-            if begun == AT_ONCE:
-                all_begun.set()
-            await work.may_end.wait()
-
-        await courier.start({"long": long}, executor="host-0")
+        await courier.start({"long": work.long}, executor="host-0")
         for number in range(AT_ONCE + 2):
             await courier.post(a_job(f"{number}", name="long"))
-        async with asyncio.timeout(PATIENCE):
-            await all_begun.wait()
+        await work.has_begun(AT_ONCE)
         clock.ahead += OVERDUE + 1
         assert await waiting(courier, store) == 2
         assert await takes(courier, store)
+        clock.ahead += STANDS_STILL
+        assert await takes(courier, store), "nobody approved these"
+        work.may_end.set()
+
+    async def test_what_was_approved_does_not_wait_for_minutes_however_busy_it_is(
+        self, courier: Courier, store: Store, work: Work, clock: Later
+    ):
+        await courier.start({"long": work.long}, executor="host-0")
+        for number in range(AT_ONCE + 2):
+            await courier.post(replace(a_job(f"{number}", name="long"), acts=True))
+        await work.has_begun(AT_ONCE)
+        clock.ahead += OVERDUE + 1
+        assert await waiting(courier, store) == 2
+        assert await takes(courier, store)
+        clock.ahead += STANDS_STILL
+        assert not await takes(courier, store)
         work.may_end.set()
 
     async def _kill_threads(self) -> None:
         """What ends them at a regular stop, out of the blue."""
-        taking = [thread for thread in threading.enumerate() if thread.name == TAKES]
+        taking = [thread for thread in threading.enumerate() if thread.name in TAKES]
         for stop in _get_dbos_instance().background_thread_stop_events:
             stop.set()
         for thread in taking:
             await asyncio.to_thread(thread.join, PATIENCE)
+
+
+class TestPlacesOfItsOwn:
+    async def test_what_acts_is_not_held_up_by_jobs_that_hold_all_places(
+        self, open_courier: Open, store: Store, work: Work
+    ):
+        courier = await open_courier()
+        await courier.start({"long": work.long, "note": work.note}, executor="host-0")
+        for number in range(AT_ONCE + 2):
+            await courier.post(a_job(f"{number}", name="long"))
+        await work.has_begun(AT_ONCE)
+        async with store.begin() as tx:
+            await courier.send(tx.connection, replace(a_job("acts"), acts=True))
+        await work.comes_to("acts")
+        assert work.ran == ["acts"]
+        assert await waiting(courier, store) == 2
+        work.may_end.set()
+        await work.comes_to(*map(str, range(AT_ONCE + 2)))
+
+    async def test_it_is_carried_out_from_the_queue_of_an_earlier_release_too(
+        self, open_courier: Open, work: Work
+    ):
+        courier = await open_courier()
+        await courier.post(a_job("acts", job_id="exec:1"))
+        await courier.post(replace(a_job("acts again", job_id="exec:1"), acts=True))  # one id, one job
+        await courier.post(replace(a_job("acts later", job_id="exec:2"), acts=True, delay=0.1))
+        await courier.start({"note": work.note}, executor="host-0")
+        await work.comes_to("acts", "acts later")
+        assert sorted(work.ran) == ["acts", "acts later"]
+        assert {QUEUE, ACTS} == {"jobs", "acts"}, "an earlier release left its jobs in the first"
+
+    async def test_what_acts_and_had_not_ended_when_its_worker_died_is_run_again(
+        self, open_courier: Open, work: Work, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(engine, "DRAIN_SECONDS", 0)
+        gone = await open_courier()
+        await gone.start({"long": work.long}, executor="host-0")
+        await gone.post(replace(a_job("acts", name="long"), acts=True))
+        await work.has_begun(1)
+        await gone.close()
+        back = await open_courier()
+        await back.start({"long": work.long}, executor="host-0")
+        await work.has_begun(2)
+        work.may_end.set()
+        await work.comes_to("acts")
+
+
+class TestWaitingForWhoeverAsksForTime:
+    """`WAITS` is nothing here: each wait is too long, and over in a moment."""
+
+    @pytest.fixture(autouse=True)
+    def _waits_for_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine, "WAITS", 0.0)
+        monkeypatch.setattr("bot.courier.random.random", lambda: 0.0)
+
+    async def test_a_job_that_would_wait_long_is_run_again_a_few_times(self, open_courier: Open, work: Work):
+        courier, ids = await open_courier(), []
+
+        async def posts(word: str) -> None:
+            ids.append(DBOS.workflow_id)
+            assert not may_wait(0.01)
+            await work.note(f"{word} {len(ids)}")
+            raise Unavailable("slack")
+
+        await courier.start({"posts": posts}, executor="host-0", repeatable={"posts"})
+        with correlation.under("c0ffee"):
+            await courier.post(a_job("try", name="posts"))
+        await work.comes_to(*(f"try {number + 1}" for number in range(AGAIN + 1)))
+        await comes_to_rest(courier)
+        assert ids == ["note:try", *(f"note:try~{number + 1}" for number in range(AGAIN))]
+
+    async def test_what_it_could_not_tell_is_told_then_though_it_went_on(
+        self, open_courier: Open, work: Work
+    ):
+        courier, told = await open_courier(), set[str]()
+
+        async def tells(word: str) -> None:
+            for each in "abc":
+                if each not in told and (each != "b" or "c" in told or may_wait(0.01)):
+                    told.add(each)
+            await work.note("".join(sorted(told)))
+
+        await courier.start({"tells": tells}, executor="host-0", repeatable={"tells"})
+        await courier.post(a_job("all", name="tells"))
+        await work.comes_to("ac", "abc")
+        await comes_to_rest(courier)
+        assert work.ran == ["ac", "abc"]
+
+    async def test_others_wait_where_they_are(
+        self, open_courier: Open, work: Work, monkeypatch: pytest.MonkeyPatch
+    ):
+        courier, waits = await open_courier(), list[bool]()
+
+        async def asks() -> None:
+            waits.append(may_wait(3600.0))
+
+        async def beside(word: str) -> None:
+            await asyncio.create_task(asks())
+            await work.note(word)
+
+        async def once(word: str) -> None:
+            await asks()
+            await work.note(word)
+
+        await asks()
+        await courier.start({"once": once, "beside": beside}, executor="host-0", repeatable={"beside"})
+        await courier.post(a_job("not repeatable", name="once"))
+        await courier.post(a_job("what it began beside itself", name="beside"))
+        await work.comes_to("not repeatable", "what it began beside itself")
+        await comes_to_rest(courier)
+        assert waits == [True, True, True]
+        assert len(work.ran) == 2
+
+
+async def test_a_job_waits_a_moment_in_its_place(open_courier: Open, work: Work):
+    courier = await open_courier()
+
+    async def posts(word: str) -> None:
+        assert may_wait(WAITS)
+        await work.note(word)
+
+    await courier.start({"posts": posts}, executor="host-0", repeatable={"posts"})
+    await courier.post(a_job("x", name="posts"))
+    await work.comes_to("x")
+    await comes_to_rest(courier)
+    assert work.ran == ["x"]
 
 
 async def takes(courier: Courier, store: Store) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Final
 from uuid import uuid4
 
 from bot.courier import Job
@@ -52,6 +53,17 @@ READ_TICKETS = "read_tickets"
 POST_ANCHOR = "post_anchor"
 PURGE_AUDIT = "purge_audit"
 
+REPEATABLE: Final = frozenset(
+    {
+        *(SHOW_REQUEST, TELL_RESULT, REMIND, SHOW_LIMIT),
+        *(SHOW_TICKET, NUDGE_TICKET, TELL_LETTER, SHOW_PREVIEW),
+        *(SHOW_DRIFT, TELL_MORE_DRIFTS, TELL_CASE),
+        *(TELL_GLASS, REMIND_OF_REVIEWS, TELL_AUTHENTICATOR),
+        *(REDRAW_OVERDUE, REDRAW_SUSPICIOUS),
+    }
+)
+"""What tells Slack something and nothing else: run again it tells what it could not, and the rest not twice."""
+
 
 def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
     """Do what was approved. A new id per attempt: a worker that died must not block the next."""
@@ -60,6 +72,7 @@ def execute(request: ActionRequest, *, delay: float = 0.0) -> Job:
         id=f"exec:{request.id}:{request.attempt + 1}:{uuid4().hex[:8]}",
         args={"request_id": request.id},
         delay=delay,
+        acts=True,
     )
 
 
@@ -179,7 +192,9 @@ def tell_more_drifts(line: str) -> Job:
 
 def send_letter(letter: Letter) -> Job:
     """Have a worker send it; however many jobs there are, one worker claims it."""
-    return Job(SEND_LETTER, id=f"letter:{letter.id}:{uuid4().hex[:12]}", args={"letter_id": letter.id})
+    return Job(
+        SEND_LETTER, id=f"letter:{letter.id}:{uuid4().hex[:12]}", args={"letter_id": letter.id}, acts=True
+    )
 
 
 def tell_letter(letter: Letter) -> Job:
@@ -277,7 +292,10 @@ def tell_microsoft(case_id: str, said: int) -> Job:
 def hand_over_ticket(ticket: Ticket) -> Job:
     """Have a worker hand it over; however many jobs there are, one worker claims it."""
     return Job(
-        HAND_OVER_TICKET, id=f"hand-over:{ticket.id}:{uuid4().hex[:12]}", args={"ticket_id": ticket.id}
+        HAND_OVER_TICKET,
+        id=f"hand-over:{ticket.id}:{uuid4().hex[:12]}",
+        args={"ticket_id": ticket.id},
+        acts=True,
     )
 
 
