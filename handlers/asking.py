@@ -64,7 +64,7 @@ class Carried:
 
     @classmethod
     def read(cls, view: dict[str, Any]) -> Carried:
-        draft_id, _, nonce = str(view.get("private_metadata") or "").partition(" ")
+        draft_id, _, nonce = str(view.get("private_metadata") or "").partition(":")
         return cls(draft_id, nonce)
 
     @classmethod
@@ -72,7 +72,7 @@ class Carried:
         return cls(draft.id, draft.nonce)
 
     def __str__(self) -> str:
-        return f"{self.draft_id} {self.nonce}"
+        return f"{self.draft_id}:{self.nonce}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ def delivered(stage: Stage, kind: str) -> Json:
 
 def draft_of(view: Json) -> str:
     """The id of the draft a form or a confirmation is about: what comes of it is called so, too."""
-    return str(view["private_metadata"]).partition(" ")[0]
+    return str(view["private_metadata"]).partition(":")[0]
 
 
 def words(thing: Json) -> str:

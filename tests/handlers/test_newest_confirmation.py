@@ -104,7 +104,7 @@ async def test_of_an_earlier_confirmation_nothing_is_placed(set_stage: SetStage)
     submitted = story.delivered(stage, "view_submission")
     draft = story.draft_of(newest)
 
-    for carried in (earlier["private_metadata"], draft, f"{draft} "):
+    for carried in (earlier["private_metadata"], draft, f"{draft}:"):
         status, answer = await story.forges(
             stage, submitted | {"view": newest | {"private_metadata": carried}}
         )
