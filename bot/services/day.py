@@ -164,8 +164,9 @@ class Day:
 
         Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
         """
-        if id and self.directory.keys_of(id) & self._keys_of_credits:
-            return False  # it may be theirs: a person has to say so first
+        if id in self.directory.by_id and self._keys_of_credits:
+            if self.directory.keys_of(id) & self._keys_of_credits:
+                return False  # it may be theirs: a person has to say so first
         if not last.incomplete:
             return True
         theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
@@ -261,8 +262,9 @@ async def ground_now(
     theirs = [key for key in request.debtors if _is_still_theirs(key, customer, said, keys, known)]
     facts = await facts_now(tx, customer, theirs, policy=policy, at=at, zone=zone)
     now = ground(policy, facts, on=on)
-    if now.owes and keys - set(theirs):
-        of_all = await facts_now(tx, customer, sorted(keys.union(theirs)), policy=policy, at=at, zone=zone)
+    others = [key for key in sorted(keys.difference(theirs)) if await tx.books.open_of(key)]
+    if now.owes and others:
+        of_all = await facts_now(tx, customer, [*theirs, *others], policy=policy, at=at, zone=zone)
         now = replace(now, owes=ground(policy, of_all, on=on).owes)
     lost = len(theirs) < len(request.debtors) and not now.owes
     return replace(now, unlinked=lost)

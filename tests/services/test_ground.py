@@ -285,6 +285,25 @@ class TestWhoseDebtItIs:
         await w.run(request)
         assert await ended(w, request) == (Status.WITHDRAWN, Gone.PAID, [])
 
+    async def test_a_credit_of_their_own_that_is_too_small_changes_nothing(self, w: Workshop):
+        await w.customers.refresh_if_old()
+        due = TODAY - 45 * DAY
+        rows = f"1,Contoso,{contoso(w)},{due},EUR,500.00", f"2,Contoso,{contoso(w)},{due},EUR,-10.00"
+        await self.rows(w, *rows)
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        assert (await w.run(request)).status is Status.DONE
+
+    async def test_a_credit_of_whom_nobody_knows_who_it_is_has_a_person_look_first(self, linked: Workshop):
+        w, due = linked, TODAY - 45 * DAY
+        rows = f"1,Halden Marine,,{due},EUR,500.00", f"2,Contoso GmbH,{contoso(w)},{due},EUR,-500.00"
+        await self.rows(w, *rows)
+        found = await judged(w)
+        assert (found.ground.owes, found.ground.trusted, found.standing.proposes_suspension) == (
+            True,
+            False,
+            False,
+        )
+
     async def test_a_debt_under_another_name_of_theirs_does_not(self, linked: Workshop):
         w = linked
         request = await w.requests.approve((await confirmed(w)).id, by=ben)
