@@ -84,6 +84,9 @@ class Day:
             if any(balance.credits > 0 for balance in party.balances.values())
         )
 
+    def _may_have_credits(self, id: CustomerId) -> bool:
+        return bool(self._keys_of_credits and self.directory.keys_of(id) & self._keys_of_credits)
+
     def may_owe_more(self, id: CustomerId) -> bool:
         """Whether a debtor of whom it is not clear who it is may be that customer, by what the books name."""
         return bool(self.directory.keys_of(id) & self._keys_of_nobodys)
@@ -164,9 +167,8 @@ class Day:
 
         Who has nothing open may still be in doubt: something of theirs could not be read, or does not add up.
         """
-        if id in self.directory.by_id and self._keys_of_credits:
-            if self.directory.keys_of(id) & self._keys_of_credits:
-                return False  # it may be theirs: a person has to say so first
+        if id and id in self.directory.by_id and self._may_have_credits(id):
+            return False  # a person has to say first whose they are
         if not last.incomplete:
             return True
         theirs = {p.customer_key for p in parties} | (self.directory.keys_of(id) if id else set())
