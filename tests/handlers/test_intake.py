@@ -417,7 +417,7 @@ class TestSettings:
         assert "New: 1\nChanged: 0\nUnchanged: 1\nClosed: 0" in story.lines(merged)
         assert (await stage.ana.click(merged, "Apply")).ok
         await until_open(stage, 11)
-        last = await receivables.last_import()
+        last = await receivables.last_file()
         assert last is not None
         assert (last.as_of, last.mode) == (today - DAY, "merge")
 
