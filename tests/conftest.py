@@ -17,6 +17,7 @@ from bot.core import utc_now
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.store.store import sync_url
 from tests import postgres, tryton
+from tests.handlers.story import Clock
 from tests.patient_loop import PatientLoop
 from tests.stage import Stage, Transport, settings_for, slack_sandbox
 
@@ -92,7 +93,7 @@ async def set_stage(sqlite_url: str) -> AsyncIterator[SetStage]:
             without_blocks: frozenset[str] = frozenset(),
             **settings: Any,
         ) -> Stage:
-            if now is not utc_now:  # whose time of day is its own
+            if not (now is utc_now or isinstance(now, Clock)):  # whose time of day is its own
                 settings.setdefault("backstop_timezone", "UTC")
             far_side = partner_center or PartnerCenterSandbox(now=utc_now)
             await far_side.start()

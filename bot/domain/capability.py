@@ -142,8 +142,6 @@ DELETION_DAYS: Final[DeletionDays] = MappingProxyType(
                 SubscriptionKind.LEGACY_SEAT: 60,
                 SubscriptionKind.LEGACY_AZURE: 60,
                 SubscriptionKind.NEW_COMMERCE_SEAT: 60,
-                # 21Vianet tells no kinds apart here, and its answers need not say which one it is.
-                SubscriptionKind.UNKNOWN: 60,
             }
         ),
     }

@@ -49,11 +49,11 @@ GLOBAL, CHINA, US_GOVERNMENT = Cloud
         pytest.param(GLOBAL, K.UNKNOWN, None, None, id="a kind nobody knows"),
         *(
             pytest.param(CHINA, kind, LATE, date(2027, 1, 22), id=f"21Vianet: 60 days ({kind})")
-            for kind in (K.LEGACY_SEAT, K.LEGACY_AZURE, K.NEW_COMMERCE_SEAT, K.UNKNOWN)
+            for kind in (K.LEGACY_SEAT, K.LEGACY_AZURE, K.NEW_COMMERCE_SEAT)
         ),
         *(
             pytest.param(CHINA, kind, LATE, None, id=f"21Vianet: nobody says ({kind})")
-            for kind in (K.AZURE_PLAN, K.MARKETPLACE, K.SOFTWARE)
+            for kind in (K.AZURE_PLAN, K.MARKETPLACE, K.SOFTWARE, K.UNKNOWN)
         ),
         pytest.param(US_GOVERNMENT, K.UNKNOWN, LATE, None, id="a kind nobody knows, anywhere"),
         pytest.param(CHINA, K.LEGACY_SEAT, SOON, SOON.date(), id="21Vianet: its end, when that is sooner"),

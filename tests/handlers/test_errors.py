@@ -26,7 +26,9 @@ async def test_an_unforeseen_error_gives_a_reference_that_is_in_the_log(
     await story.continues(stage.ana, "fourthcoffee")
     async with stage.app.core.store.begin() as tx:  # a word no release of ours has ever written
         await tx.connection.exec_driver_sql("UPDATE requests SET reason = 'whim', id = id")
-        await tx.connection.exec_driver_sql("UPDATE drafts SET confirmed = '{\"half\": 1}'")
+        await tx.connection.exec_driver_sql(
+            "UPDATE drafts SET confirmed = json_object('half', 1, 'nonce', json_extract(confirmed, '$.nonce'))"
+        )
 
     said = [story.words((await stage.ana.command("/csp requests")).body or {})]
     assert (await stage.ben.click(asked.card, "Approve")).ok

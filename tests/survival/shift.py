@@ -20,7 +20,7 @@ EVERYBODY = ("ana", "ben", "mei", "eve")
 APPROVERS = ("ben", "mei")
 STALLED = 8.0
 """Seconds without anything to wait for, after which the test goes on anyway."""
-PROMPTLY = 30.0
+PROMPTLY = 120.0
 """Seconds in which work that nothing stands in the way of is done."""
 SETTLES = 150.0
 """Seconds in which everything must have come to its end: a lease, a minute until it counts as left behind, a sweep."""
