@@ -362,7 +362,8 @@ class TestWhetherItTakesJobs:
         clock.ahead += OVERDUE + 1
         async with asyncio.timeout(PATIENCE):
             number = 0
-            while await takes(courier, store):  # it may take some until it has heard of it
+            # Until it has heard of it, it may take some, also between the two questions.
+            while await takes(courier, store) or not await waiting(courier, store):
                 await courier.post(a_job(f"stays {(number := number + 1)}"))
 
     async def test_it_does_while_it_is_busy_and_jobs_wait(
