@@ -48,6 +48,8 @@ _MOST_FETCHES: Final = 20
 _FETCHES_WITHIN: Final = timedelta(minutes=5)
 """Anybody can make us fetch from those hosts, so only so often."""
 _LARGEST: Final = 64 * 1024
+_LONGEST: Final = 30.0
+"""Seconds for one certificate, as httpx limits the wait for the next byte only and the others wait for this one."""
 _SMALLEST_KEY: Final = 2048
 _LONGEST_WAY: Final = 4
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -158,14 +160,17 @@ class Certificates:
         self._fetches.append(now)
         body = bytearray()
         try:
-            async with self._http.stream("GET", url, follow_redirects=False) as response:
+            async with (
+                asyncio.timeout(_LONGEST),
+                self._http.stream("GET", url, follow_redirects=False) as response,
+            ):
                 if response.status_code != httpx.codes.OK:
                     raise Unavailable(reason="certificate", status=response.status_code)
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > _LARGEST:
                         raise Untrusted("certificate-size")
-        except httpx.RequestError as error:
+        except (httpx.RequestError, TimeoutError) as error:
             raise Unavailable(reason="certificate", detail=type(error).__name__) from None
         return bytes(body)
 

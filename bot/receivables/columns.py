@@ -45,7 +45,7 @@ _SAFE: Final = min(LARGEST.values())
 _AMOUNTS: Final = (Field.OPEN_AMOUNT, Field.TOTAL, Field.PAID)
 _PLAIN: Final[Mapping[Field, Callable[[str], bool]]] = {
     Field.STATUS: lambda text: not any(status_of(text)),
-    Field.TYPE: lambda text: kind_of(text) in {None, ItemKind.INVOICE},
+    Field.TYPE: lambda text: not text or kind_of(text) is ItemKind.INVOICE,
     Field.DEBIT_CREDIT: lambda text: side_of(text) == "debit",
     Field.DISPUTE: lambda text: not is_yes(text),
     Field.BLOCK: lambda text: not is_yes(text),

@@ -32,6 +32,7 @@ class Code(StrEnum):
     # warnings: the row is taken
     DUE_DATE_DERIVED = "due_date_derived"
     DISPUTE_HINT = "dispute_hint"
+    UNKNOWN_TYPE = "unknown_type"
     STATUS_CONTRADICTS_AMOUNT = "status_contradicts_amount"
     BAD_TENANT = "bad_tenant"
     TENANT_FILLED_IN = "tenant_filled_in"

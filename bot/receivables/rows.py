@@ -74,10 +74,17 @@ class RowReader:
                 )
                 remarks.append((Code.STATUS_CONTRADICTS_AMOUNT, message))
             return instalment, None, remarks
-        kind = kind_of(self._text(cells, Field.TYPE))
+        type_ = self._text(cells, Field.TYPE)
+        kind = kind_of(type_)
         open_amount, total, currency = self._amounts(cells, kind)
         if not open_amount:
             return instalment, None, remarks
+        if type_ and kind is None and open_amount > 0 and not self._text(cells, Field.DEBIT_CREDIT):
+            # It may be money that came in, in words nobody taught us: a person is to look before anybody is dunned.
+            message = (
+                f"{shown(type_)} was taken for an invoice; write what is a payment or credit as negative."
+            )
+            remarks.append((Code.UNKNOWN_TYPE, message))
         issued = self._date(cells, Field.ISSUE_DATE)
         due = self._date(cells, Field.DUE_DATE)
         item = OpenItem(

@@ -207,6 +207,18 @@ class TestCredits:
         item = the_item(Type=kind, Balance="50.00")
         assert (item.open_amount, item.kind) == (Decimal("-50.00"), "payment_on_account")
 
+    @pytest.mark.parametrize("kind", ["Quittung", "RV", "入金"])
+    def test_a_type_nobody_taught_us_is_taken_for_an_invoice_and_told(self, kind: str):
+        export = read(a_file({"Type": kind, "Balance": "50.00"}, {"Invoice No": "2", "Type": "Invoice"}))
+        item = next(iter(export.items))
+        assert (item.kind, item.open_amount) == ("invoice", Decimal("50.00"))
+        assert codes(export.warnings) == ["unknown_type"]
+        assert kind in export.warnings[0].message
+
+    @pytest.mark.parametrize("said", [{"Balance": "-50.00"}, {"S/H": "S"}, {"S/H": "H"}, {"Balance": "0"}])
+    def test_it_is_not_told_where_the_row_itself_says_what_it_is(self, said: dict[str, str]):
+        assert not read(a_file({"Type": "RV", **said})).warnings
+
     def test_a_credit_given_as_negative_stays_so(self):
         assert the_item(Type="Gutschrift", Balance="-50.00").open_amount == Decimal("-50.00")
 
