@@ -263,6 +263,14 @@ class Courier:
         )
         return not waiting and not self._running
 
+    @property
+    def is_closing(self) -> bool:
+        return self._closing.is_set()
+
+    async def closes(self) -> None:
+        """Return once it begins to close: what takes long and can be gone on with later need not be waited for."""
+        await self._closing.wait()
+
     async def forget_finished(self, *, before: datetime) -> bool:
         """Delete the records of some hundred jobs that ended before that moment; whether there may be more.
 

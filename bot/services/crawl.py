@@ -103,6 +103,7 @@ class Crawler:
     ) -> None:
         """Take part until the crawl has come to its end, whoever ends it; `end` is carried out by one of all.
 
+        Where the courier closes it returns at once: what was not read is gone on with later, as after a death.
         Raises Upstream when the list of customers breaks off, or nobody can be read; all that was read stands.
         """
         async with self._part(run, progress) as part:
@@ -119,6 +120,8 @@ class Crawler:
         while True:
             lists = await part.may_list()
             await part.work(part.read_list() if lists else None)
+            if self.leaves:
+                return
             async with self._store.read() as tx:
                 found, waiting = await tx.crawl.run(), await tx.crawl.waiting(now=self._now())
             if found is None or found.id != run.id:
@@ -148,6 +151,24 @@ class Crawler:
         if waiting.free:
             async with self._part(run) as part:
                 await part.work()
+
+    @property
+    def leaves(self) -> bool:
+        return self._courier is not None and self._courier.is_closing
+
+    async def until_it_leaves(self, reading: asyncio.Future[list[None]]) -> None:
+        """Wait for what is read, but let no stop wait for it. Raises what `reading` raises."""
+        if self._courier is None:
+            await reading
+            return
+        leaving = asyncio.create_task(self._courier.closes())
+        either: list[asyncio.Future[Any]] = [reading, leaving]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+        if reading.done():
+            await reading
 
     @property
     def takes_part(self) -> bool:
@@ -290,7 +311,7 @@ class Part:
         writer = asyncio.create_task(self._write_on(tasks))
         everything = [*([list_task] if list_task else []), *tasks, writer]
         try:
-            await asyncio.gather(*everything)
+            await self._of.until_it_leaves(asyncio.gather(*everything))
         finally:
             for task in everything:
                 task.cancel()

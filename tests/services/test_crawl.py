@@ -129,6 +129,24 @@ class TestGoesOn:
             left = await tx.crawl.waiting(now=w.clock())
         assert left.free == left.all == len(ours(w))
 
+    async def test_no_stop_waits_for_what_is_read(self, workshop: OpenWorkshop, database_url: str):
+        w = await workshop(database_url=database_url)
+        w.far_side.faults.slow(3600, path_contains="/subscriptions", times=None)
+        reading = asyncio.create_task(w.customers.refresh())
+        async with asyncio.timeout(20):
+            while (await w.customers.state()).remaining < len(ours(w)):
+                await asyncio.sleep(0)
+        await w.courier.close()
+        async with asyncio.timeout(20):
+            state = await reading
+        async with w.store.read() as tx:
+            left = await tx.crawl.waiting(now=w.clock())
+        assert left.free == left.all == len(ours(w))
+        assert state.as_of is None
+        w.far_side.faults.clear()
+        await w.courier.open()
+        assert (await w.customers.refresh()).is_complete
+
     async def test_what_was_left_off_long_ago_begins_anew(self, workshop: OpenWorkshop, clock: Clock):
         w = await workshop()
         await left_lying(w, "another-host:1:dead")
