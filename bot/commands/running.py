@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import signal
+import sys
 
 from bot import settings
 from bot.app import Application
@@ -12,6 +14,9 @@ from bot.commands import Add
 from bot.start_up import check_ready_to_run, settle
 
 NAMES = ("run", "web", "worker")
+
+ENDS_WITHIN = 60.0
+"""Seconds that a stop takes at most: each of its steps has a limit of its own, together they stay below this."""
 
 
 def register(add: Add) -> None:
@@ -54,7 +59,11 @@ def serve(*, listens: bool, works: bool) -> int:
 
 
 def until_told_to_stop() -> asyncio.Event:
-    """Set by Ctrl-C or SIGTERM; a second one stops at once."""
+    """Set by Ctrl-C or SIGTERM; a second one stops at once.
+
+    Whatever hinders the stop, it is over after `ENDS_WITHIN`: then the process is ended where it stands, which loses
+    nothing, and stderr tells where each of its threads stood.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -65,3 +74,4 @@ def until_told_to_stop() -> asyncio.Event:
 def _stop(stopped: asyncio.Event, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
     stopped.set()
     loop.remove_signal_handler(number)
+    faulthandler.dump_traceback_later(ENDS_WITHIN, file=sys.__stderr__ or sys.stderr, exit=True)
