@@ -167,7 +167,10 @@ class Crawler:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             leaving.cancel()
-        if reading.done():
+            if is_left := not reading.done():
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+        if not is_left:
             await reading
 
     @property
