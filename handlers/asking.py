@@ -5,6 +5,7 @@ What the confirmation says of one action is with that action: `handlers.suspend`
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -207,8 +208,17 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review)
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
     form = filled(body["view"])
-    draft = await desk.backstop.requests.begin_confirmation(draft_id(body), by=person)
+    draft = await desk.backstop.requests.begin_confirmation(draft_id(body), by=person, click=click_of(body))
     await reading.push(desk, ack, _drawn(desk, person, draft, of(desk, form)), _waiting(desk, person, draft))
+
+
+def click_of(body: dict[str, Any]) -> str:
+    """What tells one *Continue* from another, however often Slack delivers it; empty where nothing does.
+
+    Each click has a trigger of its own. What was filled in counts as well: two that differ are never the same.
+    """
+    trigger = str(body.get("trigger_id") or "")
+    return f"{trigger}:{json.dumps(body['view'].get('state'), sort_keys=True)}" if trigger else ""
 
 
 async def ask_again(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, of: Review) -> None:

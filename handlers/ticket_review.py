@@ -70,7 +70,7 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     texts = desk.texts_for(person)
     tickets = desk.backstop.tickets
     form = entered(body["view"], await tickets.draft(asking.draft_id(body), by=person))
-    draft = await tickets.begin_confirmation(asking.draft_id(body), by=person)
+    draft = await tickets.begin_confirmation(asking.draft_id(body), by=person, click=asking.click_of(body))
     view = forms.wait_view(
         texts("ticket-form-title"), texts("ticket-form-reading"), texts, external_id=str(Carried.of(draft))
     )

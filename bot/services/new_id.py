@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from base64 import urlsafe_b64encode
 from typing import Final
 
 _ALPHABET: Final = b"23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -25,3 +27,8 @@ def new_id(letter: str) -> str:
 def new_nonce() -> str:
     """Which *Continue* a confirmation came of; nobody reads it, and nobody guesses one: 96 bits."""
     return secrets.token_urlsafe(12)
+
+
+def nonce_of(draft_id: str, click: str) -> str:
+    """The nonce of a *Continue* that may be delivered more than once: of the very same click always the same one."""
+    return urlsafe_b64encode(hashlib.sha256(f"{draft_id}:{click}".encode()).digest()[:12]).decode()

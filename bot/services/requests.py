@@ -31,7 +31,7 @@ from bot.domain.request import NO_GROUND, ActionRequest, RequestId, Status, Targ
 from bot.domain.stamps import StampReport, stamps
 from bot.services import jobs
 from bot.services.day import Grounds
-from bot.services.new_id import new_id, new_nonce
+from bot.services.new_id import new_id, new_nonce, nonce_of
 from bot.services.reach import Reach
 from bot.services.step_up import FIELD, Authenticators
 from bot.store import Store, Tx, drafts
@@ -146,8 +146,11 @@ class Requests:
             await tx.drafts.save(draft)
         return draft
 
-    async def begin_confirmation(self, draft_id: str, *, by: Person) -> Draft:
+    async def begin_confirmation(self, draft_id: str, *, by: Person, click: str = "") -> Draft:
         """*Continue*: whatever was worked out before, or still is, does not count any more.
+
+        `click` is what no other click has in common with this one. Delivered again it begins nothing new: what the
+        person was shown goes on counting.
 
         Raises NotFound where a request was made of the draft already, as for one that is not theirs.
         """
@@ -155,8 +158,10 @@ class Requests:
             draft = await tx.drafts.get(draft_id, person=by.id, to_change=True)
             if await _placed(tx, draft_id):
                 raise NotFound("draft", draft_id)
-            draft = replace(draft, nonce=new_nonce(), confirmed=None)
-            await tx.drafts.save(draft)
+            nonce = nonce_of(draft_id, click) if click else new_nonce()
+            if nonce != draft.nonce:
+                draft = replace(draft, nonce=nonce, confirmed=None)
+                await tx.drafts.save(draft)
         return draft
 
     async def newest(self, draft_id: str, nonce: str, *, by: Person) -> Draft:

@@ -29,7 +29,7 @@ from bot.domain.ticket import (
     way_for,
 )
 from bot.services import jobs
-from bot.services.new_id import new_id, new_nonce
+from bot.services.new_id import new_id, new_nonce, nonce_of
 from bot.store import Store, Tx
 from bot.store.tickets import addition
 
@@ -125,9 +125,13 @@ class Tickets:
                 return draft
             return await tx.tickets.save(replace(draft, **changes))
 
-    async def begin_confirmation(self, ticket_id: str, *, by: Person) -> Ticket:
-        """*Continue*: whatever was worked out before, or still is, does not count any more."""
-        return await self.remember(ticket_id, by=by, nonce=new_nonce())
+    async def begin_confirmation(self, ticket_id: str, *, by: Person, click: str = "") -> Ticket:
+        """*Continue*: whatever was worked out before, or still is, does not count any more.
+
+        `click` is what no other click has in common with this one; delivered again it begins nothing new.
+        """
+        nonce = nonce_of(ticket_id, click) if click else new_nonce()
+        return await self.remember(ticket_id, by=by, nonce=nonce)
 
     async def newest(self, ticket_id: str, nonce: str, *, by: Person) -> Ticket:
         """That person's own draft. Raises ConfirmationOutdated where they have pressed *Continue* anew since."""

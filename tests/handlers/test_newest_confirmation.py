@@ -164,3 +164,45 @@ async def test_a_slower_ticket_before_it_is_not_opened(set_stage: SetStage):
     assert ticket.matter
     assert ticket.matter.title == "Mail is lost"
     assert "Mail is lost" in story.words(view)
+
+
+@pytest.mark.parametrize("transport", ["socket", "http"])
+@pytest.mark.parametrize("seconds", [0, SLOW], ids=["read at once", "read slowly"])
+async def test_one_that_is_delivered_twice_is_one(set_stage: SetStage, transport: str, seconds: float):
+    stage = await set_stage(transport=transport)
+    await story.starts(stage.ana, "/csp-suspend contoso")
+    if seconds:
+        slow = f"/subscriptions/{held(stage, E3)}"
+        stage.partner_center.faults.slow(seconds, method="GET", path_contains=slow)
+    await continues(stage, E3, "Customer request")
+
+    again = await stage.slack.redeliver()
+
+    await stage.app.desk.drain()
+    view = await story.seen(stage.ana)
+    assert view["callback_id"] == ids.SUSPEND_CONFIRMATION
+    assert again.ok
+    assert again.body
+    assert again.body["view"].get("private_metadata", "") in ("", view["private_metadata"])
+    assert (await stage.ana.submit()).ok
+    assert await story.requests(stage) == {Status.PENDING: 1}
+    assert stage.ana.dms() == []
+
+
+async def test_a_ticket_s_that_is_delivered_twice_is_one(set_stage: SetStage):
+    stage = await set_stage(**ticketing.CHANNEL)
+    assert (await stage.ana.command("/csp-ticket contoso")).ok
+    await stage.ana.modal_appears(callback_id=ids.TICKET_FORM)
+    stage.ana.type(ids.TICKET_DESCRIPTION, "Since Monday.")
+    stage.ana.type(ids.TICKET_TITLE, "Mail is late")
+    stage.partner_center.faults.slow(SLOW, method="GET", path_contains="/subscriptions")
+    assert (await stage.ana.submit()).ok
+    assert story.top(stage.ana)["callback_id"] == ids.READING
+
+    assert (await stage.slack.redeliver()).ok
+
+    view = await story.modal_says(stage.ana, "The draft")
+    await stage.app.desk.drain()
+    assert (await stage.ana.submit()).ok
+    ticket = await stage.app.core.backstop.tickets.get(story.draft_of(view))
+    assert ticket.matter
