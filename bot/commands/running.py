@@ -16,7 +16,7 @@ from bot.start_up import check_ready_to_run, settle
 NAMES = ("run", "web", "worker")
 
 ENDS_WITHIN = 60.0
-"""Seconds that a stop takes at most: each of its steps has a limit of its own, together they stay below this."""
+"""Seconds that a stop takes at most; what is under way in the courier has twenty of them, the rest mostly none."""
 
 
 def register(add: Add) -> None:

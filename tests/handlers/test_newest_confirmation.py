@@ -54,6 +54,16 @@ async def continues(stage: Stage, subscription: str, reason: str) -> None:
     assert (await stage.ana.submit()).ok
 
 
+async def continues_slowly_with_a_ticket(stage: Stage) -> None:
+    assert (await stage.ana.command("/csp-ticket contoso")).ok
+    await stage.ana.modal_appears(callback_id=ids.TICKET_FORM)
+    stage.ana.type(ids.TICKET_DESCRIPTION, "Since Monday.")
+    stage.ana.type(ids.TICKET_TITLE, "Mail is late")
+    stage.partner_center.faults.slow(SLOW, method="GET", path_contains="/subscriptions")
+    assert (await stage.ana.submit()).ok
+    assert story.top(stage.ana)["callback_id"] == ids.READING
+
+
 def held(stage: Stage, name: str) -> str:
     return stage.partner_center.customer("Contoso").subscription(name).id
 
@@ -142,13 +152,7 @@ async def test_from_an_earlier_list_of_what_runs_nothing_is_cancelled(set_stage:
 
 async def test_a_slower_ticket_before_it_is_not_opened(set_stage: SetStage):
     stage = await set_stage(**ticketing.CHANNEL)
-    assert (await stage.ana.command("/csp-ticket contoso")).ok
-    await stage.ana.modal_appears(callback_id=ids.TICKET_FORM)
-    stage.ana.type(ids.TICKET_DESCRIPTION, "Since Monday.")
-    stage.ana.type(ids.TICKET_TITLE, "Mail is late")
-    stage.partner_center.faults.slow(SLOW, method="GET", path_contains="/subscriptions")
-    assert (await stage.ana.submit()).ok
-    assert story.top(stage.ana)["callback_id"] == ids.READING
+    await continues_slowly_with_a_ticket(stage)
     assert (await stage.ana.close_modal()).ok
     stage.ana.type(ids.TICKET_TITLE, "Mail is lost")
     assert (await stage.ana.submit()).ok
@@ -191,13 +195,7 @@ async def test_one_that_is_delivered_twice_is_one(set_stage: SetStage, transport
 
 async def test_a_ticket_s_that_is_delivered_twice_is_one(set_stage: SetStage):
     stage = await set_stage(**ticketing.CHANNEL)
-    assert (await stage.ana.command("/csp-ticket contoso")).ok
-    await stage.ana.modal_appears(callback_id=ids.TICKET_FORM)
-    stage.ana.type(ids.TICKET_DESCRIPTION, "Since Monday.")
-    stage.ana.type(ids.TICKET_TITLE, "Mail is late")
-    stage.partner_center.faults.slow(SLOW, method="GET", path_contains="/subscriptions")
-    assert (await stage.ana.submit()).ok
-    assert story.top(stage.ana)["callback_id"] == ids.READING
+    await continues_slowly_with_a_ticket(stage)
 
     assert (await stage.slack.redeliver()).ok
 
