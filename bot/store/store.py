@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -369,9 +370,24 @@ def _engine(url: URL) -> AsyncEngine:
         return create_async_engine(
             url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=5
         )
-    engine = create_async_engine(url, hide_parameters=True, pool_size=15, max_overflow=0)
+    engine = create_async_engine(
+        url, hide_parameters=True, pool_size=15, max_overflow=0, connect_args={"factory": _LetsGo}
+    )
     tune_sqlite(engine.sync_engine)
     return engine
+
+
+class _LetsGo(sqlite3.Connection):
+    """Closed while rows are not fetched, SQLite keeps its locks until nothing refers to their cursor any more.
+
+    A task that is broken off has one in its traceback: everybody else would wait for the next look for garbage.
+    sqlite.org/c3ref/close.html, on sqlite3_close_v2.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 def tune_sqlite(engine: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, event, inspect, text
 
 from bot import courier
 from bot import store as database
@@ -28,6 +28,9 @@ from tests.store.conftest import OpenStore
 
 MIGRATORS = 4
 PATIENCE = 60
+WRITE = text(
+    "INSERT INTO marks (name, at, facts) VALUES ('a', '2026-01-01', '{}'), ('b', '2026-01-01', '{}') RETURNING name"
+)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -99,6 +102,26 @@ async def test_the_engines_own_tables_survive_our_migrations(bare_url: str):
     database.migrate(bare_url)
     courier.migrate(sync_url(bare_url))
     assert database.migrate(bare_url) is False
+
+
+async def test_a_write_that_is_broken_off_keeps_nobody_else_from_writing(open_store: OpenStore):
+    """A stop breaks a crawl off, a time limit whatever takes too long: in the middle of a statement as well."""
+    store, loop = open_store(), asyncio.get_running_loop()
+
+    async def write() -> None:
+        async with store.begin() as tx:
+            connection = tx.connection.sync_connection
+            assert connection is not None
+            event.listen(connection, "before_cursor_execute", lambda *_: loop.call_soon(writing.cancel))
+            await tx.connection.execute(WRITE)
+
+    writing = asyncio.create_task(write())
+    with pytest.raises(asyncio.CancelledError) as broken_off:
+        await writing
+
+    async with store.begin() as tx:
+        assert (await tx.connection.execute(WRITE)).all()
+    assert broken_off.tb, "whoever holds on to it holds on to all that it had open, rows not fetched among it"
 
 
 class TestWorkersNames:
