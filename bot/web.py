@@ -29,6 +29,8 @@ EVENT_SECONDS = 4.0
 """For the whole of an event: the least patient vendor waits five."""
 CHECK_SECONDS = 5.0
 """For each check of `/readyz`: what does not answer for so long does not hold."""
+ENDS_WITHIN = 10.0
+"""For a request that is under way at a stop; who sends its body more slowly is cut off."""
 Check = Callable[[], Awaitable[bool]]
 Hear = Callable[[str, Mapping[str, str], Mapping[str, str], bytes], Awaitable[tuple[int, str]]]
 """Source, query, headers and raw body of an event; status and text to answer with."""
@@ -82,14 +84,14 @@ class Web:
             server.router.add_post("/partner-center/events", hear)
         if self._app:
             server.router.add_post("/slack/events", self._slack)
-        self._runner = web.AppRunner(server, access_log=None)
+        self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=ENDS_WITHIN)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Answer what is under way, then close."""
+        """Answer what is under way, within a limit, then close."""
         if self._runner:
             await self._runner.cleanup()
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncApp
 
 from bot import web
 from bot.courier import COMES_UP, OVERDUE
@@ -17,6 +18,8 @@ from bot.store import Store
 from bot.web import CHECK_SECONDS, Check, Web
 from tests.builders import noon
 from tests.proxy import Proxy
+
+LONG = 30.0
 
 Ask = Callable[..., Awaitable[tuple[int, Mapping[str, bool]]]]
 
@@ -60,6 +63,22 @@ async def test_one_check_that_fails_makes_it_red_and_is_named(ask: Ask):
 async def test_what_does_not_answer_does_not_hold(ask: Ask, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(web, "CHECK_SECONDS", 0.05)
     assert await ask(one=never_answers, two=holds) == (503, {"one": False, "two": True})
+
+
+async def test_a_stop_does_not_wait_for_who_never_ends_to_send(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(web, "ENDS_WITHIN", 0.1)
+    server = Web(app=AsyncApp(signing_secret="s", token="xoxb-0"), checks={}, signing_secret="s")
+    await server.start(0, host="127.0.0.1")
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        b"POST /slack/events HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    )
+    assert b"100" in await reader.readline(), "it waits for what is to come"
+    async with asyncio.timeout(LONG):
+        await server.stop()
+        await reader.read()
+    writer.close()
+    await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def _demo(arguments: argparse.Namespace) -> int:
                     await asyncio.wait({playing})
             finally:
                 await demo.stop()
+        _say_at_once("The sandbox is closed: the next start begins afresh.")
 
     asyncio.run(serve())
     return 0

@@ -12,6 +12,8 @@ from tests.journey.conftest import PATIENCE, DemoProcess, started
 
 async def test_ctrl_c_ends_it_in_order_and_only_its_data_is_left(demo: DemoProcess):
     assert await demo.interrupt() == 0
+    assert demo.process.stdout is not None
+    assert await demo.process.stdout.read() == b"The sandbox is closed: the next start begins afresh.\n"
     left = {path.relative_to(demo.home).parts[0] for path in demo.home.rglob("*") if path.is_file()}
     assert left == {"data"}
     assert all(path.name.startswith("backstop-demo") for path in (demo.home / "data").iterdir())
