@@ -9,10 +9,12 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.daytime import zone_of_day
@@ -63,7 +65,7 @@ async def started(home: Path, *, port: int = 0, language: str = "") -> asyncio.s
     )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def demo(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DemoProcess]:
     """In English, or in the language a test gives by `indirect`."""
     language = getattr(request, "param", "")
@@ -80,8 +82,9 @@ async def demo(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
         await process.communicate()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """One for all tests of a module, since starting it is what costs: `pytest.mark.asyncio(loop_scope="module")`."""
     if not os.access(CHROMIUM, os.X_OK):
         pytest.skip(f"there is no Chromium at {CHROMIUM}: install one to run the journeys")
     async with async_playwright() as playwright:
@@ -166,9 +169,10 @@ FOCUSED = """() => {
 Arrive = Callable[..., Awaitable[Visitor]]
 
 
-@pytest.fixture
-async def arrive(browser: Browser, demo: DemoProcess) -> Arrive:
-    """Somebody opens the demo's page in a window of this size."""
+@pytest_asyncio.fixture(loop_scope="module")
+async def arrive(browser: Browser, demo: DemoProcess) -> AsyncIterator[Arrive]:
+    """Somebody who was never here before opens the demo's page in a window of this size."""
+    contexts = AsyncExitStack()
 
     async def arrive(width: int = 1400, height: int = 900) -> Visitor:
         context = await browser.new_context(
@@ -177,6 +181,7 @@ async def arrive(browser: Browser, demo: DemoProcess) -> Arrive:
             color_scheme="light",
             reduced_motion="reduce",
         )
+        contexts.push_async_callback(context.close)
         context.set_default_timeout(PATIENCE * 1000)
         visitor = Visitor(await context.new_page())
         page = visitor.page
@@ -186,4 +191,5 @@ async def arrive(browser: Browser, demo: DemoProcess) -> Arrive:
         await page.goto(demo.url)
         return visitor
 
-    return arrive
+    async with contexts:
+        yield arrive

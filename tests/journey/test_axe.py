@@ -10,6 +10,8 @@ from playwright.async_api import expect
 from tests import axe
 from tests.journey.conftest import Arrive
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 RUN = """async (rules) => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
   return violations

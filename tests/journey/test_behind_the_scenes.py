@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.journey.conftest import Arrive
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_day_passes_in_a_minute(arrive: Arrive):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.journey.conftest import PATIENCE, DemoProcess, started
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_ctrl_c_ends_it_in_order_and_only_its_data_is_left(demo: DemoProcess):
     assert await demo.interrupt() == 0

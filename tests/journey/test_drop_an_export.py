@@ -11,6 +11,8 @@ from playwright.async_api import FilePayload, Locator, Page, expect
 from bot.sandbox.receivables import sample_receivables
 from tests.journey.conftest import Arrive, DemoProcess
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NEW = "2026-10-01,Invoice,X-1,Contoso Ltd,contoso.onmicrosoft.com,2026-10-31,Net 30,USD,10.00,10.00"
 UNREADABLE = "2026-10-01,Invoice,X-2,Contoso Ltd,contoso.onmicrosoft.com,someday,Net 30,USD,10.00,10.00"
 

@@ -9,6 +9,8 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.journey.conftest import Arrive, DemoProcess
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.mark.parametrize(
     ("device", "width", "height"),

@@ -14,6 +14,8 @@ from playwright.async_api import expect
 from bot.texts import in_language
 from tests.journey.conftest import Arrive, DemoProcess, Visitor
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.mark.parametrize(
     ("demo", "device", "width", "height"),

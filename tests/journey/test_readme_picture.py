@@ -13,9 +13,12 @@ from tests.journey.conftest import Arrive
 PICTURES = Path(__file__).parents[2] / ".readme"
 WIDE = 1400, 900
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("BACKSTOP_PICTURE") != "1", reason="BACKSTOP_PICTURE=1 takes the pictures"
-)
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(
+        os.environ.get("BACKSTOP_PICTURE") != "1", reason="BACKSTOP_PICTURE=1 takes the pictures"
+    ),
+]
 
 
 async def taken(page: Page, name: str) -> None:

@@ -7,6 +7,8 @@ from playwright.async_api import expect
 
 from tests.journey.conftest import Arrive
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.mark.parametrize(
     ("device", "width", "height"),
