@@ -143,9 +143,24 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
 
 
 LONGEST = ("survival", "journey", "test_suspicious_command.py", "test_command_line.py", "test_demo.py")
-"""Files and directories that take a minute and more, most of it waiting."""
+"""Files and directories that take a minute and more, each with several programs, or with a browser beside one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: of several workers none is then left alone with it at the end."""
-    items.sort(key=lambda item: not set(item.path.parts).intersection(LONGEST))
+    """Spread what takes longest among what mostly waits: all of it at once would only be in its own way.
+
+    What comes last is short, so that of several workers none is left alone at the end.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    long = [path for path in files if set(path.parts).intersection(LONGEST)]
+    rest = [path for path in files if path not in set(long)]
+    long.sort(key=lambda path: "survival" not in path.parts)
+    rest.sort(key=lambda path: "handlers" not in path.parts)
+    apart = len(rest) // (3 * len(long) or 1)
+    order: list[Path] = []
+    for place, path in enumerate(long):
+        order += [path, *rest[place * apart : (place + 1) * apart]]
+    order += rest[len(long) * apart :]
+    items[:] = [item for path in order for item in files[path]]
