@@ -12,7 +12,7 @@ from tests.stage import Stage
 
 E3, PREMIUM = "Microsoft 365 E3", "Microsoft 365 Business Premium"
 OUTDATED = "This confirmation is not up to date any more"
-SLOW = 2.0
+SLOW = 4.0
 
 
 @pytest.fixture(autouse=True)
