@@ -333,8 +333,9 @@ class TestWhetherItTakesJobs:
         assert not await takes(courier, store), "it was not started"
         await courier.start({"note": work.note}, executor="host-0")
         assert await takes(courier, store)
-        await courier.post(a_job("x"))
-        await work.comes_to("x")
+        for acts in (False, True):  # each queue has a thread of its own, which comes up in its own time
+            await courier.post(replace(a_job(f"x {acts}"), acts=acts))
+            await work.comes_to(f"x {acts}")
         clock.ahead += COMES_UP
         assert await takes(courier, store)
         await courier.close()
