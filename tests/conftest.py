@@ -156,7 +156,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         files.setdefault(item.path, []).append(item)
     long = [path for path in files if set(path.parts).intersection(LONGEST)]
-    rest = [path for path in files if path not in set(long)]
+    rest = [path for path in files if path not in long]
     long.sort(key=lambda path: "survival" not in path.parts)
     rest.sort(key=lambda path: "handlers" not in path.parts)
     apart = len(rest) // (3 * len(long) or 1)
