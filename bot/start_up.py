@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 from bot import courier, store
 from bot.domain.errors import BackstopError
@@ -12,6 +13,9 @@ from bot.store.store import async_url, sync_url
 
 GARBAGE = (50_000, 20, 50)
 """So many new objects, and so many looks at the young ones, bring the next look for garbage."""
+SWITCHES = 0.0005
+"""Seconds after which a thread that computes has to let another one go on; Python's own are ten times as long. An ack
+changes threads many times, and beside a digest waited so long at each."""
 
 
 class StartFailed(Exception):
@@ -67,10 +71,11 @@ def bad_address(error: Exception) -> StartFailed:
 
 
 def settle() -> None:
-    """What start-up left behind is there to stay: never look through it for garbage again, and less often at all.
+    """Have acks wait for as little as can be. What start-up left behind is never looked through for garbage again.
 
     Each look stops everything, an ack too, for as long as it takes; a digest makes hundreds of thousands of objects.
     """
+    sys.setswitchinterval(SWITCHES)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)

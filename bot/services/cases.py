@@ -426,8 +426,7 @@ class Cases:
                     pasts[owed.customer_id] = replace(past, owed=(*past.owed, owed))
             del day  # of the books nothing else is needed any more
         else:
-            found = [await tx.mirror.customer(id) for id in wanted]
-            names = {customer.id: customer for customer in found if customer}
+            names = {customer.id: customer for customer in await tx.mirror.customers_of(wanted)}
         rows = await tx.cases.all(only=wanted)
         said = await tx.cases.said(until=at, only=wanted)
         mutes = await tx.cases.mutes(at=at, on=on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -243,8 +243,9 @@ class Customers:
         if known is None or (under_way and under_way.kind is Kind.ALL):
             await self.refresh_if_old()
             return
+        at_risk = await self._at_risk()
         async with self._store.begin() as tx:
-            await self._want_at_risk(tx)
+            await tx.crawl.want(at_risk, Why.RISK, at=self._now())
             await tx.crawl.want_failed(at=now)
             customers, _ = await tx.mirror.sizes()
             await tx.crawl.want_oldest(before=now - AGED, most=customers // ALL_IN + 1, at=now)
@@ -256,8 +257,9 @@ class Customers:
 
     async def reread(self) -> None:
         """Read those customers again of whom something is suspended, or about whom something was asked lately."""
+        at_risk = await self._at_risk()
         async with self._store.begin() as tx:
-            await self._want_at_risk(tx)
+            await tx.crawl.want(at_risk, Why.RISK, at=self._now())
         try:
             await self.crawler.help()
         finally:
@@ -344,12 +346,17 @@ class Customers:
     def _is_fresh(self, run: Run) -> bool:
         return self._now() - run.begun_at < RESUMED_FOR
 
-    async def _want_at_risk(self, tx: Tx) -> None:
-        ids: set[str] = {subscription.customer_id for subscription, _ in await tx.mirror.suspended()}
-        ids |= await tx.drifts.asked_about(since=self._now() - WATCHED_FOR)
-        found = [await tx.mirror.customer(id) for id in sorted(ids)]
-        ours = [customer.id for customer in found if customer and customer.may_be_acted_on]
-        await tx.crawl.want(ours, Why.RISK, at=self._now())
+    async def _at_risk(self) -> list[CustomerId]:
+        """Of whom something is suspended, or about whom something was asked lately."""
+        async with self._store.read() as tx:
+            ids: set[str] = {subscription.customer_id for subscription, _ in await tx.mirror.suspended()}
+            ids |= await tx.drifts.asked_about(since=self._now() - WATCHED_FOR)
+        return await self._ours(ids)
+
+    async def _ours(self, ids: Iterable[str]) -> list[CustomerId]:
+        """Those of them who may be acted on. Found before anything is written: acks wait for whoever writes."""
+        async with self._store.read() as tx:
+            return [found.id for found in await tx.mirror.customers_of(ids) if found.may_be_acted_on]
 
     # Who has changed, by the activity log
 
@@ -363,10 +370,10 @@ class Customers:
         logged = await self._logged(since=at)
         if logged is None:
             return None
-        changed = {record.partition(" ")[2] for record, n in logged.items() if n != before.get(record)}
+        ours = await self._ours(
+            record.partition(" ")[2] for record, n in logged.items() if n != before.get(record)
+        )
         async with self._store.begin() as tx:
-            found = [await tx.mirror.customer(id) for id in sorted(changed)]
-            ours = [customer.id for customer in found if customer and customer.may_be_acted_on]
             await tx.crawl.want(ours, Why.CHANGED, at=self._now())
             await self._keep_log(tx, logged)
             return await tx.crawl.begin(self._new(Kind.CHANGES), instead_of=under_way)

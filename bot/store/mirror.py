@@ -201,6 +201,16 @@ class Mirror:
         ).one_or_none()
         return customer_of(row) if row else None
 
+    async def customers_of(self, ids: Iterable[str]) -> list[Customer]:
+        """Those of them that are known, by id."""
+        wanted = sorted({id.lower() for id in ids})
+        found: list[Customer] = []
+        for start in range(0, len(wanted), KEYS_AT_ONCE):
+            some = customers.c.id.in_(wanted[start : start + KEYS_AT_ONCE])
+            query = select(customers).where(some).order_by(customers.c.id)
+            found += [customer_of(row) for row in await self._connection.execute(query)]
+        return found
+
     async def find(self, words: str, *, limit: int = 20) -> list[Customer]:
         """Customers with all of these words, each in their name, domain or id; without words, the first by name.
 

@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, Engine, delete, event, insert, select
 
-from bot.domain.customer import CustomerId
+from bot.domain.customer import CustomerId, SubscriptionStatus
 from bot.domain.errors import Unavailable
 from bot.services import jobs
 from bot.services.crawl import LEASE
@@ -48,6 +50,35 @@ async def left_lying(w: Workshop, holder: str, *, most: int = 3) -> list[Custome
         await tx.crawl.want_listed([c.id for c in listed if c.may_be_acted_on], run=run, at=now)
         await tx.crawl.listed(run, at=now)
         return await tx.crawl.claim(holder=holder, now=now, until=now + LEASE, most=most)
+
+
+@contextmanager
+def writes() -> Iterator[list[list[str]]]:
+    """The statements of each transaction on SQLite that kept others from writing."""
+    each: list[list[str]] = []
+    under_way: dict[Connection, list[str]] = {}
+
+    def begins(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            each.append(under_way.setdefault(connection, []))
+        elif connection in under_way:
+            under_way[connection].append(statement)
+
+    def ends(connection: Connection) -> None:
+        under_way.pop(connection, None)
+
+    listening: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": begins,
+        "commit": ends,
+        "rollback": ends,
+    }
+    for name, listener in listening.items():
+        event.listen(Engine, name, listener)
+    try:
+        yield each
+    finally:
+        for name, listener in listening.items():
+            event.remove(Engine, name, listener)
 
 
 def queue_row(id: CustomerId) -> dict[str, object]:
@@ -203,6 +234,21 @@ class TestShared:
         assert two.partner_center.pace.limit == 4
         await two.customers.reread()
         assert two.partner_center.pace.limit == 2
+
+
+async def test_an_ack_does_not_wait_while_it_is_found_out_who_is_at_risk(w: Workshop):
+    """On SQLite it waits for whoever writes; a hundred questions with the lock held were seconds beside a digest."""
+    many = [a_customer(id=CustomerId(f"{n:036}"), name=f"Customer {n}") for n in range(100)]
+    async with w.store.begin() as tx:
+        await tx.mirror.put_customers(many, at=noon)
+        for customer in many:
+            suspended = a_subscription(customer_id=customer.id, status=SubscriptionStatus.SUSPENDED)
+            await tx.mirror.put_subscription(suspended, at=noon)
+    w.far_side.faults.add(status=503, path_contains="/subscriptions", times=None)
+    with writes() as each, pytest.raises(Unavailable):
+        await w.customers.reread()
+    assert each
+    assert max(len(statements) for statements in each) < len(many) // 4
 
 
 class TestIncremental:

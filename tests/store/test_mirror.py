@@ -120,6 +120,16 @@ async def test_a_short_number_in_a_name_is_not_found_in_somebody_elses_id(store:
         assert await tx.mirror.find("9a400123") == [other]
 
 
+async def test_those_asked_for_by_id_who_are_known_however_many_are_asked_for(store: Store):
+    known = [a_customer(id=CustomerId(f"{n:04}"), name=f"Customer {n}") for n in range(1000)]
+    async with store.begin() as tx:
+        await tx.mirror.put_customers(known, at=noon)
+        assert await tx.mirror.customers_of(f"{n:04}" for n in range(5, 1500)) == known[5:]
+        assert await tx.mirror.customers_of([]) == []
+        await tx.mirror.put_customers([a_customer()], at=noon)
+        assert await tx.mirror.customers_of([CONTOSO.upper(), CONTOSO]) == [a_customer()]
+
+
 async def test_a_customer_read_again_is_replaced(store: Store):
     renamed = a_customer(name="Contoso International")
     async with store.begin() as tx:
