@@ -126,12 +126,16 @@ class Ground:
     """What a suspension for non-payment stands on, as the books and the policy had it at one moment."""
 
     owes: bool = False
-    """Something of theirs was overdue and counted."""
+    """Something of theirs was overdue, disputes and credits taken off."""
+    counts: bool = False
+    """It was as much as the policy takes a step for."""
     disputes: bool = False
     trusted: bool = False
     """The books were fresh and complete."""
     exempt: bool = False
     promised: bool = False
+    by_name: bool = False
+    """Whose debt it was stood in its name alone: nobody had said so."""
     unlinked: bool = False
     """A debt it stood on is no longer theirs, and without it nothing is left."""
 
@@ -152,7 +156,7 @@ class Ground:
             return Gone.PROMISED
         if self.trusted and not now.trusted:
             return Gone.UNSURE
-        if not now.owes:
+        if not now.owes or (self.counts and not now.counts):
             return Gone.DISPUTED if now.disputes else Gone.PAID
         return None
 
@@ -161,6 +165,7 @@ def ground(policy: BillingPolicy, facts: Facts, *, on: date) -> Ground:
     """What a suspension of this customer for non-payment would stand on that day."""
     return Ground(
         owes=any(debt.overdue > 0 for debt in facts.exposure.values()),
+        counts=bool(countable(policy, facts.exposure)),
         disputes=facts.disputes,
         trusted=facts.books_are_fresh and facts.books_are_complete,
         exempt=policy.exemption(facts.tenant, StageAction.PROPOSE_SUSPEND, on=on) is not None,

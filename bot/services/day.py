@@ -162,6 +162,12 @@ class Day:
             suspended_for_debt=any(c.for_debt for c in self.suspended.get(id, ())) if id else False,
         )
 
+    def ground(self, parties: Sequence[PartyBalances], id: CustomerId, *, by_name: bool = False) -> Ground:
+        """What a suspension of that customer would stand on by these debtors; in doubt the books are not sure."""
+        stood_on = ground(self.policy, self.facts_of(parties, id), on=self.on)
+        is_clear = not any(self.directory.doubt(party) for party in parties)
+        return replace(stood_on, trusted=stood_on.trusted and is_clear, by_name=by_name)
+
     def _is_complete(self, last: Import, parties: Sequence[PartyBalances], id: CustomerId | None) -> bool:
         """Whether all of theirs could be read; what names nobody may be anybody's.
 
@@ -255,21 +261,58 @@ async def ground_now(
     """What a request about non-payment stands on by now: only its own debtors are read again.
 
     Whose they are may have been corrected since; and what came in for the customer under another name of theirs in the
-    books, a payment on account say, counts for them, though never against them: nobody was asked about that.
+    books, a payment on account say, counts for them, though never against them: nobody was asked about that. Nor are
+    the books sure where something under any name of theirs could not be read, or is not clearly theirs any more.
     """
-    customer, on = request.action.customer_id, at.astimezone(zone).date()
+    customer = request.action.customer_id
+    by_name = request.ground.by_name
+    directory, theirs, others = await _keys_now(tx, customer, request.debtors, by_name=by_name)
+    day = await _day_now(tx, theirs, policy=policy, at=at, zone=zone, directory=directory)
+    now = day.ground(day.parties, customer, by_name=by_name)
+    if now.owes and others:
+        all = await _day_now(tx, [*theirs, *others], policy=policy, at=at, zone=zone)
+        of_all = all.ground(all.parties, customer)
+        now = replace(now, owes=of_all.owes, counts=now.counts and of_all.counts)
+    lost = len(theirs) < len(request.debtors) and not now.owes
+    return replace(now, unlinked=lost)
+
+
+async def exposure_now(
+    tx: Tx,
+    customer: CustomerId,
+    debtors: Sequence[str],
+    *,
+    policy: BillingPolicy,
+    at: datetime,
+    zone: ZoneInfo,
+) -> Exposure | None:
+    """What a customer owes by now who was these debtors when it was confirmed, under whatever name it stands by now.
+
+    None where the books do not know them any more, are old, or have gaps.
+    """
+    directory, theirs, others = await _keys_now(tx, customer, debtors)
+    day = await _day_now(tx, [*theirs, *others], policy=policy, at=at, zone=zone, directory=directory)
+    facts = day.facts_of(day.parties, customer)
+    return facts.exposure if day.parties and facts.books_are_fresh and facts.books_are_complete else None
+
+
+async def _keys_now(
+    tx: Tx, customer: CustomerId, debtors: Sequence[str], *, by_name: bool = False
+) -> tuple[Directory, list[str], list[str]]:
+    """Which of these debtors are that customer still, and under which other keys the books have something of theirs.
+
+    Whom nobody linked, and who was taken for the customer `by_name` alone, is so until somebody says otherwise.
+    """
     known, mappings = await tx.mirror.customer(customer), await tx.mappings.all()
     directory = Directory((known,) if known else (), mappings)
     keys, said = directory.keys_of(customer), {mapping.party_key: mapping for mapping in mappings}
-    theirs = [key for key in request.debtors if _is_still_theirs(key, customer, said, keys, known)]
-    facts = await facts_now(tx, customer, theirs, policy=policy, at=at, zone=zone)
-    now = ground(policy, facts, on=on)
+    theirs = [
+        key
+        for key in debtors
+        if _is_still_theirs(key, customer, said, keys, known) or (by_name and key not in said)
+    ]
     others = [key for key in sorted(keys.difference(theirs)) if await tx.books.open_of(key)]
-    if now.owes and others:
-        of_all = await facts_now(tx, customer, [*theirs, *others], policy=policy, at=at, zone=zone)
-        now = replace(now, owes=ground(policy, of_all, on=on).owes)
-    lost = len(theirs) < len(request.debtors) and not now.owes
-    return replace(now, unlinked=lost)
+    return directory, theirs, others
 
 
 def _is_still_theirs(
@@ -285,16 +328,16 @@ def _is_still_theirs(
     return key in keys or (known is None and key.startswith(tenant_key("")))
 
 
-async def facts_now(
+async def _day_now(
     tx: Tx,
-    customer: CustomerId,
     debtors: Sequence[str],
     *,
     policy: BillingPolicy,
     at: datetime,
     zone: ZoneInfo,
-) -> Facts:
-    """What the books say by now of a customer of whom it is known which debtors it is."""
+    directory: Directory | None = None,
+) -> Day:
+    """The day with these debtors of the books alone."""
     on = at.astimezone(zone).date()
     items = [item for key in debtors for item in await tx.books.open_of(key)]
     day = Day(
@@ -305,12 +348,13 @@ async def facts_now(
         last=await tx.books.last_import(on=on),
         troubles=(),
         parties=age(items, on=on),
-        directory=Directory(()),
+        directory=directory or Directory(()),
         suspended={},
         histories={},
         pauses=await tx.collections.pauses(on=on),
     )
-    return day.facts_of(day.parties, customer)
+    day.look_up(suggests=False)
+    return day
 
 
 def _last(pauses: Sequence[Pause], kind: str) -> Pause | None:

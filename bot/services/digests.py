@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from bot.domain.action import Reason, Verb
 from bot.domain.aging import Aging, Balance, PartyBalances, age
 from bot.domain.audit import AuditTag
-from bot.domain.collection import Facts, Ground, History, Standing, advance, ground, standing
+from bot.domain.collection import Facts, Ground, History, Standing, advance, standing
 from bot.domain.customer import (
     Cloud,
     Countdown,
@@ -361,11 +361,12 @@ class Digests:
             return Judgement(nowhere, NO_GROUND, (), day.policy)
         theirs, id = day.debtors_of(customer.id), customer.id
         namesakes = [party for party in day.parties if day.directory.suggestion_for(party) == customer]
-        if namesakes and not theirs:
+        by_name = bool(namesakes) and not theirs
+        if by_name:
             stands, parties = day.standing_of_nobody(namesakes), tuple(namesakes)
         else:
             stands, parties = day.standing(customer), theirs
-        stood_on = ground(day.policy, day.facts_of(parties, id), on=day.on)
+        stood_on = day.ground(parties, id, by_name=by_name)
         return Judgement(stands, stood_on, tuple(party.customer_key for party in parties), day.policy)
 
     async def ground_now(self, tx: Tx, request: ActionRequest) -> Ground:

@@ -16,7 +16,6 @@ from bot.domain.customer import CustomerId, Subscription, SubscriptionId, Subscr
 from bot.domain.drift import SETTLES, Acts, Drift, DriftId, has_changed
 from bot.domain.observation import Observation, QuantityChanged
 from bot.domain.people import Person
-from bot.domain.request import Status
 from bot.services import jobs
 from bot.services.features import Features
 from bot.services.new_id import new_id
@@ -347,18 +346,12 @@ def _stands(drift: Drift | None, acts: Acts) -> bool:
 
 
 async def _our_acts(tx: Tx, subscriptions: Sequence[Subscription]) -> Acts:
-    """What we did to these and to their bases. What still waits for approval changes nothing, nor does a dry run."""
+    """What we did to these and to their bases, or are doing. What still waits changes nothing, nor does a dry run."""
     ids = {id for s in subscriptions for id in (s.id, s.parent_id) if id}
-    under_way = set()
-    for id in ids:
-        for verb in Verb:
-            request = await tx.requests.open_for(verb, id)
-            if request and request.status is not Status.PENDING and not request.dry_run:
-                under_way.add((verb, id))
     return Acts(
         suspensions=await tx.requests.last_suspensions(ids),
         resumed=await tx.drifts.resumed_by_us(ids),
-        under_way=frozenset(under_way),
+        under_way=await tx.requests.under_way(ids),
     )
 
 

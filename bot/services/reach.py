@@ -14,7 +14,7 @@ from bot.domain.people import Person, Right
 from bot.domain.policy import BillingPolicy, InForce
 from bot.domain.reach import About, must_reach
 from bot.domain.request import ActionRequest
-from bot.services.day import day_of, facts_now
+from bot.services.day import day_of, exposure_now
 from bot.store import Store, Tx
 
 
@@ -93,7 +93,5 @@ class Reach:
         """What they have overdue by the books; None where the books do not know them, are old or have gaps."""
         if not debtors:
             return None
-        facts = await facts_now(tx, customer_id, debtors, policy=policy, at=self._now(), zone=self._zone)
-        if not (facts.books_are_fresh and facts.books_are_complete):
-            return None
-        return {currency: debt.overdue for currency, debt in facts.exposure.items()}
+        owed = await exposure_now(tx, customer_id, debtors, policy=policy, at=self._now(), zone=self._zone)
+        return {currency: debt.overdue for currency, debt in owed.items()} if owed is not None else None

@@ -77,14 +77,22 @@ class Requests:
             raise AlreadyWaiting(await self._waiting(differing) or request.id) from error
         self._kept[request.id] = after
 
-    async def open_for(self, verb: Verb, subscription: SubscriptionId) -> ActionRequest | None:
-        """The open request for that very thing, if there is one."""
-        found = await self._many(
-            select(requests)
+    async def under_way(
+        self, subscriptions: Collection[SubscriptionId]
+    ) -> frozenset[tuple[Verb, SubscriptionId]]:
+        """What is being done to these, or may have been sent and is not settled; a dry run is nothing."""
+        query = (
+            select(requests.c.verb, targets.c.subscription_id)
             .join(targets, targets.c.request_id == requests.c.id)
-            .where(targets.c.open_key == _open_key(verb, subscription))
+            .where(
+                targets.c.subscription_id.in_(subscriptions),
+                targets.c.open_key.is_not(None),
+                or_(requests.c.status.in_(_AT_MICROSOFT), targets.c.sendings > 0),
+                requests.c.dry_run.is_(False),
+            )
         )
-        return found[0] if found else None
+        found = (await self._connection.execute(query)).all()
+        return frozenset((Verb(verb), SubscriptionId(id)) for verb, id in found)
 
     async def waiting_for(
         self, verb: Verb, subscriptions: Collection[SubscriptionId]
@@ -314,6 +322,7 @@ _SAVE_TARGET = update(targets).where(
 
 _OPEN = [status for status in Status if status.is_open]
 _FINAL = [status for status in Status if status.is_final]
+_AT_MICROSOFT = [Status.EXECUTING, Status.UNKNOWN]
 
 
 def _open_key(verb: Verb, subscription: SubscriptionId) -> str:

@@ -166,12 +166,12 @@ class TestOurs:
         await w.customers.refresh()
         assert await drifts(w) == []
 
-    @pytest.mark.parametrize("waits", ["for approval", "as a dry run"])
+    @pytest.mark.parametrize("waits", ["for approval", "for its time", "as a dry run"])
     async def test_but_what_cannot_have_been_us_is(self, workshop: OpenWorkshop, clock: Clock, waits: str):
         w = await workshop(dry_run=waits == "as a dry run")
         await w.customers.refresh()
         clock.passes(HOUR)
-        await (w.approved(PREMIUM) if waits == "as a dry run" else w.placed(PREMIUM))
+        await (w.placed(PREMIUM) if waits == "for approval" else w.approved(PREMIUM))
         w.far_side.suspend_outside(w.subscription(PREMIUM).id)
         await w.customers.refresh()
         assert len(await drifts(w)) == 1

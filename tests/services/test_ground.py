@@ -119,6 +119,20 @@ async def test_who_still_owes_is_suspended(w: Workshop):
     assert (await w.run(request)).status is Status.DONE
 
 
+async def test_a_rest_that_is_not_worth_a_step_is_taken_for_paid(w: Workshop):
+    """A bank's fee, say: the policy takes no step below its minimum, and customers are told so."""
+    request = await w.requests.approve((await confirmed(w)).id, by=ben)
+    await books(w, "0.50")
+    await w.run(request)
+    assert await ended(w, request) == (Status.WITHDRAWN, Gone.PAID, [])
+
+
+async def test_who_asked_for_a_debt_that_is_worth_no_step_is_not_stopped_by_that(w: Workshop):
+    await books(w, "0.50")
+    request = await w.requests.approve((await confirmed(w)).id, by=ben)
+    assert (await w.run(request)).status is Status.DONE
+
+
 async def test_an_approval_on_books_too_old_is_refused_and_may_come_later(workshop: OpenWorkshop):
     w = await workshop(policy=replace(POLICY, max_data_age_hours=2))
     await books(w, "500.00")
@@ -303,6 +317,60 @@ class TestWhoseDebtItIs:
             False,
             False,
         )
+
+    async def test_what_could_not_be_read_under_another_name_of_theirs_calls_it_off(self, w: Workshop):
+        """It may be the payment."""
+        await w.customers.refresh_if_old()
+        due = TODAY - 45 * DAY
+        owed = f"1,Halden Marine,,{due},EUR,500.00"
+        await self.rows(w, owed, f"2,Halden Yachts,,{due},EUR,5.00")
+        for key in ("name:halden marine", "name:halden yachts"):
+            await w.mappings.confirm(key, contoso(w), by=ana)
+        await self.rows(w, owed)
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        assert request.ground.trusted
+        await self.rows(w, owed, "3,Halden Yachts,,,EUR,who knows")
+        assert not (await judged(w)).ground.trusted
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.UNSURE, [])
+
+    async def test_where_it_is_not_clear_any_more_who_owes_it_is_called_off(self, w: Workshop):
+        await w.customers.refresh_if_old()
+        request = await w.requests.approve((await confirmed(w)).id, by=ben)
+        due = TODAY - 45 * DAY
+        rows = (f"{n},{name},{contoso(w)},{due},EUR,500.00" for n, name in enumerate(["Contoso", "Litware"]))
+        await self.rows(w, *rows)
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.UNSURE, [])
+
+    @pytest.fixture
+    async def namesake(self, w: Workshop) -> ActionRequest:
+        """Somebody asked against the policy: it is Contoso's debt by its name alone."""
+        await w.customers.refresh_if_old()
+        async with w.store.read() as tx:
+            known = await tx.mirror.customer(contoso(w))
+        assert known is not None
+        await self.rows(w, f"1,{known.name},,{TODAY - 45 * DAY},EUR,500.00")
+        found = await w.digests.judge(known)
+        assert (found.ground.by_name, found.standing.proposes_suspension) == (True, False)
+        return await w.placed(ground=found.ground, debtors=found.debtors)
+
+    async def test_what_was_asked_for_by_the_name_alone_is_done(self, w: Workshop, namesake: ActionRequest):
+        await w.requests.sweep()
+        request = await w.requests.approve(namesake.id, by=ben)
+        assert (await w.run(request)).status is Status.DONE
+
+    async def test_but_not_where_that_name_paid(self, w: Workshop, namesake: ActionRequest):
+        request = await w.requests.approve(namesake.id, by=ben)
+        await pays(w)
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.PAID, [])
+
+    async def test_nor_where_it_was_linked_to_somebody_else(self, w: Workshop, namesake: ActionRequest):
+        request = await w.requests.approve(namesake.id, by=ben)
+        await w.mappings.confirm(namesake.debtors[0], w.far_side.customer("Fabrikam").id, by=ana)
+        await w.run(request)
+        assert await ended(w, request) == (Status.WITHDRAWN, Gone.UNLINKED, [])
 
     async def test_a_debt_under_another_name_of_theirs_does_not(self, linked: Workshop):
         w = linked

@@ -54,6 +54,36 @@ async def test_within_the_amount_an_approver_approves_and_beyond_it_only_who_may
     assert (await w.requests.approve(request.id, by=ben)).status is not Status.PENDING
 
 
+async def test_what_they_owe_under_a_name_that_came_later_counts(workshop: OpenWorkshop):
+    """The books took to tenant ids, or somebody linked a debtor: it is the same customer."""
+    w = await opened(workshop, Grant(Right.APPROVE, up_to=UP_TO_500))
+    await w.customers.refresh_if_old()
+    contoso = w.far_side.customer("Contoso").id
+    header, due = "Num,Customer,Tenant ID,Due Date,Currency,Open Balance", noon.date() - 45 * DAY
+
+    async def books(*rows: str) -> None:
+        text = "\n".join([header, *rows, ""]).encode()
+        await w.receivables.take_in(text, file_name="open.csv", as_of=noon.date(), even_if_it_shrinks=True)
+
+    small, large = f"1,Contoso,{contoso},{due},EUR,400.00", f"2,Halden Marine,,{due},EUR,90000.00"
+    await books(small, large)
+    request = await w.placed(reason=Reason.FRAUD, debtors=(f"tenant:{contoso}",))
+    await w.mappings.confirm("name:halden marine", contoso, by=ana)
+    with pytest.raises(BeyondRights) as refused:
+        await w.requests.approve(request.id, by=ben)
+    assert refused.value.why == "amount"
+
+    await books(large)  # nothing is left under the name it was asked for
+    with pytest.raises(BeyondRights) as refused:
+        await w.requests.approve(request.id, by=ben)
+    assert refused.value.why == "amount"
+
+    await w.mappings.remove("name:halden marine", by=ana)  # nor under any other
+    with pytest.raises(BeyondRights) as refused:
+        await w.requests.approve(request.id, by=ben)
+    assert refused.value.why == "amount-unknown"
+
+
 async def test_what_the_books_do_not_know_is_beyond_every_amount(workshop: OpenWorkshop):
     w = await opened(
         workshop, Grant(Right.APPROVE, up_to=UP_TO_500), Grant(Right.APPROVE, who=frozenset({mei.id}))

@@ -134,11 +134,10 @@ async def test_requests_of_the_first_schema_have_one_target_each(database_url: s
             assert came_of(found[2]) == Outcome(changed=True, correlation_id="c0ffee")
             assert (found[3].holder, found[3].version, found[3].round) == ("host-0", 3, 0)
             assert await tx.requests.suspended_since(noon) == 2
-            waiting = await tx.requests.open_for(found[1].action.verb, found[1].targets[0].subscription_id)
-            assert waiting == found[1]
-            assert (
-                await tx.requests.open_for(found[2].action.verb, found[2].targets[0].subscription_id) is None
-            )
+            open, settled = found[1], found[2]
+            its_own, others = open.targets[0].subscription_id, settled.targets[0].subscription_id
+            assert await tx.requests.waiting_for(open.action.verb, [its_own]) == {its_own: open.id}
+            assert await tx.requests.waiting_for(settled.action.verb, [others]) == {}
     finally:
         await store.close()
 
