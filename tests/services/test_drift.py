@@ -176,6 +176,20 @@ class TestOurs:
         await w.customers.refresh()
         assert len(await drifts(w)) == 1
 
+    async def test_what_was_suspended_outside_before_its_time_counts_from_then(
+        self, w: Workshop, clock: Clock
+    ):
+        """It is found suspended when it is tried, and that is none of ours."""
+        request = await w.approved(PREMIUM)
+        clock.passes(HOUR)
+        w.far_side.suspend_outside(w.subscription(PREMIUM).id)
+        await w.customers.refresh()
+        before = await countdown(w, PREMIUM)
+        clock.passes(80 * DAY)
+        assert (await w.run(request)).status is Status.DONE
+        found = await countdown(w, PREMIUM)
+        assert (found.deadline, found.known) == (before.deadline, before.known)
+
     async def test_nor_what_we_did_before_somebody_else_did_the_opposite(self, w: Workshop, clock: Clock):
         assert (await w.run(await w.approved(PREMIUM))).status is Status.DONE
         for change in (w.far_side.resume_outside, w.far_side.suspend_outside):
