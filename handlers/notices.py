@@ -13,6 +13,7 @@ from bot.domain.letter import telling_of
 from bot.domain.limit import DailyLimit
 from bot.domain.people import Right
 from bot.domain.request import ActionRequest, Reminder, Status
+from bot.services.requests import reminder_key
 from bot.texts import Texts, for_locale
 from handlers import cards
 from handlers.cards import Drawing
@@ -56,24 +57,30 @@ class Notices:
         request = await desk.backstop.requests.get(request_id)
         if request.reminder(at=desk.backstop.now()) is None:
             return  # decided meanwhile
-        if reminder == Reminder.LAST:
-            await self._escalate(request)
+        told = [await self._escalate(request)] if reminder == Reminder.LAST else []
         spoken = {request.requested_by, *(decision.by for decision in request.decisions)}
         for approver in sorted(await desk.people.holders(Right.APPROVE) - spoken):
-            await self._remind(request, approver, reminder)
+            told.append(await self._remind(request, approver, reminder))
+        if all(told):
+            where = desk.channels.approvals or ""
+            await desk.backstop.posts.once(
+                reminder_key(request_id, reminder), partial(_nowhere, where), channel=where
+            )
 
-    async def _escalate(self, request: ActionRequest) -> None:
-        """Tell a second channel, once, that time runs out and nobody has decided."""
+    async def _escalate(self, request: ActionRequest) -> bool:
+        """Tell a second channel, once, that time runs out and nobody has decided; False where Slack refused."""
         desk = self._desk
         channel = desk.channels.escalation
         if channel is None:
-            return
+            return True
         said, body = reminder_message(request, desk.texts, channel=desk.channels.approvals)
         send = partial(_post, desk, channel, said, body)
         try:
             await desk.backstop.posts.once(f"escalation:{request.id}", send, channel=channel)
         except Upstream as error:  # the approvers must still hear of it
             log.warning("no escalation to %s: %s", channel, error.reason)
+            return False
+        return True
 
     async def show_limit(self, day: str) -> None:
         """Say in the approvals channel, once a day, that the daily limit holds requests back; then what became of it.
@@ -111,19 +118,23 @@ class Notices:
         except Upstream as error:  # the others must still hear of it
             log.warning("%s not told of the limit: %s", approver, error.reason)
 
-    async def _remind(self, request: ActionRequest, approver: str, reminder: str) -> None:
+    async def _remind(self, request: ActionRequest, approver: str, reminder: str) -> bool:
+        """Once; False where Slack refused."""
         desk = self._desk
-        texts = for_locale(await desk.people.language_of(approver), default=desk.language)
-        said, body = reminder_message(request, texts, channel=desk.channels.approvals)
 
         async def send() -> tuple[str, str]:
-            return await message(desk, approver, said, body)
+            texts = for_locale(await desk.people.language_of(approver), default=desk.language)
+            return await message(
+                desk, approver, *reminder_message(request, texts, channel=desk.channels.approvals)
+            )
 
-        key = f"reminder:{request.id}:{reminder}:{approver}"
+        key = f"{reminder_key(request.id, reminder)}:{approver}"
         try:
             await desk.backstop.posts.once(key, send, channel=approver)
         except Upstream as error:  # the others must still hear of it
             log.warning("no reminder to %s: %s", approver, error.reason)
+            return False
+        return True
 
     async def warn_of_deletion(self, day: str) -> None:
         """Tell the approvals channel and whoever asked what is going to be deleted, once for each warning.
@@ -186,6 +197,11 @@ class Notices:
         if request.round:
             key += f":{request.round}"
         await desk.backstop.posts.once(key, send, channel=request.requested_by)
+
+
+async def _nowhere(channel: str) -> tuple[str, str]:
+    """Of a post that only keeps in mind that something was told."""
+    return channel, ""
 
 
 async def _post(desk: Desk, channel: str, said: str, body: list[blocks.Block]) -> tuple[str, str]:

@@ -95,11 +95,11 @@ def tell_result(request: ActionRequest) -> Job:
     )
 
 
-def remind(request: ActionRequest, reminder: Reminder) -> Job:
-    """Remind the approvers of a request, once for each reminder however many sweeps find it due."""
+def remind(request: ActionRequest, reminder: Reminder, *, at: datetime) -> Job:
+    """Remind the approvers of a request; whom Slack did not let us tell are told in the next ten minutes."""
     return Job(
         REMIND,
-        id=f"remind:{request.id}:{reminder}",
+        id=f"remind:{request.id}:{reminder}:{_ten_minutes(at)}",
         args={"request_id": request.id, "reminder": reminder.value},
     )
 
@@ -304,11 +304,11 @@ def show_ticket(ticket: Ticket) -> Job:
     return Job(SHOW_TICKET, id=f"ticket:{ticket.id}:{uuid4().hex[:12]}", args={"ticket_id": ticket.id})
 
 
-def nudge_ticket(ticket: Ticket, due: Due) -> Job:
-    """Remind whoever has to do the next step, once for each reminder however many sweeps find it due."""
+def nudge_ticket(ticket: Ticket, due: Due, *, at: datetime) -> Job:
+    """Remind whoever has to do the next step; whom Slack did not let us tell are told in the next ten minutes."""
     return Job(
         NUDGE_TICKET,
-        id=f"nudge:{ticket.id}:{due.nudge}:{due.key}",
+        id=f"nudge:{ticket.id}:{due.nudge}:{due.key}:{_ten_minutes(at)}",
         args={"ticket_id": ticket.id, "nudge": due.nudge.value, "key": due.key},
     )
 
@@ -326,3 +326,8 @@ def post_anchor(slot: datetime, *, again: int) -> Job:
 def purge_audit(slot: datetime) -> Job:
     """Remove what is past retention in the audit trail; of all replicas' jobs for one slot, one is kept."""
     return Job(PURGE_AUDIT, id=f"purge-audit:{slot.isoformat()}")
+
+
+def _ten_minutes(at: datetime) -> str:
+    """Makes the jobs of all sweeps and replicas one, for so long."""
+    return f"{at:%Y-%m-%dT%H}:{at.minute // 10}"

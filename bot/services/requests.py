@@ -535,6 +535,8 @@ class Requests:
         Left behind by a worker that died, or by a Slack that did not hear.
         """
         at = self._now()
+        for request in await self._groundless(at):
+            await self._look_again(request)
         async with self._store.begin() as tx:
             for request in await tx.requests.expired(at=at):
                 expired = request.expire(at=at)
@@ -545,17 +547,34 @@ class Requests:
             for request in await tx.requests.stranded(at=at, grace=STRANDED_AFTER):
                 await self._courier.send(tx.connection, jobs.execute(request))
             for request in await tx.requests.pending():
-                called_off = request.call_off(await self._grounds(tx, request), at=at)
-                if called_off and called_off.gone is not Gone.UNSURE:  # the next import may tell
-                    await self._call_off(tx, request, called_off)
-                elif reminder := request.reminder(at=at):
-                    await self._courier.send(tx.connection, jobs.remind(request, reminder))
+                reminder = request.reminder(at=at)
+                if reminder and not await tx.posts.find(reminder_key(request.id, reminder)):
+                    await self._courier.send(tx.connection, jobs.remind(request, reminder, at=at))
             since, until = at - LOOK_BACK, at - STRANDED_AFTER
             for request in await tx.requests.behind(since=since, until=until):
                 await self._courier.send(tx.connection, jobs.show_request(request))
             for request in await tx.requests.untold(since=since, until=until):
                 await self._courier.send(tx.connection, jobs.tell_result(request))
             await tx.drafts.forget_before(at - DRAFTS_LIVE)
+
+    async def _groundless(self, at: datetime) -> list[ActionRequest]:
+        """Those of the pending that have nothing to stand on any more.
+
+        Only read: what each stands on takes several queries, and every click waits for whoever writes meanwhile.
+        """
+        async with self._store.read() as tx:
+            pending = [r for r in await tx.requests.pending() if r.ground.owes and r.expires_at > at]
+            return [r for r in pending if _is_groundless(r.call_off(await self._grounds(tx, r), at=at))]
+
+    async def _look_again(self, request: ActionRequest) -> None:
+        """Call it off, if that is still so."""
+        async with self._store.begin() as tx:
+            newest = await tx.requests.get(request.id)
+            if newest.status is not Status.PENDING:
+                return  # decided meanwhile
+            called_off = newest.call_off(await self._grounds(tx, newest), at=self._now())
+            if called_off and _is_groundless(called_off):
+                await self._call_off(tx, newest, called_off)
 
     async def _pass_on(self, tx: Tx, request: ActionRequest, *, has_a_card: bool = False) -> None:
         """What follows from the new state, in the very transaction that made it.
@@ -572,6 +591,16 @@ class Requests:
         await self._courier.send(tx.connection, jobs.show_request(request))
         if request.status.is_final:
             await self._courier.send(tx.connection, jobs.tell_result(request))
+
+
+def reminder_key(request_id: str, reminder: str) -> str:
+    """Of the post that says that everybody was reminded."""
+    return f"reminder:{request_id}:{reminder}"
+
+
+def _is_groundless(called_off: ActionRequest | None) -> bool:
+    """Where the books are only not sure, the next import may tell."""
+    return called_off is not None and called_off.gone is not Gone.UNSURE
 
 
 async def _placed(tx: Tx, draft_id: str) -> ActionRequest | None:

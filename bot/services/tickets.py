@@ -315,7 +315,7 @@ class Tickets:
             for ticket in await tx.tickets.open():
                 due = ticket.due(at=at, zone=self._zone, calendar=calendar, cloud=self._cloud)
                 if due and not await tx.posts.find(nudge_key(ticket, due.nudge, due.key)):
-                    await self._courier.send(tx.connection, jobs.nudge_ticket(ticket, due))
+                    await self._courier.send(tx.connection, jobs.nudge_ticket(ticket, due, at=at))
             await tx.tickets.forget_drafts(before=at - DRAFTS_LIVE)
 
     async def _own(self, tx: Tx, ticket_id: str, by: Person) -> Ticket:

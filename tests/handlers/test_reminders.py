@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bot.domain.people import PersonId
 from bot.sandbox.slack import Player
+from bot.sandbox.slack.exchanges import Exchange
 from bot.texts import for_locale
 from tests.conftest import SetStage
 from tests.handlers import story
@@ -50,6 +51,27 @@ async def test_approvers_who_have_not_spoken_are_reminded_twice_and_not_more(set
     assert asked.id in reminders(stage.ben)[0]["text"]
     assert reminders(stage.ana) == []  # her own request
     assert reminders(stage.eve) == []
+
+
+async def test_whom_slack_did_not_let_us_tell_are_told_a_little_later(set_stage: SetStage):
+    clock = story.Clock()
+    stage = await set_stage(now=clock, backstop_escalation_channel="C0BILLING")
+    asked = await story.asks(stage)
+    clock.moves(22 * HOUR)
+    before = len(refused(stage))
+    stage.slack.fail("chat.postMessage", error="restricted_action", times=3)
+    await sweeps(stage)
+    await stage.slack.workspace.news.until(lambda: len(refused(stage)) - before == 3, timeout=10)
+
+    clock.moves(HOUR / 6)
+    await sweeps(stage)
+    await reminded(stage.ben, 1)
+    await reminded(stage.mei, 1)
+    await stage.slack.message_appears("csp-billing", lambda m: asked.id in m["text"] and not m["ephemeral"])
+
+
+def refused(stage: Stage) -> list[Exchange]:
+    return [e for e in stage.slack.exchanges if e.method == "chat.postMessage" and not e.response["ok"]]
 
 
 async def test_who_has_approved_is_left_in_peace(set_stage: SetStage):

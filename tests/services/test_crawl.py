@@ -7,13 +7,11 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, event, insert, select
+from sqlalchemy import delete, insert, select
 
 from bot.domain.customer import CustomerId, SubscriptionStatus
 from bot.domain.errors import Unavailable
@@ -25,7 +23,7 @@ from bot.store.tables import crawl
 from tests.builders import DAY, HOUR, a_customer, a_subscription, noon
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_drift import waiting
-from tests.services.workshop import E3, Clock, Workshop
+from tests.services.workshop import E3, Clock, Workshop, writes
 
 LATER = timedelta(minutes=1)
 
@@ -50,35 +48,6 @@ async def left_lying(w: Workshop, holder: str, *, most: int = 3) -> list[Custome
         await tx.crawl.want_listed([c.id for c in listed if c.may_be_acted_on], run=run, at=now)
         await tx.crawl.listed(run, at=now)
         return await tx.crawl.claim(holder=holder, now=now, until=now + LEASE, most=most)
-
-
-@contextmanager
-def writes() -> Iterator[list[list[str]]]:
-    """The statements of each transaction on SQLite that kept others from writing."""
-    each: list[list[str]] = []
-    under_way: dict[Connection, list[str]] = {}
-
-    def begins(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if statement == "BEGIN IMMEDIATE":
-            each.append(under_way.setdefault(connection, []))
-        elif connection in under_way:
-            under_way[connection].append(statement)
-
-    def ends(connection: Connection) -> None:
-        under_way.pop(connection, None)
-
-    listening: dict[str, Callable[..., None]] = {
-        "before_cursor_execute": begins,
-        "commit": ends,
-        "rollback": ends,
-    }
-    for name, listener in listening.items():
-        event.listen(Engine, name, listener)
-    try:
-        yield each
-    finally:
-        for name, listener in listening.items():
-            event.remove(Engine, name, listener)
 
 
 def queue_row(id: CustomerId) -> dict[str, object]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.action import Reason, Verb
 from bot.domain.audit import AuditTag
+from bot.domain.collection import Ground
 from bot.domain.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -25,9 +26,9 @@ from bot.domain.errors import (
 )
 from bot.domain.request import ActionRequest, Status
 from bot.services.requests import DRAFTS_LIVE, STRANDED_AFTER, Confirmed
-from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei
+from tests.builders import DAY, HOUR, ana, ben, boss, eve, mei, noon
 from tests.services.conftest import OpenWorkshop
-from tests.services.workshop import E3, PREMIUM, Clock, Workshop
+from tests.services.workshop import E3, PREMIUM, Clock, Workshop, writes
 
 PATIENCE = 20
 
@@ -299,6 +300,24 @@ class TestDeciding:
 
 
 class TestSweep:
+    async def test_it_keeps_nobody_waiting_for_the_grounds_of_what_is_pending(self, workshop: OpenWorkshop):
+        """Each takes several queries, twice a minute; every ack on SQLite waits for whoever writes."""
+        w = await workshop()
+        contoso = w.far_side.customer("Contoso").id
+        rows = (
+            f"Num,Customer,Tenant ID,Due Date,Currency,Open Balance\n1,Contoso,{contoso},2026-10-01,EUR,500\n"
+        )
+        await w.receivables.take_in(rows.encode(), file_name="open.csv", as_of=noon.date())
+        stands_on = {"ground": Ground(owes=True, trusted=True), "debtors": (f"tenant:{contoso}",)}
+        one, _ = [await w.placed(name, **stands_on) for name in (E3, PREMIUM)]
+        with writes() as with_two:
+            await w.requests.sweep()
+        await w.requests.withdraw(one.id, by=ana)
+        with writes() as with_one:
+            await w.requests.sweep()
+        assert [len(each) for each in with_two] == [len(each) for each in with_one]
+        assert len(await w.requests.open()) == 1
+
     async def test_what_nobody_decided_expires(self, workshop: OpenWorkshop, clock: Clock):
         w = await workshop()
         request = await w.placed()

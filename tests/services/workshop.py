@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+from sqlalchemy import Connection, Engine, event
 
 from bot import courier as engine
 from bot import policy_file
@@ -88,6 +89,35 @@ def as_confirmed(held: Subscription, name: str) -> ConfirmedSubscription:
 
 async def at_once(_seconds: float) -> None:
     """Waits nowhere: what the client of Partner Center calls instead of sleeping."""
+
+
+@contextmanager
+def writes() -> Iterator[list[list[str]]]:
+    """The statements of each transaction on SQLite that kept others from writing."""
+    each: list[list[str]] = []
+    under_way: dict[Connection, list[str]] = {}
+
+    def begins(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            each.append(under_way.setdefault(connection, []))
+        elif connection in under_way:
+            under_way[connection].append(statement)
+
+    def ends(connection: Connection) -> None:
+        under_way.pop(connection, None)
+
+    listening: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": begins,
+        "commit": ends,
+        "rollback": ends,
+    }
+    for name, listener in listening.items():
+        event.listen(Engine, name, listener)
+    try:
+        yield each
+    finally:
+        for name, listener in listening.items():
+            event.remove(Engine, name, listener)
 
 
 @dataclass(frozen=True)
