@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from bot.domain.audit import AuditTag
@@ -16,6 +16,9 @@ from bot.store import Store, Tx
 from bot.store.audit import SYSTEM
 from bot.store.books import Import
 from bot.store.readings import Attempt
+
+MOST_TRIES: Final = 3
+"""So often an export is compared beside other writers; once more, and they have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +67,27 @@ class Receivables:
             return Intake(export, None, applied=False)
         if as_of > self._now().astimezone(self._zone).date():
             return Intake(export, None, applied=False, held="in_the_future")
-        async with self._store.begin() as tx:
+        may_shrink = even_if_it_shrinks or not apply
+        for _ in range(MOST_TRIES):
+            async with self._store.read() as tx:  # writers wait for nothing of this
+                state = await tx.books.state()  # first: what comes in meanwhile must show as a change
+                intake = await _compared(tx, export, mode=mode, may_shrink=may_shrink)
+            if intake.held or not apply:
+                return intake
+            async with self._store.begin() as tx:
+                await tx.books.lock()
+                if await tx.books.state() == state:
+                    return await self._apply(tx, intake, mode)
+        async with self._store.begin() as tx:  # so that it ends, however often others change the books
             await tx.books.lock()
-            last = await tx.books.last_import_of(FILE)
-            if last and last.as_of > as_of:
-                return Intake(export, None, applied=False, held="older_than_books")
-            what = changes(
-                await tx.books.open_on(source=FILE),
-                export.items,
-                mode=mode,
-                settled=export.settled,
-                incomplete_parties=export.incomplete_parties,
-            )
-            if not apply:
-                return Intake(export, what, applied=False)
-            if what.holds_for_confirmation and not even_if_it_shrinks:
-                return Intake(export, what, applied=False, held="shrinks")
-            await write_down(tx, export, what, mode=mode, at=self._now())
-        return Intake(export, what, applied=True)
+            return await self._apply(tx, await _compared(tx, export, mode=mode, may_shrink=may_shrink), mode)
+
+    async def _apply(self, tx: Tx, intake: Intake, mode: ImportMode) -> Intake:
+        """Unless it is held; the books must be those that it was compared with."""
+        if intake.changes is None or intake.held:
+            return intake
+        await write_down(tx, intake.export, intake.changes, mode=mode, at=self._now())
+        return replace(intake, applied=True)
 
     async def last_import(self) -> Import | None:
         """How sure the books are now: see `Books.last_import`."""
@@ -98,6 +104,23 @@ class Receivables:
         """The export that was applied last."""
         async with self._store.read() as tx:
             return await tx.books.last_import_of(FILE)
+
+
+async def _compared(tx: Tx, export: Export, *, mode: ImportMode, may_shrink: bool) -> Intake:
+    """What it would do to the books as they are, and why it must not."""
+    last = await tx.books.last_import_of(FILE)
+    if last and last.as_of > export.as_of:
+        return Intake(export, None, applied=False, held="older_than_books")
+    what = await asyncio.to_thread(
+        changes,
+        await tx.books.open_on(source=FILE),
+        export.items,
+        mode=mode,
+        settled=export.settled,
+        incomplete_parties=export.incomplete_parties,
+    )
+    held: Held | None = "shrinks" if what.holds_for_confirmation and not may_shrink else None
+    return Intake(export, what, applied=False, held=held)
 
 
 async def enter(tx: Tx, what: Changes, applied: Import) -> None:

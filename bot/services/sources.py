@@ -223,19 +223,20 @@ class Sources:
 
     async def _enter(self, snapshot: Snapshot, holder: str, *, even_if_it_shrinks: bool) -> Reading:
         source = snapshot.source_id
+        async with self._store.read() as tx:  # writers wait for nothing of this
+            before = await tx.books.open_on(source=source)
+        what = await asyncio.to_thread(
+            changes,
+            before,
+            snapshot.items,
+            mode="snapshot",
+            incomplete_parties=snapshot.incomplete_parties,
+        )
         async with self._store.begin() as tx:
             await tx.books.lock()
+            # While it is still ours, nobody has changed its books: who reads it takes it over, who retires it frees it.
             if not await tx.readings.holds(source, holder=holder):
-                return Reading(source, None)  # it took so long that somebody else has begun
-            before = await tx.books.open_on(source=source)
-            # Large books take a second to compare: nobody's click waits for it.
-            what = await asyncio.to_thread(
-                changes,
-                before,
-                snapshot.items,
-                mode="snapshot",
-                incomplete_parties=snapshot.incomplete_parties,
-            )
+                return Reading(source, None)
             if what.holds_for_confirmation and not even_if_it_shrinks:
                 await self._hold(tx, snapshot, holder, closes=len(what.closed), of=len(before))
                 return Reading(source, Outcome.HELD, snapshot, what)

@@ -34,7 +34,9 @@ from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer
 from tests.receivables.stripe_side import WEBHOOK_SECRET, StripeSide
 from tests.services.conftest import OpenWorkshop
+from tests.services.test_crawl import writes
 from tests.services.test_digests import OTHER, TODAY, a_row, know, take_in
+from tests.services.test_intake import PATIENCE, looks_at_the_books, reads_the_books
 from tests.services.workshop import PREMIUM, Clock, Workshop
 
 QUERY = """
@@ -113,6 +115,19 @@ async def banners(w: Workshop) -> list[tuple[str, dict[str, Any]]]:
     return [(banner.key, dict(banner.facts)) for banner in (await w.digests.overdue()).banners]
 
 
+def answers_late(side: StripeSide) -> tuple[asyncio.Event, asyncio.Event]:
+    """The next answer: set once it is asked for, and what lets it go."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: web.Request, body: bytes) -> web.StreamResponse:
+        asked.set()
+        await may_answer.wait()
+        return web.Response(body=body, content_type="application/json")
+
+    side.then(slow)
+    return asked, may_answer
+
+
 class TestReading:
     async def test_what_is_owed_there_is_in_the_digest(self, w: Workshop, ledger: Ledger):
         ledger.owes("INV-1")
@@ -165,14 +180,7 @@ class TestReading:
         for n in range(4):
             stripe_side.invoice("Acme", f"A-{n}", TODAY - 3 * DAY, "EUR", "10.00")
         stripe_side.page_size = 10
-        asked, may_answer = asyncio.Event(), asyncio.Event()
-
-        async def slow(_request: web.Request, body: bytes) -> web.StreamResponse:
-            asked.set()
-            await may_answer.wait()
-            return web.Response(body=body, content_type="application/json")
-
-        stripe_side.then(slow)
+        asked, may_answer = answers_late(stripe_side)
         late = asyncio.create_task(w.sources.read("stripe"))
         await asked.wait()
         stripe_side.pay("A-0", "10.00")
@@ -181,6 +189,31 @@ class TestReading:
         may_answer.set()
         assert (await late).outcome is None
         assert await numbers(w) == ["A-1", "A-2", "A-3"]
+
+    async def test_nobody_who_writes_waits_while_a_reading_is_compared(self, w: Workshop, ledger: Ledger):
+        ledger.owes("INV-1")
+        await w.sources.read("sql")
+        with writes() as each:
+            assert (await w.sources.read("sql")).outcome is Outcome.APPLIED
+        assert each
+        assert not [s for statements in each for s in statements if reads_the_books(s)]
+
+    async def test_what_is_retired_while_a_reading_is_compared_stays_closed(
+        self, w: Workshop, stripe_side: StripeSide
+    ):
+        stripe_side.invoice("Acme", "A-1", TODAY - 3 * DAY, "EUR", "10.00")
+        await w.sources.read("stripe")
+        stripe_side.invoice("Acme", "A-2", TODAY - 3 * DAY, "EUR", "10.00")
+        asked, may_answer = answers_late(stripe_side)
+        late = asyncio.create_task(w.sources.read("stripe"))
+        await asked.wait()
+        with looks_at_the_books() as looks:
+            async with asyncio.timeout(PATIENCE), w.store.begin():
+                retiring = asyncio.create_task(w.sources.retire("stripe"))  # the first to write after us
+                may_answer.set()
+                await looks.acquire()
+            assert (await retiring, (await late).outcome) == (1, None)
+        assert await numbers(w) == []
 
     async def test_a_mistake_of_ours_does_not_keep_the_next_one_out(self, w: Workshop, stripe: Stripe):
         await stripe.close()
