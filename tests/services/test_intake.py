@@ -15,9 +15,8 @@ from bot.store import Tx
 from bot.store.books import Import
 from tests.builders import CONTOSO, DAY
 from tests.services.conftest import OpenWorkshop
-from tests.services.test_crawl import writes
 from tests.services.test_digests import TODAY, a_row, take_in
-from tests.services.workshop import Workshop
+from tests.services.workshop import Workshop, writes
 from tests.store.test_books import an_item
 
 PATIENCE = 20

@@ -34,10 +34,9 @@ from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer
 from tests.receivables.stripe_side import WEBHOOK_SECRET, StripeSide
 from tests.services.conftest import OpenWorkshop
-from tests.services.test_crawl import writes
 from tests.services.test_digests import OTHER, TODAY, a_row, know, take_in
 from tests.services.test_intake import PATIENCE, looks_at_the_books, reads_the_books
-from tests.services.workshop import PREMIUM, Clock, Workshop
+from tests.services.workshop import PREMIUM, Clock, Workshop, writes
 
 QUERY = """
 SELECT customer, tenant, number AS document_number, due AS due_date, currency, amount AS open_amount FROM debts
