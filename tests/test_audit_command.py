@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
 import sqlite3
 import subprocess
 import sys
@@ -221,6 +224,20 @@ def test_two_exports_one_behind_the_other_are_the_whole(
     assert late.err == whole.err
     assert run([*export, *late.err.split()[-2:]]) == 0
     assert capsys.readouterr() == ("", whole.err), "nothing is new, and it goes on where it did"
+
+
+@pytest.mark.usefixtures("trail")
+def test_a_note_is_no_formula_where_spreadsheets_split_at_semicolons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    facts = {"note": 'paid;=HYPERLINK(1); @SUM(A1);"=1', "all": ["a", "=1"], "sums": [1, -2]}
+    change(tmp_path, "UPDATE audit SET facts = ? WHERE seq = 2", json.dumps(facts))
+    assert run(["audit", "export", "--format", "csv"]) == 0
+    out = capsys.readouterr().out
+    parts = [part for line in csv.reader(io.StringIO(out), delimiter=";") for part in line]
+    assert not [part for part in parts if part.lstrip(' "').startswith(("=", "+", "-", "@"))]
+    told = json.loads(list(csv.DictReader(io.StringIO(out)))[1]["facts"])
+    assert told["sums"] == facts["sums"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -13,22 +14,39 @@ from bot.receivables.notes import RowNote
 
 _STARTS_FORMULA: Final = ("=", "+", "-", "@")
 _KEPT: Final = frozenset("\t\r\n")
+_BETWEEN: Final = re.compile(r'[\s;,"]+')
+_SEPARATORS: Final = frozenset(";,\t\r\n\u2028\u2029")
+_NUMBER: Final = re.compile(r'[+-][0-9 .]*(?=[;,\t\r\n"\]}]|\Z)')
 
 
 def safe_cell(text: str) -> str:
     """Make imported text harmless in a CSV cell.
 
     A spreadsheet takes text for a formula when it begins with one of `= + - @`, full-width or not, or with
-    a tab or carriage return (https://owasp.org/www-community/attacks/CSV_Injection). Control and bidi
-    characters go, for they can make a row look like another.
+    a tab or carriage return (https://owasp.org/www-community/attacks/CSV_Injection). In many countries it splits
+    at `;`, whatever we write, so within the text these signs are quoted as well behind `;`, a comma, a tab or a line
+    end, with spaces and quotes between or not; there plain numbers stay as they are. Control and bidi characters go,
+    for they can make a row look like another.
     """
     printable = "".join(
         char for char in text if char in _KEPT or unicodedata.category(char) not in {"Cc", "Cf"}
     )
-    start = unicodedata.normalize("NFKC", printable.lstrip()[:1])
-    if printable.startswith(("\t", "\r")) or start.startswith(_STARTS_FORMULA):
-        return f"'{printable}"
-    return printable
+    safe = _BETWEEN.sub(_quoting, printable)
+    if printable.startswith(("\t", "\r")) or _starts_formula(printable.lstrip()[:1]):
+        return f"'{safe}"
+    return safe
+
+
+def _quoting(between: re.Match[str]) -> str:
+    text, end = between.string, between.end()
+    is_separated = not _SEPARATORS.isdisjoint(between[0])
+    if is_separated and _starts_formula(text[end : end + 1]) and not _NUMBER.match(text, end):
+        return f"{between[0]}'"
+    return between[0]
+
+
+def _starts_formula(char: str) -> bool:
+    return unicodedata.normalize("NFKC", char).startswith(_STARTS_FORMULA)
 
 
 def reject_report(rejected: Iterable[RowNote]) -> str:

@@ -21,7 +21,7 @@ from tests.views import drawn
 
 EN = in_language("en")
 BAD = '=HYPERLINK("http://evil.example")'
-EVIL = (BAD, "+1+1", "-2+3", "@SUM(A1)", "\t=1", "＝1", "a\u202eb", "https://evil.example")
+EVIL = (BAD, "+1+1", "-2+3", "@SUM(A1)", "\t=1", "＝1", "a\u202eb", f"Evil AG;{BAD}", "https://evil.example")
 
 
 def digest() -> OverdueDigest:
@@ -69,6 +69,7 @@ def test_no_text_is_a_formula_or_a_link():
     numbers = {cell for cell in cells if cell.replace(".", "").isdigit()}
     assert not [cell for cell in cells if cell not in numbers and cell.lstrip()[0] in "=+-@＝\t\r"]
     assert "\u202e" not in "".join(cells)
+    assert f"Evil AG;'{BAD}" in cells
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -14,6 +14,7 @@ import pytest
 from bot.domain.receivables import UNKNOWN_PARTY, OpenItem
 from bot.receivables import Export, RowNote, read_export, reject_report
 from bot.receivables.notes import Code
+from bot.receivables.reject_report import safe_cell
 
 AS_OF = date(2026, 11, 22)
 
@@ -417,6 +418,31 @@ class TestRejectReport:
         note = RowNote("line 2", Code.BAD_DATE, "…", (cell,), "Due Date")
         [_, row] = csv.reader(io.StringIO(reject_report([note]), newline=""))
         assert row[-1].startswith("'")
+
+    @pytest.mark.parametrize(
+        ("cell", "safe"),
+        [
+            pytest.param("Evil AG;=cmd|'/C calc'!A0;", "Evil AG;'=cmd|'/C calc'!A0;", id="semicolon"),
+            pytest.param("Evil,@SUM(A1)", "Evil,'@SUM(A1)", id="comma"),
+            pytest.param("Evil\t-2+3", "Evil\t'-2+3", id="tab"),
+            pytest.param("Evil\n=1", "Evil\n'=1", id="line end"),
+            pytest.param("Evil; =1", "Evil; '=1", id="a space between"),
+            pytest.param('Evil;"" =1', 'Evil;"" \'=1', id="quotes between"),
+            pytest.param("Evil;\u202e=1", "Evil;'=1", id="an unseen mark between"),
+            pytest.param("Evil;;=1;+A1", "Evil;;'=1;'+A1", id="more than one"),
+            pytest.param("Evil;＝1", "Evil;'＝1", id="full-width"),
+            pytest.param("=1;=2", "'=1;'=2", id="at the start, too"),
+        ],
+    )
+    def test_no_part_of_a_cell_is_a_formula_where_files_are_split_elsewhere(self, cell, safe):
+        assert safe_cell(cell) == safe
+
+    @pytest.mark.parametrize(
+        "cell",
+        ["1;-2", "5,-", "Contoso, +49 30 1234", "[1, -2]", "a-b; c+d", "ana@contoso.example, ben", "x = 1"],
+    )
+    def test_ordinary_text_stays_as_it_is(self, cell):
+        assert safe_cell(cell) == cell
 
     def test_it_holds_where_why_and_the_row(self):
         export = read(a_file({"Due Date": "never"}))
