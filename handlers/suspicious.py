@@ -156,7 +156,7 @@ async def report(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     channel, _, ts = str(view.get("private_metadata") or "").partition(" ")
     link = await _link(desk, channel, ts)
     case = await desk.backstop.cases.report(
-        customer_id, by=person, words="\n".join(part for part in (words, link) if part), id=str(view["id"])
+        customer_id, by=person, words=words, id=str(view["id"]), link=link
     )
     await ack()
     where = {"user": body["user"], "channel": {"id": channel}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from bot.domain.customer import CustomerId, SubscriptionId
 from bot.domain.people import PersonId
@@ -157,10 +157,26 @@ class Reported:
     id: str
     by: PersonId
     words: str = ""
+    """What they wrote; after `linked`, its last line is the way to the message."""
 
     @property
     def key(self) -> str:
         return f"report:{self.id}"
+
+    @property
+    def link(self) -> str:
+        """The way to the message as Slack gave it, never an address that somebody wrote; empty without one."""
+        return self.words.partition(_LINK)[2]
+
+
+_LINK: Final = "\x1e"
+"""Stands before the link, and is taken out of what people write."""
+
+
+def linked(words: str, link: str) -> str:
+    """What somebody wrote, and the link behind it where there is one."""
+    said = words.replace(_LINK, " ").strip()
+    return "\n".join(part for part in (said, f"{_LINK}{link}" if link else "") if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from bot.domain.customer import Countdown, Customer, CustomerId
 from bot.domain.digest import Banner
 from bot.domain.errors import CaseChanged, NotFound
 from bot.domain.evidence_material import CaseFile
-from bot.domain.observation import Past, Reported, Source
+from bot.domain.observation import Past, Reported, Source, linked
 from bot.domain.people import Person, Right
 from bot.domain.policy import InForce
 from bot.domain.signal import Rule, RuleBook, Severity, Signal
@@ -317,14 +317,19 @@ class Cases:
             await self._courier.send(tx.connection, jobs.redraw_suspicious(self._digests.today()))
         return True
 
-    async def report(self, customer_id: str, *, by: Person, words: str, id: str) -> Case | None:
-        """Somebody says that something is wrong. `id` is the click's: the same one reports once."""
+    async def report(
+        self, customer_id: str, *, by: Person, words: str, id: str, link: str = ""
+    ) -> Case | None:
+        """Somebody says that something is wrong. `id` is the click's: the same one reports once.
+
+        `link` leads to the message that was reported; it is Slack's, and nothing that somebody wrote.
+        """
         by.must(Right.OPERATE if Right.APPROVE not in by.rights else Right.APPROVE)
         async with self._store.begin() as tx:
             customer = await tx.mirror.customer(customer_id)
             if customer is None:
                 raise NotFound("customer", customer_id)
-            reported = Reported(customer.id, self._now(), id, by.id, words.strip())
+            reported = Reported(customer.id, self._now(), id, by.id, linked(words, link))
             if await tx.observations.keep([reported], at=self._now()):
                 await tx.audit.append(
                     AuditTag.CASE_REPORTED,

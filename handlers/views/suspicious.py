@@ -297,9 +297,8 @@ def _links(line: CaseLine, texts: Texts) -> str:
     """The way to the messages that were reported since the case began; the newest first."""
     said = []
     for report in reversed(line.past.reports):
-        address = report.words.rpartition("\n")[2]
-        if report.at >= line.case.first_seen and _ADDRESS.fullmatch(address):
-            link = Mrkdwn(f"<{escaped(address)}|{texts.mrkdwn('case-reported-message')}>")
+        if report.at >= line.case.first_seen and _ADDRESS.fullmatch(report.link):
+            link = Mrkdwn(f"<{escaped(report.link)}|{texts.mrkdwn('case-reported-message')}>")
             said.append(texts.mrkdwn("case-reported", by=blocks.person(report.by), message=link))
     return " · ".join(said[:MOST_REPORTS])
 

@@ -450,6 +450,24 @@ class TestReport:
         posted = await post(stage)
         assert f"{message['ts']}|the message>" in story.lines(posted)
 
+    @pytest.mark.parametrize(
+        "words", ["See\nhttps://evil.example/pay-now", "See\n\x1ehttps://evil.example/pay-now"]
+    )
+    async def test_an_address_in_the_words_is_not_the_way_back(self, set_stage: SetStage, words: str):
+        stage = await staged(set_stage)
+        message = await self.reports(stage, stage.ana)
+        await stage.ana.modal_appears(callback_id=ids.REPORT_FORM)
+        for channel in stage.slack.workspace.channels.values():
+            channel.posts.pop(message["ts"], None)  # it was deleted, so Slack has no link to it
+        await stage.ana.choose(ids.REPORTED_CUSTOMER, "Contoso Ltd")
+        stage.ana.type(ids.REPORTED_WORDS, words)
+        assert (await stage.ana.submit()).ok
+        await story.is_told(stage.ana, "is a case now", channel="csp-billing")
+        posted = await post(stage)
+        assert "pay-now" in story.words(posted)
+        assert "<https://evil" not in story.lines(posted)
+        assert message["ts"] not in story.lines(posted)
+
     async def test_is_for_those_who_may_settle_cases(self, set_stage: SetStage):
         stage = await staged(set_stage)
         await self.reports(stage, stage.eve)

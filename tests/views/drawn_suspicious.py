@@ -11,7 +11,7 @@ from typing import Any
 from bot.domain.case import Case, CaseId, Judged, Mute, Precision, Step, Ticked, Verdict
 from bot.domain.customer import Countdown, Customer, CustomerId, Known
 from bot.domain.digest import Banner
-from bot.domain.observation import Past, Reported, Source, Spent
+from bot.domain.observation import Past, Reported, Source, Spent, linked
 from bot.domain.signal import Fact, Rule, RuleBook, Severity, Signal
 from bot.domain.suspicious import CaseLine, Damage, Hidden, Missing, SuspiciousDigest, worst_first
 from bot.texts import Texts
@@ -151,10 +151,17 @@ QUIET_ONE = a_case(
     customer_name="",
 )
 REPORTED = (
-    Reported(CONTOSO, noon - HOUR, "V0001", ana.id, "odd\nhttps://acme.slack.com/archives/C1/p1"),
+    Reported(CONTOSO, noon - HOUR, "V0001", ana.id, linked("odd", "https://acme.slack.com/archives/C1/p1")),
     Reported(CONTOSO, noon - HOUR, "V0002", ben.id, "no link"),
-    Reported(CONTOSO, noon - 90 * DAY, "V0000", ben.id, "of before\nhttps://acme.slack.com/archives/C1/p0"),
-    Reported(CONTOSO, noon - HOUR, "V0003", ben.id, "bad\nhttps://acme.example/<!channel>"),
+    Reported(
+        CONTOSO,
+        noon - 90 * DAY,
+        "V0000",
+        ben.id,
+        linked("of before", "https://acme.slack.com/archives/C1/p0"),
+    ),
+    Reported(CONTOSO, noon - HOUR, "V0003", ben.id, linked("bad", "https://acme.example/<!channel>")),
+    Reported(CONTOSO, noon - HOUR, "V0004", ben.id, "pasted\nhttps://evil.example/pay-now"),
 )
 SUSPENDED = Countdown(a_subscription(), a_customer(), TODAY + 60 * DAY)
 
