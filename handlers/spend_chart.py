@@ -8,7 +8,7 @@ colours apart. The font draws ASCII alone, so panels have numbers, and the words
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -80,10 +80,13 @@ def panels(lines: Iterable[CaseLine], *, on: date) -> tuple[Panel, ...]:
 
 
 def in_words(shown: Sequence[Panel], texts: Texts) -> str:
-    """The figures of the chart, a line a customer."""
-    return "\n".join(
-        [texts("spend-words", days=texts.number(DAYS)), *(_line(panel, texts) for panel in shown)]
-    )
+    """The figures of the chart, a line a customer. Plain text."""
+    return _lines(shown, texts, texts, [panel.name for panel in shown])
+
+
+def comment(shown: Sequence[Panel], texts: Texts) -> str:
+    """The same in mrkdwn, for a message without blocks."""
+    return _lines(shown, texts, texts.mrkdwn, [blocks.bare_name(panel.name, NAME) for panel in shown])
 
 
 def picture(shown: Sequence[Panel], texts: Texts) -> bytes | None:
@@ -146,18 +149,22 @@ def _plot(draw: ImageDraw, panel: Panel, top: int) -> None:
     draw.line((left, bottom, right, bottom), fill=LINE, width=2)
 
 
-def _line(panel: Panel, texts: Texts) -> str:
-    usual = f"{texts.amount(panel.low, panel.currency)} – {texts.amount(panel.high, panel.currency)}"
-    day, amount = max(panel.days, key=lambda each: each[1])
-    said = texts(
-        "spend-line",
-        number=panel.number,
-        customer=panel.name,
-        usual=f"{usual} {panel.currency}",
-        most=texts.money(amount, panel.currency),
-        day=texts.day(day),
-    )
-    return texts.sentences([said, texts.count("spend-above", len(panel.above))])
+def _lines(shown: Sequence[Panel], texts: Texts, say: Callable[..., str], names: Sequence[str]) -> str:
+    """`say` writes the facts as plain text or as mrkdwn."""
+    lines = [say("spend-words", days=texts.number(DAYS))]
+    for panel, name in zip(shown, names, strict=True):
+        usual = f"{texts.amount(panel.low, panel.currency)} – {texts.amount(panel.high, panel.currency)}"
+        day, amount = max(panel.days, key=lambda each: each[1])
+        said = say(
+            "spend-line",
+            number=panel.number,
+            customer=name,
+            usual=f"{usual} {panel.currency}",
+            most=texts.money(amount, panel.currency),
+            day=texts.day(day),
+        )
+        lines.append(texts.sentences([said, texts.count("spend-above", len(panel.above))]))
+    return "\n".join(lines)
 
 
 def _ascii(figure: str) -> str:

@@ -223,7 +223,7 @@ async def _attach_chart(desk: Desk, key: str, digest: SuspiciousDigest) -> None:
         return
     if picture is None:
         return
-    words = spend_chart.in_words(panels, texts)
+    words, comment = spend_chart.in_words(panels, texts), spend_chart.comment(panels, texts)
     file = {
         "content": picture,
         "filename": f"suspicious-{digest.on.isoformat()}-spend.png",
@@ -236,7 +236,7 @@ async def _attach_chart(desk: Desk, key: str, digest: SuspiciousDigest) -> None:
             desk.client.files_upload_v2,
             channel=post.channel,
             thread_ts=post.ts,
-            initial_comment=blocks.escaped(words),
+            initial_comment=comment,
             file_uploads=[file],
         )
         return post.channel, str(post.ts)

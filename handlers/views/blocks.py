@@ -263,6 +263,14 @@ def name(outside: str, limit: int = 80) -> Mrkdwn:
     return Mrkdwn("".join(f"\u2060{c}\u2060" if c in "*_~`" else c for c in safe))
 
 
+def bare_name(outside: str, limit: int = 80) -> Mrkdwn:
+    """The same for a text that stands in no block, where Slack itself makes links of addresses.
+
+    A word joiner behind each mark that an address, a mention or an emoji needs keeps it text.
+    """
+    return Mrkdwn("".join(f"{c}\u2060" if c in ":/.@#" else c for c in name(outside, limit)))
+
+
 def reply(text: str, blocks: Sequence[Block] | None = None) -> dict[str, Any]:
     """A message only the person sees; `text` is what notifications and screen readers say."""
     return {

@@ -9,16 +9,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.core import utc_now
+from bot.domain.customer import CustomerId
+from bot.domain.observation import Reported
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.samples import sample_customers
 from handlers.digests import post_overdue
 from handlers.suspicious import post_suspicious
-from tests.attacks.office import at_work
+from tests.attacks.office import CHANNELS, at_work
+from tests.builders import HOUR, ana
 from tests.conftest import SetStage
+from tests.views.drawn_suspicious import spent_by_day
 
 EVIL = "<!channel> <@U0EVE> <https://evil.example|pay here> *bo* _it_ ~st~ `co` &lt;!here&gt; \u202egnp\u202c\u200b"
 CALLS = re.compile(r"<!(channel|here|everyone)|<@U0EVE|<https?://evil")
 MARKS = re.compile(r"(?<!\S)[*_~`](bo|it|st|co)[*_~`]")
+ADDRESS = re.compile(r"\w://|evil\.example")
 TURNED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -67,6 +72,32 @@ async def test_in_a_whole_day_nobody_is_called_and_nothing_links(set_stage: SetS
             assert not TURNED.search(text), text
             assert kind == "plain_text" or not CALLS.search(text), text
             assert kind != "mrkdwn" or not MARKS.search(text), text
+
+
+async def test_the_words_beside_the_chart_of_spend_neither_format_nor_link(set_stage: SetStage):
+    """They stand in no block, where Slack makes links by itself."""
+    customers = [
+        replace(customer, name="*bo* https://evil.example/pay <!channel>")
+        if customer.domain.startswith("contoso")
+        else customer
+        for customer in sample_customers(datetime.now(UTC).date())
+    ]
+    stage = await set_stage(**CHANNELS, partner_center=PartnerCenterSandbox(now=utc_now, customers=customers))
+    core, who = stage.app.core, CustomerId(next(c.id for c in customers if "evil" in c.name))
+    now, told = core.backstop.now(), spent_by_day(who)
+    seen = [
+        Reported(who, now - HOUR, "click-1", ana.id, "odd"),
+        *(replace(each, at=each.at + (now - told[-1].at)) for each in told),
+    ]
+    async with core.store.begin() as tx:
+        await tx.observations.keep(seen, at=now)
+    assert await post_suspicious(stage.app.desk, core.backstop.digests.today().isoformat())
+
+    (beside,) = [m["text"] for m in stage.slack.messages("csp-suspicious") if m.get("files")]
+    assert "evil" in beside
+    assert not ADDRESS.search(beside), beside
+    assert not CALLS.search(beside), beside
+    assert not MARKS.search(beside), beside
 
 
 def texts(node: Any) -> Iterator[tuple[str, str]]:
