@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, Text, cast, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,6 +30,8 @@ from bot.domain.observation import (
 from bot.store.tables import observations
 
 AT_ONCE: Final = 500
+READ_AT_ONCE: Final = 1000
+"""So many are read between two moments at which others may go on."""
 LONGEST_KEY: Final = 400
 
 _ADAPTERS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
@@ -108,20 +111,20 @@ class Observations:
     ) -> dict[CustomerId, Past]:
         """By customer; what is about the partner itself under the empty id."""
         columns = observations.c
-        query = select(columns.kind, columns.customer_id, columns.facts).where(columns.at <= until)
+        # As text, and in parts that are decoded beside the event loop: clicks wait for an answer meanwhile.
+        query = select(columns.kind, columns.customer_id, cast(columns.facts, Text)).where(
+            columns.at <= until
+        )
         if since is not None:
             query = query.where(columns.at >= since)
         if only is not None:
             query = query.where(columns.customer_id.in_(only))
         by_customer: dict[str, list[Observation]] = {}
-        for row in await self._connection.execute(query):
-            seen: Observation = _ADAPTERS[row.kind].validate_python(row.facts)
-            by_customer.setdefault(row.customer_id, []).append(seen)
+        rows = await self._connection.stream(query)
+        async for part in rows.partitions(READ_AT_ONCE):
+            await asyncio.to_thread(_add_part, part, by_customer)
         begun = await self._first_order(until)
-        return {
-            CustomerId(customer): past_of(CustomerId(customer), seen, watched_since=begun)
-            for customer, seen in by_customer.items()
-        }
+        return await asyncio.to_thread(_pasts, by_customer, begun)
 
     async def _first_order(self, until: datetime) -> datetime | None:
         """Since when it is known who ordered what: Microsoft tells of each customer's orders from its first."""
@@ -140,6 +143,20 @@ class Observations:
             .limit(1)
         )
         return (await self._connection.execute(query)).scalar_one_or_none()
+
+
+def _add_part(rows: Sequence[Row[str, str, str]], by_customer: dict[str, list[Observation]]) -> None:
+    for kind, customer, facts in rows:
+        by_customer.setdefault(customer, []).append(_ADAPTERS[kind].validate_json(facts))
+
+
+def _pasts(
+    by_customer: Mapping[str, list[Observation]], watched_since: datetime | None
+) -> dict[CustomerId, Past]:
+    return {
+        CustomerId(customer): past_of(CustomerId(customer), seen, watched_since=watched_since)
+        for customer, seen in by_customer.items()
+    }
 
 
 def _row(seen: Observation, at: datetime) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -28,6 +31,7 @@ from bot.domain.observation import (
 from bot.domain.signal import Rule
 from bot.store import Store
 from bot.store.cases import CaseRow
+from bot.store.observations import READ_AT_ONCE
 from tests.builders import CONTOSO, DAY, HOUR, ana, ben, noon
 
 ORDER = OrderPlaced(
@@ -117,6 +121,47 @@ async def test_what_is_about_the_partner_itself_stands_under_no_customer(store: 
         assert await tx.observations.last_at("operation") == noon
     assert [len(each.operations) for each in found.values()] == [1]
     assert list(found) == [CustomerId("")]
+
+
+async def test_others_go_on_while_very_many_are_read(store: Store):
+    """Else clicks wait for an answer: what is unpacked is unpacked in parts, and beside the event loop."""
+    many = [replace(ORDER, order_id=f"o-{n:05}") for n in range(3 * READ_AT_ONCE)]
+    await keep(store, *many)
+    with calls_in_the_longest_turn() as longest:
+        found = await past(store)
+    assert found.orders == tuple(many)
+    assert longest.calls < 2 * READ_AT_ONCE
+
+
+class Turns:
+    """How many calls the event loop made at most before somebody else had their turn."""
+
+    calls = 0
+
+
+@contextmanager
+def calls_in_the_longest_turn() -> Iterator[Turns]:
+    turns, now = Turns(), 0
+
+    def count(_frame: object, what: str, _about: object) -> None:
+        nonlocal now
+        now += what in ("call", "c_call")
+
+    async def somebody_else() -> None:
+        nonlocal now
+        while True:
+            turns.calls, now = max(turns.calls, now), 0
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(somebody_else())
+    before = sys.getprofile()
+    sys.setprofile(count)  # of this thread alone
+    try:
+        yield turns
+    finally:
+        sys.setprofile(before)
+        turns.calls = max(turns.calls, now)
+        waiting.cancel()
 
 
 class TestCases:
