@@ -475,6 +475,7 @@ observations = Table(
     Column("seen_at", Instant, nullable=False),
     Column("facts", JSON, nullable=False),
     Index("ix_observations_customer_id", "customer_id", "at"),
+    Index("ix_observations_kind", "kind", "at"),  # the first order, the last operation
 )
 
 # One row for a customer and an episode; which findings it holds is worked out anew from what was seen.

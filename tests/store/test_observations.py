@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from bot.domain.case import CaseId, Judged, Mute, Step, Ticked, Verdict
 from bot.domain.customer import CustomerId, SubscriptionId
@@ -121,6 +123,37 @@ async def test_what_is_about_the_partner_itself_stands_under_no_customer(store: 
         assert await tx.observations.last_at("operation") == noon
     assert [len(each.operations) for each in found.values()] == [1]
     assert list(found) == [CustomerId("")]
+
+
+async def test_the_first_and_the_last_of_a_kind_are_found_by_an_index(store: Store):
+    """Every digest asks for them, and whoever opens a case; the table grows for ever."""
+    if not store.is_sqlite:
+        pytest.skip("Postgres chooses by how much there is")
+    async with store.read() as tx:
+        with statements() as asked:
+            await tx.observations.all(until=noon)
+            await tx.observations.last_at("operation")
+        of_a_kind = [(words, values) for words, values in asked if "kind = ?" in words]
+        plans = [
+            str((await tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", values)).all())
+            for words, values in of_a_kind
+        ]
+    assert ["ix_observations_kind" in plan for plan in plans] == [True, True]
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """What is asked of a database, with the values in it."""
+    asked: list[tuple[str, Any]] = []
+
+    def begins(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        asked.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", begins)
+    try:
+        yield asked
+    finally:
+        event.remove(Engine, "before_cursor_execute", begins)
 
 
 async def test_others_go_on_while_very_many_are_read(store: Store):
