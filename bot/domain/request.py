@@ -491,13 +491,13 @@ class ActionRequest:
         """Leave it approved, but not before a later moment: the daily limit is reached."""
         if self.status is not Status.APPROVED:
             raise self._already_decided()
-        return replace(self, acts_at=until, over_daily_limit=True)
+        return replace(self, acts_at=until, over_daily_limit=True, outside_hours=False)
 
     def keep_hours(self, *, until: datetime) -> ActionRequest:
         """Leave it approved, but not before a later moment: nobody is cut off for non-payment now."""
         if self.status is not Status.APPROVED:
             raise self._already_decided()
-        return replace(self, acts_at=until, outside_hours=True)
+        return replace(self, acts_at=until, outside_hours=True, over_daily_limit=False)
 
     def go_on(self, *, at: datetime) -> ActionRequest:
         """Wait for the daily limit no longer: it was lifted. The request was due before it had to wait."""
@@ -513,7 +513,10 @@ class ActionRequest:
         if self.status is not Status.EXECUTING:
             raise self._already_decided()
         targets = tuple(
-            replace(t, sendings=t.sendings - 1) if t.subscription_id in unsent else t for t in self.targets
+            replace(t, sendings=t.sendings - 1)
+            if t.result is Result.OPEN and t.subscription_id in unsent  # what is settled was told then
+            else t
+            for t in self.targets
         )
         return replace(self, targets=targets, lease_until=until)
 

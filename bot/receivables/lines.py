@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple, cast
 
+from bot.domain.receivables import ItemKind
 from bot.receivables.cells import LONGEST_CELL, Cell, Rows, clean, is_blank, says_something, text_of
 from bot.receivables.dates import looks_like_date
 from bot.receivables.detect import MOST_COLUMNS, MOST_ROWS, too_large
 from bot.receivables.header import Field, Header
 from bot.receivables.notes import Code, shown
 from bot.receivables.parties import Party, as_tenant, named_by_tenant, tagged_tenant
-from bot.receivables.words import is_of_page, is_sheet_error, is_total
+from bot.receivables.words import is_of_page, is_sheet_error, is_total, kind_of
 
 NOBODY: Final = Party("")
 _PLAIN_NUMBERS: Final = re.compile(r"[!-~]*[0-9](?:\n[!-~]*[0-9])*")
 _NUMBER: Final = re.compile(r"[^\s:]*\d[^\s:\u3400-\u9fff]*")
 """What can only be the number of a document, where a row says nothing else; `Page 1 of 2` and `共12条` are not."""
+
+_MAY_BE_MINUS: Final = re.compile(r"[-−(（]|\bCR\b|\bH\b|贷|貸", re.IGNORECASE)
+_MONEY: Final = frozenset({ItemKind.CREDIT_NOTE, ItemKind.PAYMENT_ON_ACCOUNT})
 
 
 Line = tuple[int, list[Cell], Party, str]
@@ -70,6 +74,7 @@ class LineReader:
         self._dates = [at for at in map(header.column, (Field.ISSUE_DATE, Field.DUE_DATE)) if at is not None]
         self._amounts = [at for at in map(header.column, (Field.OPEN_AMOUNT, Field.TOTAL)) if at is not None]
         self._amount = self._amounts[0]
+        self._type = header.column(Field.TYPE)
         self._references = header.columns.get(Field.REFERENCE, ())
         self._who_of = itemgetter(*(at for at in self._who if at is not None))
         self._fills_in_codes = None not in self._who[:2]
@@ -225,6 +230,8 @@ class LineReader:
         names_customer = not said.keys().isdisjoint(who)
         if is_dated or (dates and has_amount and names_customer):
             return True
+        if has_amount and names_customer and self._may_be_money(said):
+            return True  # to lose it would leave who paid in debt
         self._above = self._party(position, cells) if said.keys() <= who else NOBODY
         if has_amount and names_customer:
             self.warnings.append(
@@ -236,6 +243,12 @@ class LineReader:
                 )
             )
         return False
+
+    def _may_be_money(self, said: Mapping[int, str]) -> bool:
+        """Whether it may be something that came in or was given: by its sign, its side or its type."""
+        amounts = (said[at] for at in self._amounts if at in said)
+        kind = kind_of(said.get(self._type, "")) if self._type is not None else None
+        return kind in _MONEY or any(map(_MAY_BE_MINUS.search, amounts))
 
     def _reject(self, position: int, cells: list[Cell], code: Code, message: str) -> None:
         self._above = NOBODY

@@ -324,6 +324,17 @@ class TestSkipped:
         export = read(a_file({}) + "Fabrikam,,,,99.00\n")
         assert codes(export.warnings) == ["row_without_number"]
 
+    @pytest.mark.parametrize(
+        ("type_", "amount"),
+        [("", "-99.00"), ("", "(99.00)"), ("", "99.00-"), ("", "99.00 CR"), ("Payment", "99.00")],
+    )
+    def test_money_without_number_and_date_is_not_lost_in_a_footer(self, type_, amount):
+        """Whoever paid it must not be taken for somebody who owes all of it."""
+        header = "Customer,Invoice No,Type,Due Date,Currency,Balance\n"
+        export = read(f"{header}Fabrikam,1,Invoice,2026-10-31,EUR,99.00\nFabrikam,,{type_},,,{amount}\n")
+        assert codes(export.rejected) == ["missing_number"]
+        assert export.incomplete_parties
+
 
 class TestGroups:
     HEADER = "Customer,Invoice No,Due Date,Currency,Balance\n"
