@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.core import utc_now
 from bot.domain.customer import CustomerId
-from bot.domain.observation import Reported
+from bot.domain.observation import Observation, Reported
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.partner_center.samples import sample_customers
 from handlers.digests import post_overdue
@@ -85,7 +85,7 @@ async def test_the_words_beside_the_chart_of_spend_neither_format_nor_link(set_s
     stage = await set_stage(**CHANNELS, partner_center=PartnerCenterSandbox(now=utc_now, customers=customers))
     core, who = stage.app.core, CustomerId(next(c.id for c in customers if "evil" in c.name))
     now, told = core.backstop.now(), spent_by_day(who)
-    seen = [
+    seen: list[Observation] = [
         Reported(who, now - HOUR, "click-1", ana.id, "odd"),
         *(replace(each, at=each.at + (now - told[-1].at)) for each in told),
     ]
