@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -51,6 +52,19 @@ COMMAND = Command(
 )
 
 
+Answer = tuple[str, list[blocks.Block]]
+"""The words for the notification, and for whoever cannot see the blocks; and the blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What takes longer than Slack waits for an ack."""
+
+    find: Callable[[Desk, Person, str], Awaitable[Answer]]
+    said: str = "reading-books"
+    """The text that stands there meanwhile."""
+
+
 def register(listen: Listeners, desk: Desk) -> None:
     listen.command(COMMAND.name)(partial(answer, desk))
     listen.view(ids.ENROL)(partial(authenticator.enrol, desk))
@@ -62,35 +76,50 @@ async def answer(desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: Async
     if word.lower() == "authenticator":
         await change_authenticator(desk, ack, body, rest.strip())
         return
-    if word.lower() == "suspicious":
-        await suspicious(desk, ack, body, respond, person)
+    if reading := _READ_BEHIND_ACK.get(word.lower()):
+        await answer_when_read(desk, ack, body, respond, person, reading, rest.strip())
         return
     match word.lower():
         case "" | "help":
             found = show_help(desk, person)
         case "find":
             found = await find(desk, person, rest.strip())
-        case "why":
-            found = await why(desk, person, rest.strip())
         case "policy":
             found = policy(desk, person)
-        case "overdue":
-            found = await overdue(desk, person)
         case "requests":
             found = await requests(desk, person)
         case "audit":
             found = await audit(desk, person, rest.strip())
         case "status":
             found = await status(desk, person)
-        case "shadow":
-            found = await shadow(desk, person)
         case "stamps":
             found = await stamps.show(desk, person)
-        case "debtors":
-            found = await debtors(desk, person, rest.strip())
         case _:
             found = show_help(desk, person, mistyped=word)
     await ack(blocks.reply(_first_words(found), found))
+
+
+async def answer_when_read(
+    desk: Desk,
+    ack: AsyncAck,
+    body: dict[str, Any],
+    respond: AsyncRespond,
+    person: Person,
+    reading: Reading,
+    words: str,
+) -> None:
+    """Say that it is being read, and then show it: with large books it takes longer than Slack waits for an ack."""
+    person.must_read()
+    await ack(blocks.reply(desk.texts_for(person)(reading.said)))
+    work = _show(desk, body, respond, partial(reading.find, desk, person, words))
+    desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=COMMAND.name))
+
+
+async def _show(
+    desk: Desk, body: dict[str, Any], respond: AsyncRespond, find: Callable[[], Awaitable[Answer]]
+) -> None:
+    words, shown = await find()
+    await errors.tell(desk, body, words, respond, shown=shown, replaces=True)
 
 
 async def change_authenticator(desk: Desk, ack: AsyncAck, body: dict[str, Any], named: str) -> None:
@@ -131,12 +160,11 @@ async def find(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
     return replies.found(words, matches, texts, may_operate=Right.OPERATE in person.rights, more=more)
 
 
-async def why(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
+async def why(desk: Desk, person: Person, words: str) -> Answer:
     texts = desk.texts_for(person)
-    person.must_read()
     if not words:
-        return [blocks.section(texts("why-what"))]
-    return why_views.why(await desk.backstop.inquiries.why(words), words, texts)
+        return _answer([blocks.section(texts("why-what"))])
+    return _answer(why_views.why(await desk.backstop.inquiries.why(words), words, texts))
 
 
 def policy(desk: Desk, person: Person) -> list[blocks.Block]:
@@ -147,26 +175,15 @@ def policy(desk: Desk, person: Person) -> list[blocks.Block]:
     )
 
 
-async def overdue(desk: Desk, person: Person) -> list[blocks.Block]:
+async def overdue(desk: Desk, person: Person, _: str) -> Answer:
     """Today's digest for the person alone; its *Next* turns their pages in place."""
-    person.must_read()
-    return digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person))
+    return _answer(digests.overdue(await desk.backstop.digests.overdue(), desk.texts_for(person)))
 
 
-async def suspicious(
-    desk: Desk, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond, person: Person
-) -> None:
-    """Today's digest for the person alone. With many customers it is worked out longer than Slack waits for an ack."""
-    person.must_read()
-    await ack(blocks.reply(desk.texts_for(person)("reading-suspicious")))
-    work = _show_suspicious(desk, body, person, respond)
-    desk.after_ack(errors.behind_ack(desk, body, person, work, respond, attempted=COMMAND.name))
-
-
-async def _show_suspicious(desk: Desk, body: dict[str, Any], person: Person, respond: AsyncRespond) -> None:
+async def suspicious(desk: Desk, person: Person, _: str) -> Answer:
+    """Today's digest for the person alone."""
     digest, texts = await desk.backstop.cases.digest(), desk.texts_for(person)
-    words, shown = suspicious_views.summary(digest, texts), suspicious_views.suspicious(digest, texts)
-    await errors.tell(desk, body, words, respond, shown=shown, replaces=True)
+    return suspicious_views.summary(digest, texts), suspicious_views.suspicious(digest, texts)
 
 
 async def requests(desk: Desk, person: Person) -> list[blocks.Block]:
@@ -198,24 +215,37 @@ async def status(desk: Desk, person: Person) -> list[blocks.Block]:
     return replies.status(await state.state_of(desk, texts), texts)
 
 
-async def shadow(desk: Desk, person: Person) -> list[blocks.Block]:
-    person.must_read()
+async def shadow(desk: Desk, person: Person, _: str) -> Answer:
     found = await desk.backstop.digests.shadow(days=SHADOW_DAYS)
-    return shadow_report(found, desk.texts_for(person))
+    return _answer(shadow_report(found, desk.texts_for(person)))
 
 
-async def debtors(desk: Desk, person: Person, words: str) -> list[blocks.Block]:
-    person.must_read()
+async def debtors(desk: Desk, person: Person, words: str) -> Answer:
     mappings = desk.backstop.mappings
     unmapped = await mappings.unmapped(mapping.MOST_UNMAPPED, words=words)
-    return mapping.debtors(
-        unmapped.debtors,
-        unmapped.total,
-        await mappings.confirmed(words=words),
-        desk.texts_for(person),
-        may_link=Right.OPERATE in person.rights,
-        narrowed=bool(words),
+    return _answer(
+        mapping.debtors(
+            unmapped.debtors,
+            unmapped.total,
+            await mappings.confirmed(words=words),
+            desk.texts_for(person),
+            may_link=Right.OPERATE in person.rights,
+            narrowed=bool(words),
+        )
     )
+
+
+_READ_BEHIND_ACK: Mapping[str, Reading] = {
+    "why": Reading(why),
+    "overdue": Reading(overdue),
+    "suspicious": Reading(suspicious, "reading-suspicious"),
+    "shadow": Reading(shadow),
+    "debtors": Reading(debtors),
+}
+
+
+def _answer(found: list[blocks.Block]) -> Answer:
+    return _first_words(found), found
 
 
 def _first_words(found: list[blocks.Block]) -> str:

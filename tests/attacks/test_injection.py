@@ -57,6 +57,7 @@ async def test_in_a_whole_day_nobody_is_called_and_nothing_links(set_stage: SetS
         "debtors",
     ):
         await stage.ana.command(f"/csp {line}")
+    await stage.app.desk.drain()  # what is read behind the ack is told as well
     assert (await stage.ben.click(office.request.card, "Approve")).ok
     await office.request.is_messaged("Done")
 

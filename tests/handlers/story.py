@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from sqlalchemy import Engine, event
+from sqlalchemy.util import await_only
 
 from bot.core import utc_now
 from bot.domain.audit import AuditEvent
@@ -201,6 +204,23 @@ async def imports_books(stage: Stage, on: date, *, warned: bool = True) -> None:
     data = sample_receivables(on).encode()
     taken = await stage.app.core.backstop.receivables.take_in(data, file_name="open.csv", as_of=on)
     assert taken.applied
+
+
+@contextmanager
+def books_unanswered() -> Iterator[None]:
+    """As long as this lasts, the database gives no answer to whoever reads the books."""
+    answers = asyncio.Event()
+
+    def wait(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM open_items" in statement:
+            await_only(answers.wait())
+
+    event.listen(Engine, "before_cursor_execute", wait)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", wait)
+        answers.set()
 
 
 def slack_recovers(stage: Stage) -> None:

@@ -24,6 +24,24 @@ async def answer(stage: Stage, who: str, line: str) -> story.Json:
     return ack.body
 
 
+async def read(stage: Stage, who: str, line: str) -> story.Json:
+    """What follows the first answer, which says that it is being read."""
+    player = stage.slack.person(who)
+    since = max((m["ts"] for m in player.messages("csp-billing")), default="")
+    first = await answer(stage, who, line)
+    return await follows(stage, who, first, since)
+
+
+async def follows(stage: Stage, who: str, first: story.Json, since: str) -> story.Json:
+    player = stage.slack.person(who)
+
+    def look() -> story.Json | None:
+        told = (m for m in player.messages("csp-billing") if m["ephemeral"] and m["ts"] > since)
+        return next((m for m in told if m["text"] != first["text"]), None)
+
+    return await player.wait_for(look)
+
+
 @pytest.mark.parametrize(
     ("who", "commands"),
     [
@@ -147,7 +165,32 @@ async def shown_to(stage: Stage, body: story.Json) -> story.Json:
     return await story.is_told(stage.ana, body["text"], channel="csp-billing")
 
 
-@pytest.mark.parametrize("word", ["find contoso", "why contoso", "policy", "status", "requests", "audit R-1"])
+BOOKS = ["why contoso", "overdue", "shadow", "debtors"]
+"""What cannot be said before the books are read."""
+
+
+@pytest.mark.parametrize("word", BOOKS)
+async def test_what_the_books_are_read_for_is_acknowledged_before(shared: Stage, word: str):
+    since = max((m["ts"] for m in shared.ana.messages("csp-billing")), default="")
+    with story.books_unanswered():
+        first = await answer(shared, "ana", f"/csp {word}")
+        assert first["text"] == "Reading the books …"
+    assert "Reading" not in story.words(await follows(shared, "ana", first, since))
+
+
+@pytest.mark.parametrize("word", BOOKS)
+async def test_who_asked_hears_it_where_the_books_cannot_be_read(shared: Stage, word: str):
+    async with shared.app.core.store.begin() as tx:
+        await tx.connection.exec_driver_sql("ALTER TABLE open_items RENAME TO gone")
+    try:
+        said = story.words(await read(shared, "ana", f"/csp {word}"))
+    finally:
+        async with shared.app.core.store.begin() as tx:
+            await tx.connection.exec_driver_sql("ALTER TABLE gone RENAME TO open_items")
+    assert "database" in said
+
+
+@pytest.mark.parametrize("word", [*BOOKS, "find contoso", "policy", "status", "requests", "audit R-1"])
 async def test_customers_are_no_business_of_somebody_without_rights(shared: Stage, word: str):
     body = await answer(shared, "eve", f"/csp {word}")
     assert "BACKSTOP_" in story.words(body)
@@ -242,14 +285,14 @@ async def test_requests_lists_open_tickets_with_their_age_and_what_has_to_happen
     ],
 )
 async def test_why_answers_in_its_first_sentence(shared: Stage, typed: str, opens: str, tells: str):
-    body = await answer(shared, "ana", f"/csp why {typed}")
+    body = await read(shared, "ana", f"/csp why {typed}")
     assert story.lines(body).replace("*", "").startswith(opens)
     assert tells in story.lines(body)
     assert opens in body["text"].replace("*", ""), "what a notification shows"
 
 
 async def test_why_tells_each_stage_and_what_it_rests_on(shared: Stage):
-    said = story.lines(await answer(shared, "ben", "/csp why contoso.onmicrosoft.com"))
+    said = story.lines(await read(shared, "ben", "/csp why contoso.onmicrosoft.com"))
     assert "for *Contoso Ltd*" in said
     assert "USD: open 37,280.00; not yet due 9,320.00; *counts 27,960.00*, the oldest for 45 days" in said
     assert "*suspend* (suspend, from day 30): due in USD" in said

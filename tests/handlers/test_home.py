@@ -50,12 +50,18 @@ async def test_it_is_written_again_when_its_viewer_has_changed_what_it_shows(sha
 
 
 async def test_the_figures_are_those_of_the_digest(shared: Stage):
-    ack = await shared.ana.command("/csp overdue")
-    assert ack.body is not None
-    totals = next(b["fields"] for b in ack.body["blocks"] if b.get("fields"))
+    assert (await shared.ana.command("/csp overdue")).ok
+    told = await shared.ana.wait_for(
+        lambda: next((m for m in shared.ana.messages("csp-billing") if _fields(m)), None)
+    )
+    totals = _fields(told)[0]
     home = await shared.ana.open_home()
     assert totals in [[without_id(f) for f in b["fields"]] for b in home["blocks"] if b.get("fields")]
     assert "• Receivables, the imported file: of " in story.words(home), "what they rest on"
+
+
+def _fields(shown: story.Json) -> list[list[story.Json]]:
+    return [b["fields"] for b in shown.get("blocks", []) if b.get("fields")]
 
 
 def without_id(field: story.Json) -> story.Json:

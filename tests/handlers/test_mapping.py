@@ -20,8 +20,9 @@ KEY = "name:halden marine"
 
 async def debtors(who: Player, words: str = "") -> story.Json:
     """What `/csp debtors` answers."""
+    since = max((m["ts"] for m in who.messages(OVERDUE)), default="")
     assert (await who.command(f"/csp debtors {words}".strip(), channel=OVERDUE)).ok
-    return await story.is_told(who, "Debtors and customers", channel=OVERDUE)
+    return await story.is_told(who, "Debtors and customers", channel=OVERDUE, since=since)
 
 
 async def opens(who: Player, message: story.Json, button: str = "Link") -> story.Json:
