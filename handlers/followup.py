@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -12,11 +13,12 @@ from bot.domain.errors import Invalid
 from bot.domain.followup import may_promise
 from bot.domain.people import Person, PersonId, Right
 from bot.services.followup import Followed
-from handlers import errors, ids
+from handlers import errors, ids, reading
 from handlers.desk import Desk, call
 from handlers.filled import given
 from handlers.listeners import Listeners
-from handlers.views import blocks
+from handlers.reading import Waiting
+from handlers.views import blocks, forms
 from handlers.views import followup as views
 
 
@@ -34,11 +36,13 @@ async def ask_to_snooze(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None
     """Until when and why; where a snooze stands, whose it is, and *Wake up*."""
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
-    form = views.snooze_form(
-        _subject(await _clicked(desk, body)), desk.texts_for(person), channel=_channel(body)
-    )
     await ack()
-    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.SNOOZE_FORM))
+
+    async def form() -> blocks.View:
+        about = _subject(await _clicked(desk, body))
+        return views.snooze_form(about, desk.texts_for(person), channel=_channel(body))
+
+    desk.after_ack(_show(desk, body, person, form, title="snooze", attempted=ids.SNOOZE_FORM))
 
 
 async def ask_for_promise(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -46,21 +50,26 @@ async def ask_for_promise(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> No
     terms = desk.backstop.policy.exit
     if Right.APPROVE not in person.rights:
         person.must(Right.OPERATE)  # before anything is read
-    followed = await _clicked(desk, body)
-    may_promise(followed.promises, terms, by=person)
-    form = views.promise_form(_subject(followed), terms, desk.texts_for(person), channel=_channel(body))
     await ack()
-    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.PROMISE_FORM))
+
+    async def form() -> blocks.View:
+        followed = await _clicked(desk, body)
+        may_promise(followed.promises, terms, by=person)
+        return views.promise_form(_subject(followed), terms, desk.texts_for(person), channel=_channel(body))
+
+    desk.after_ack(_show(desk, body, person, form, title="promise", attempted=ids.PROMISE_FORM))
 
 
 async def ask_for_owner(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
-    form = views.owner_form(
-        _subject(await _clicked(desk, body)), desk.texts_for(person), channel=_channel(body)
-    )
     await ack()
-    desk.after_ack(errors.opened(desk, body, person, form, attempted=ids.OWNER_FORM))
+
+    async def form() -> blocks.View:
+        about = _subject(await _clicked(desk, body))
+        return views.owner_form(about, desk.texts_for(person), channel=_channel(body))
+
+    desk.after_ack(_show(desk, body, person, form, title="owner", attempted=ids.OWNER_FORM))
 
 
 async def snooze(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -99,6 +108,23 @@ async def wake(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     await ack()
     view = views.woken(_subject(followed), desk.texts_for(person))
     desk.after_ack(_update(desk, str(body["view"]["id"]), view))
+
+
+async def _show(
+    desk: Desk,
+    body: dict[str, Any],
+    person: Person,
+    form: Callable[[], Awaitable[blocks.View]],
+    *,
+    title: str,
+    attempted: str,
+) -> None:
+    """Open a view at once, and fill it when the books are read: with large ones that takes longer than Slack waits."""
+    texts, trigger = desk.texts_for(person), str(body["trigger_id"])
+    view = forms.wait_view(texts(title), texts("reading-books"), texts, external_id=trigger)
+    waiting = Waiting(view, person, attempted)
+    work = reading.show(desk, form(), waiting, desk.client.views_open, trigger)
+    await errors.behind_ack(desk, body, person, work, attempted=attempted)
 
 
 async def _say(desk: Desk, body: dict[str, Any], person: Person, said: str) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.sandbox.slack import Player
+from handlers import ids
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.handlers.test_digests import OVERDUE, post, take_in
@@ -106,8 +107,8 @@ async def test_a_promise_is_shown_and_the_next_one_is_an_approvers(set_stage: Se
     await story.is_told(stage.ana, "promise to pay recorded until", channel=OVERDUE)
 
     assert (await stage.ana.click(after, "Promise to pay")).ok
-    await story.is_told(stage.ana, "lets an operator record 1", channel=OVERDUE)
-    assert stage.ana.modal() is None
+    await story.modal_says(stage.ana, "lets an operator record 1")
+    await story.leaves(stage.ana)
     form = await opens(stage.ben, after, "Promise to pay", "promise_form")
     assert "1 promise since the debt began" in story.lines(form)
     assert "Jim, by phone" in story.lines(form)
@@ -136,6 +137,30 @@ async def test_an_owner_is_named_in_the_row(set_stage: SetStage):
     await stage.slack.message_appears(
         OVERDUE, lambda m: m["ts"] == posted["ts"] and "owner:" not in story.lines(m)
     )
+
+
+FORMS = [("Snooze", "snooze_form"), ("Promise to pay", "promise_form"), ("Owner", "owner_form")]
+
+
+@pytest.mark.parametrize(("button", "form"), FORMS)
+async def test_a_form_is_acknowledged_and_open_before_the_books_are_read(
+    set_stage: SetStage, button: str, form: str
+):
+    stage = await set_stage()
+    posted = await digest(stage)
+    with story.books_unanswered():
+        await opens(stage.ana, posted, button, ids.READING)
+    await stage.ana.modal_appears(callback_id=form)
+
+
+@pytest.mark.parametrize("button", [button for button, _ in FORMS])
+async def test_who_waits_for_a_form_hears_it_where_the_books_cannot_be_read(set_stage: SetStage, button: str):
+    stage = await set_stage()
+    posted = await digest(stage)
+    async with stage.app.core.store.begin() as tx:
+        await tx.connection.exec_driver_sql("ALTER TABLE open_items RENAME TO gone")
+    assert (await stage.ana.click(posted, button)).ok
+    await story.modal_says(stage.ana, "database")
 
 
 @pytest.mark.parametrize("button", ["Snooze", "Promise to pay", "Owner"])
