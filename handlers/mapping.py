@@ -11,12 +11,14 @@ from slack_bolt.async_app import AsyncAck
 from bot.domain.directory import Entry
 from bot.domain.errors import Invalid
 from bot.domain.people import Person, Right
-from handlers import errors, ids
+from handlers import errors, ids, reading
 from handlers.desk import Desk
 from handlers.filled import chosen
 from handlers.listeners import Listeners
+from handlers.reading import Waiting
 from handlers.views import forms
 from handlers.views import mapping as views
+from handlers.views.blocks import View
 
 
 def register(listen: Listeners, desk: Desk) -> None:
@@ -27,15 +29,25 @@ def register(listen: Listeners, desk: Desk) -> None:
 
 
 async def ask(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
-    """Show whose the debtor is, or ask; the right is read again when the form is sent."""
+    """Show whose the debtor is, or ask; the right is read again when the form is sent.
+
+    A view opens at once, and is filled when the books are read: with large ones that takes longer than Slack waits.
+    """
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
+    await ack()
+    texts, trigger = desk.texts_for(person), str(body["trigger_id"])
+    view = forms.wait_view(texts("link-title"), texts("reading-books"), texts, external_id=trigger)
+    waiting = Waiting(view, person, attempted=ids.LINK_FORM)
+    work = reading.show(desk, _form(desk, body, person), waiting, desk.client.views_open, trigger)
+    desk.after_ack(errors.behind_ack(desk, body, person, work, attempted=ids.LINK_FORM))
+
+
+async def _form(desk: Desk, body: dict[str, Any], person: Person) -> View:
     mappings = desk.backstop.mappings
     entry = await mappings.entry(await mappings.key_of(str(body["actions"][0].get("value") or "")))
-    await ack()
     channel = str((body.get("channel") or {}).get("id") or "")
-    view = views.link_form(entry, desk.texts_for(person), channel=channel)
-    desk.after_ack(errors.opened(desk, body, person, view, attempted=ids.LINK_FORM))
+    return views.link_form(entry, desk.texts_for(person), channel=channel)
 
 
 async def suggest(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:

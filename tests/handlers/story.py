@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -206,21 +206,28 @@ async def imports_books(stage: Stage, on: date, *, warned: bool = True) -> None:
     assert taken.applied
 
 
-@contextmanager
-def books_unanswered() -> Iterator[None]:
+@asynccontextmanager
+async def books_unanswered() -> AsyncIterator[None]:
     """As long as this lasts, the database gives no answer to whoever reads the books."""
-    answers = asyncio.Event()
+    answers, asked = asyncio.Event(), list[asyncio.Event]()
 
     def wait(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if "FROM open_items" in statement:
-            await_only(answers.wait())
+            asked.append(going_on := asyncio.Event())
+            try:
+                await_only(answers.wait())
+            finally:
+                going_on.set()
 
     event.listen(Engine, "before_cursor_execute", wait)
     try:
         yield
     finally:
-        event.remove(Engine, "before_cursor_execute", wait)
         answers.set()
+        await asyncio.gather(
+            *(going_on.wait() for going_on in asked)
+        )  # who listens must not go while it is called
+        event.remove(Engine, "before_cursor_execute", wait)
 
 
 def slack_recovers(stage: Stage) -> None:

@@ -148,7 +148,7 @@ async def test_a_form_is_acknowledged_and_open_before_the_books_are_read(
 ):
     stage = await set_stage()
     posted = await digest(stage)
-    with story.books_unanswered():
+    async with story.books_unanswered():
         await opens(stage.ana, posted, button, ids.READING)
     await stage.ana.modal_appears(callback_id=form)
 

@@ -6,6 +6,7 @@ import asyncio
 
 from bot.domain.directory import party_id
 from bot.sandbox.slack import Player
+from handlers import ids
 from handlers.views import blocks
 from handlers.views.mapping import link_button
 from tests.builders import ana
@@ -124,6 +125,15 @@ async def test_who_may_not_operate_is_refused(set_stage: SetStage):
     await story.is_told(stage.eve, "BACKSTOP_OPERATORS", channel=OVERDUE)
     assert stage.eve.modal() is None
     assert [by for by, _ in await audited(stage, "access:refused")] == ["U0EVE", "U0EVE"]
+
+
+async def test_the_form_is_acknowledged_and_open_before_the_books_are_read(set_stage: SetStage):
+    stage = await set_stage()
+    await owes(stage)
+    async with story.books_unanswered():
+        assert (await stage.ana.click(await in_the_channel(stage), "Link")).ok
+        await stage.ana.modal_appears(callback_id=ids.READING)
+    await stage.ana.modal_appears(callback_id=ids.LINK_FORM)
 
 
 async def test_of_two_at_once_one_hears_who_was_first(set_stage: SetStage):
