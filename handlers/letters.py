@@ -16,6 +16,7 @@ from bot.domain.letter import (
     LetterKind,
     LetterStatus,
     Matter,
+    checked,
     is_address,
     telling_of,
 )
@@ -24,12 +25,13 @@ from bot.domain.policy import StageAction
 from bot.domain.request import ActionRequest, Result
 from bot.services.letters import Written
 from bot.texts import for_locale, in_language
-from handlers import addressee, errors, ids
+from handlers import addressee, errors, ids, reading
 from handlers.asking import answering
 from handlers.desk import Desk, call
 from handlers.filled import chosen, given
 from handlers.listeners import Listeners
 from handlers.notices import message
+from handlers.reading import Waiting
 from handlers.views import blocks, forms
 from handlers.views import letters as views
 from handlers.views.errors import view as refusal
@@ -89,28 +91,32 @@ async def review(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     """*Continue*: keep the draft, and show exactly what will go. Nothing is sent or recorded yet."""
     person = await desk.people.who_clicked(body)
     person.must(Right.OPERATE)
-    view, origin = body["view"], origin_of(body["view"])
+    view, texts = body["view"], desk.texts_for(person)
+    _check(view)  # before the books are read: once we have acknowledged, nothing can be told under a field
+    wait = forms.wait_view(
+        texts("letter-title"), texts("letter-reading"), texts, external_id=str(body["trigger_id"])
+    )
+    waiting = Waiting(wait, person, attempted=ids.LETTER_FORM)
+    await reading.push(desk, ack, _preview(desk, person, view), waiting)
+
+
+async def _preview(desk: Desk, person: Person, view: dict[str, Any]) -> blocks.View:
+    """Keep the draft, and draw it. Raises LetterOutdated for a warning that was filled in on another day."""
+    origin = origin_of(view)
     customer = await desk.backstop.customers.customer(await _customer_id(desk, person, origin.about))
     found = await desk.backstop.letters.situation(customer)
     stage = found.standing.stage
-    way = Way(chosen(view, ids.LETTER_WAY) or Way.COPIED)
-    try:
-        written = _written(view, customer, stage.id if stage else None)
-        if way is Way.SEND and not written.to:
-            raise Invalid("to", "missing")
-        if written.kind.is_warning and origin.on != found.on.isoformat():
-            raise LetterOutdated
-        letter = await desk.backstop.letters.draft(written, by=person)
-    except Invalid as error:
-        raise Invalid(_block_of(view, error.at), error.reason, error.facts) from error
-    shown = views.preview(
+    written = _written(view, customer, stage.id if stage else None)
+    if written.kind.is_warning and origin.on != found.on.isoformat():
+        raise LetterOutdated
+    letter = await desk.backstop.letters.draft(written, by=person)
+    return views.preview(
         letter,
-        way,
+        _way(view),
         str(replace(origin, about=letter.id)),
         desk.texts_for(person),
         dry_run=desk.backstop.requests.rules.dry_run,
     )
-    await ack(response_action="push", view=shown)
 
 
 async def confirm(desk: Desk, ack: AsyncAck, body: dict[str, Any], *, way: Way) -> None:
@@ -313,6 +319,21 @@ async def _own(desk: Desk, person: Person, letter_id: str) -> Letter:
     if letter.written_by != person.id:
         raise NotFound("letter", letter_id)
     return letter
+
+
+def _check(view: dict[str, Any]) -> None:
+    """Raise Invalid, at its block, for a field that will not do."""
+    to, subject, body = (_typed(view, id) for id in (ids.LETTER_TO, ids.LETTER_SUBJECT, ids.LETTER_BODY))
+    try:
+        if _way(view) is Way.SEND and not to:
+            raise Invalid("to", "missing")
+        checked(to, subject, body)
+    except Invalid as error:
+        raise Invalid(_block_of(view, error.at), error.reason, error.facts) from error
+
+
+def _way(view: dict[str, Any]) -> Way:
+    return Way(chosen(view, ids.LETTER_WAY) or Way.COPIED)
 
 
 def _written(view: dict[str, Any], customer: Customer, stage: str | None) -> Written:

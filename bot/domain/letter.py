@@ -78,6 +78,19 @@ class LetterStatus(StrEnum):
     """It may have been sent; a person has to look."""
 
 
+def checked(to: str, subject: str, body: str) -> tuple[str, str, str]:
+    """What was typed as a letter has it. Raises Invalid for what cannot be a letter."""
+    to, subject, body = to.strip(), one_line(subject), as_lines(body)
+    if to and not is_address(to):
+        raise Invalid("to", "no-mail-address")
+    for name, text, most in (("subject", subject, MOST_SUBJECT), ("body", body, MOST_BODY)):
+        if not text:
+            raise Invalid(name, "missing")
+        if len(text) > most:
+            raise Invalid(name, "too-long", {"most": str(most)})
+    return to, subject, body
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """Every method returns the next state or refuses by type. Address and text are personal data."""
@@ -131,14 +144,7 @@ class Letter:
     ) -> Letter:
         """A draft. Raises NotPermitted, or Invalid for what cannot be a letter."""
         by.must(Right.OPERATE)
-        to, subject, body = to.strip(), one_line(subject), as_lines(body)
-        if to and not is_address(to):
-            raise Invalid("to", "no-mail-address")
-        for name, text, most in (("subject", subject, MOST_SUBJECT), ("body", body, MOST_BODY)):
-            if not text:
-                raise Invalid(name, "missing")
-            if len(text) > most:
-                raise Invalid(name, "too-long", {"most": str(most)})
+        to, subject, body = checked(to, subject, body)
         return cls(
             id=letter_id,
             kind=kind,

@@ -15,6 +15,7 @@ from bot.core import utc_now
 from bot.domain.letter import Letter, LetterStatus
 from bot.sandbox.partner_center import PartnerCenterSandbox
 from bot.sandbox.slack import Player
+from handlers import ids
 from tests.conftest import SetStage
 from tests.handlers import story
 from tests.post_office import CUT, PostOffice, post_office
@@ -123,6 +124,24 @@ async def test_a_letter_is_written_previewed_sent_and_recorded(
     again = await form(stage)
     assert "The last notice on record: Warning" in story.lines(again)
     assert chosen(again, "letter_kind") == "final"
+
+
+async def test_continue_is_acknowledged_before_the_books_are_read(set_stage: SetStage):
+    stage = await set_stage()
+    await form(stage)
+    async with story.books_unanswered():
+        assert (await stage.ana.submit()).ok
+        assert story.top(stage.ana)["callback_id"] == ids.READING
+    assert (await story.seen(stage.ana))["callback_id"] == ids.LETTER_COPIED
+
+
+async def test_a_field_that_will_not_do_is_told_under_it_before_the_books_are_read(set_stage: SetStage):
+    stage = await set_stage()
+    await form(stage)
+    stage.ana.type("letter_to", "billing@contoso,com")
+    async with story.books_unanswered():
+        ack = await stage.ana.submit()
+    assert "one mail address" in (ack.body or {})["errors"]["letter_to"]
 
 
 async def test_nobody_else_sees_address_or_text(
