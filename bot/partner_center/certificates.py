@@ -12,7 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ _SURE_FOR: Final = timedelta(minutes=5)
 _MOST_KEPT: Final = 16
 _MOST_FETCHES: Final = 20
 _FETCHES_WITHIN: Final = timedelta(minutes=5)
-"""Anybody can make us fetch from those hosts, so only so often."""
+"""Anybody can make us fetch from those hosts, so only so often; what has signed an event is counted apart."""
 _LARGEST: Final = 64 * 1024
 _LONGEST: Final = 30.0
 """Seconds for one certificate, as httpx limits the wait for the next byte only and the others wait for this one."""
@@ -65,6 +65,19 @@ class _Kept:
     not_before: datetime
     not_after: datetime
     fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """Certificates by their address, at most `_MOST_KEPT`, and when we last fetched for it."""
+
+    kept: dict[str, _Kept] = field(default_factory=dict)
+    fetches: deque[datetime] = field(default_factory=deque)
+
+    def put(self, url: str, kept: _Kept) -> None:
+        while url not in self.kept and len(self.kept) >= _MOST_KEPT:
+            del self.kept[next(iter(self.kept))]
+        self.kept[url] = kept
 
 
 class Certificates:
@@ -87,42 +100,52 @@ class Certificates:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._more_roots = more_roots
         self._roots: tuple[x509.Certificate, ...] | None = None
-        self._kept: dict[str, _Kept] = {}
-        self._fetches: deque[datetime] = deque()
+        # Anybody can name an address. One whose certificate has signed an event makes way only for another such.
+        self._proven, self._unproven = _Shelf(), _Shelf()
         self._turn = asyncio.Lock()
 
     async def check(self, url: str, *, signature: bytes, of: bytes) -> None:
         """Raise Untrusted unless the certificate at that address signed it (RSA, SHA-256), Unavailable without one."""
         if not self._may_fetch(url, self._hosts, plain=False):
             raise Untrusted("certificate-host")
-        kept, now = self._kept.get(url), self._now()
+        url = _address(url)
+        kept, now = self._shelf(url).kept.get(url), self._now()
         is_signed = kept is not None and _signed(kept, signature, of, now)
         if kept is not None and now < kept.fetched_at + (_KEPT_FOR if is_signed else _SURE_FOR):
             if is_signed:
+                self._prove(url, kept)
                 return
             raise Untrusted("signature")
         try:
             renewed = await self._renewed(url, kept)
         except Unavailable:
-            if is_signed:
+            if kept is not None and is_signed:
+                self._prove(url, kept)
                 return  # whoever keeps us from looking anew must not shut Microsoft out
             raise
         if not _signed(renewed, signature, of, now):
             raise Untrusted("signature")
+        self._prove(url, renewed)
+
+    def _shelf(self, url: str) -> _Shelf:
+        return self._proven if url in self._proven.kept else self._unproven
+
+    def _prove(self, url: str, kept: _Kept) -> None:
+        if url not in self._proven.kept:
+            self._unproven.kept.pop(url, None)
+            self._proven.put(url, kept)
 
     async def _renewed(self, url: str, old: _Kept | None) -> _Kept:
         async with self._turn:
-            kept = self._kept.get(url)
+            kept = self._shelf(url).kept.get(url)
             if kept is not None and kept is not old:
                 return kept  # somebody else has just fetched it
-            kept = await self._checked(url)
-            while len(self._kept) >= _MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[url] = kept
+            kept = await self._checked(url, self._shelf(url).fetches)
+            self._shelf(url).put(url, kept)
             return kept
 
-    async def _checked(self, url: str) -> _Kept:
-        leaf, *given = _certificates(await self._fetch(url))
+    async def _checked(self, url: str, fetches: deque[datetime]) -> _Kept:
+        leaf, *given = _certificates(await self._fetch(url, fetches))
         key = leaf.public_key()
         if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _SMALLEST_KEY:
             raise Untrusted("key")
@@ -130,11 +153,15 @@ class Certificates:
             raise Untrusted("organisation")
         roots = self._trusted()
         now = self._now()
-        _verify(leaf, [*given, *await self._issuers(leaf, given, roots)], roots, now)
+        _verify(leaf, [*given, *await self._issuers(leaf, given, roots, fetches)], roots, now)
         return _Kept(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc, now)
 
     async def _issuers(
-        self, leaf: x509.Certificate, given: list[x509.Certificate], roots: Iterable[x509.Certificate]
+        self,
+        leaf: x509.Certificate,
+        given: list[x509.Certificate],
+        roots: Iterable[x509.Certificate],
+        fetches: deque[datetime],
     ) -> list[x509.Certificate]:
         """The authorities between it and a root that did not come along, from where each certificate says."""
         found, current, known = list[x509.Certificate](), leaf, {root.subject for root in roots}
@@ -146,18 +173,18 @@ class Certificates:
                 url = _issuer_url(current)
                 if url is None or not self._may_fetch(url, self._hosts | _ISSUERS_HOSTS, plain=True):
                     break
-                along = _certificates(await self._fetch(url))[0]
+                along = _certificates(await self._fetch(url, fetches))[0]
                 found.append(along)
             current = along
         return found
 
-    async def _fetch(self, url: str) -> bytes:
+    async def _fetch(self, url: str, fetches: deque[datetime]) -> bytes:
         now = self._now()
-        while self._fetches and self._fetches[0] <= now - _FETCHES_WITHIN:
-            self._fetches.popleft()
-        if len(self._fetches) >= _MOST_FETCHES:
+        while fetches and fetches[0] <= now - _FETCHES_WITHIN:
+            fetches.popleft()
+        if len(fetches) >= _MOST_FETCHES:
             raise Unavailable(reason="too-many-certificates")
-        self._fetches.append(now)
+        fetches.append(now)
         body = bytearray()
         try:
             async with (
@@ -191,6 +218,12 @@ class Certificates:
             files = [Path(certifi.where()), *([self._more_roots] if self._more_roots else [])]
             self._roots = tuple(root for file in files for root in _roots(file.read_bytes()))
         return self._roots
+
+
+def _address(url: str) -> str:
+    """Without a query: to a file it says nothing, and with another one each the same file would count as many."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.lower(), query="").geturl()
 
 
 def _signed(kept: _Kept, signature: bytes, of: bytes, now: datetime) -> bool:

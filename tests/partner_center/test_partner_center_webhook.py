@@ -389,8 +389,44 @@ async def test_nobody_can_make_us_fetch_without_end(webhook, shelf, signs):
     body = an_event()
     for number in range(40):
         with pytest.raises(Unavailable):
-            await webhook.verify(signed(body, signs, **{"X-MS-Certificate-Url": f"{URL}?{number}"}), body)
+            await webhook.verify(signed(body, signs, **{"X-MS-Certificate-Url": f"{URL}{number}"}), body)
     assert len(shelf.asked) == 20
+
+
+async def test_the_same_certificate_with_another_query_each_is_fetched_once(webhook, shelf, signs):
+    body = an_event()
+    for number in range(40):
+        url = f"{URL}?{number}"
+        await webhook.verify(signed(body, signs, **{"X-MS-Certificate-Url": url}), body)
+    assert shelf.asked == [URL, ISSUER]
+
+
+async def test_whoever_names_many_addresses_does_not_shut_microsoft_out(webhook, shelf, issuer, signs):
+    body = an_event()
+    await webhook.verify(signed(body, signs), body)
+    forged = signed(body, signs)
+    for number in range(40):
+        url = URL.replace("/cert/", f"/copy{number}/")
+        shelf.files[url] = signs.pem + issuer.pem  # one fetch each
+        forged["X-MS-Certificate-Url"] = url
+        with pytest.raises((Unsigned, Unavailable)):
+            await webhook.verify(forged, body + b" ")
+    asked = len(shelf.asked)
+    await webhook.verify(signed(body, signs), body)
+    assert len(shelf.asked) == asked, "it is still kept"
+
+
+async def test_a_renewed_certificate_is_fetched_whatever_others_had_us_fetch(
+    webhook, shelf, issuer, signs, clock
+):
+    body, other = an_event(), signer(NAME, by=issuer, at=NOON, issuer_url=ISSUER)
+    await webhook.verify(signed(body, signs), body)
+    shelf.files[URL] = other.der
+    clock.at += timedelta(minutes=6)
+    for number in range(40):
+        with pytest.raises(Unavailable):
+            await webhook.verify(signed(body, signs, **{"X-MS-Certificate-Url": f"{URL}{number}"}), body)
+    await webhook.verify(signed(body, other), body)
 
 
 @pytest.mark.parametrize(
