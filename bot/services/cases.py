@@ -174,7 +174,8 @@ class Cases:
         digest = await self.digest()
         urgent = []
         async with self._store.begin() as tx:  # who clicks on a case does not wait until the books are read
-            owed = [each for line in digest.cases for each in line.past.owed]
+            # What is older was written down when it was read.
+            owed = [each for line in digest.cases for each in line.past.owed if each.at == digest.at]
             await tx.observations.keep(owed, at=self._now())
         for line in digest.cases:
             await self._record(line.case)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -214,14 +214,21 @@ class Watch:
         async with self._store.read() as tx:
             day = await self._digests.day(tx, today)
             owed = list(owed_on(day, at=self._now()))
-        await self._keep(owed)
+        await self._keep(owed, one_a_day=day.zone)
         await self._mark(Source.BOOKS, len(owed), why="" if day.last else "nothing-imported")
 
-    async def _keep(self, seen: Sequence[Observation]) -> int:
-        if not seen:
-            return 0
-        async with self._store.begin() as tx:
-            return await tx.observations.keep(seen, at=self._now())
+    async def _keep(self, seen: Sequence[Observation], *, one_a_day: tzinfo | None = None) -> int:
+        """In parts, for acks wait for whoever writes; should we die between two, the next reading keeps the rest.
+
+        The oldest first: the activity log is asked again from a little before the newest that is known.
+        """
+        kept, in_order = 0, sorted(seen, key=lambda each: each.at)
+        for start in range(0, len(in_order), A_BATCH):
+            async with self._store.begin(unhurried=True) as tx:
+                kept += await tx.observations.keep(
+                    in_order[start : start + A_BATCH], at=self._now(), one_a_day=one_a_day
+                )
+        return kept
 
     async def _mark(self, source: Source, kept: int, *, failed: int = 0, why: str = "") -> None:
         async with self._store.begin() as tx:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Text, cast, func, select, update
+from sqlalchemy import JSON, Row, Text, bindparam, cast, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,7 +27,7 @@ from bot.domain.observation import (
     VendorAlert,
     past_of,
 )
-from bot.store.tables import observations
+from bot.store.tables import Instant, observations
 
 AT_ONCE: Final = 500
 READ_AT_ONCE: Final = 1000
@@ -62,13 +62,25 @@ _INSERTS: Final[Mapping[str, Any]] = MappingProxyType(
 _KEPT_UP_TO_DATE: Final = frozenset({"alert", "spent", "owed"})
 """What is seen again under its key with other facts: the newest counts. Everything else stays as first seen."""
 
+_CHANGE: Final = (
+    update(observations)
+    .where(observations.c.key == bindparam("of"))
+    .values(facts=bindparam("facts", type_=JSON), at=bindparam("at", type_=Instant))
+)
+
 
 class Observations:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def keep(self, seen: Iterable[Observation], *, at: datetime) -> int:
-        """Keep these; how many were not known. One whose facts are newer replaces what was known of it."""
+    async def keep(
+        self, seen: Iterable[Observation], *, at: datetime, one_a_day: tzinfo | None = None
+    ) -> int:
+        """Keep these; how many were not known. One whose facts are newer replaces what was known of it.
+
+        With `one_a_day` what is owed is left as it was first read on a day of that zone, until something else of it
+        changes: the rules ask on which day it was, and from when on it was known.
+        """
         rows = {row["key"]: row for row in (_row(each, at) for each in seen)}
         keys = list(rows)
         new = 0
@@ -77,14 +89,13 @@ class Observations:
             known = await self._known(some)
             fresh = [rows[key] for key in some if key not in known]
             new += await self._add(fresh)
-            for key in some:
-                row = rows[key]
-                if key in known and row["kind"] in _KEPT_UP_TO_DATE and row["facts"] != known[key]:
-                    await self._connection.execute(
-                        update(observations)
-                        .where(observations.c.key == key)
-                        .values(facts=row["facts"], at=row["at"])
-                    )
+            await self._change(
+                [
+                    row
+                    for row in (rows[key] for key in some if key in known)
+                    if row["kind"] in _KEPT_UP_TO_DATE and _is_news(row, known[row["key"]], one_a_day)
+                ]
+            )
         return new
 
     async def _known(self, keys: Collection[str]) -> dict[str, Any]:
@@ -100,6 +111,12 @@ class Observations:
             insert(observations).on_conflict_do_nothing(index_elements=["key"]), rows
         )
         return len(rows)
+
+    async def _change(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            await self._connection.execute(
+                _CHANGE, [{"of": row["key"], "facts": row["facts"], "at": row["at"]} for row in rows]
+            )
 
     async def of(self, customer: CustomerId, *, until: datetime) -> Past:
         """What was seen of one customer up to that moment."""
@@ -169,6 +186,16 @@ def _row(seen: Observation, at: datetime) -> dict[str, Any]:
         "seen_at": at,
         "facts": _ADAPTERS[kind].dump_python(seen, mode="json"),
     }
+
+
+def _is_news(row: Mapping[str, Any], known: Mapping[str, Any], one_a_day: tzinfo | None) -> bool:
+    """Whether it says anything that was not known under its key."""
+    if row["facts"] == known:
+        return False
+    if row["kind"] != "owed" or one_a_day is None or {**row["facts"], "at": known["at"]} != known:
+        return True
+    before = datetime.fromisoformat(known["at"])
+    return bool(row["at"].astimezone(one_a_day).date() != before.astimezone(one_a_day).date())
 
 
 def _short(key: str) -> str:

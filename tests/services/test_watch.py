@@ -10,8 +10,11 @@ from bot.domain.case import Verdict
 from bot.domain.customer import CustomerId
 from bot.domain.observation import Past, Source
 from bot.domain.signal import Rule
-from tests.builders import DAY, HOUR, ana
+from bot.services.watch import A_BATCH
+from tests.builders import DAY, HOUR, a_customer, ana
 from tests.services.conftest import OpenWorkshop
+from tests.services.test_crawl import writes
+from tests.services.test_digests import a_row, know, take_in
 from tests.services.workshop import Clock, Workshop
 
 
@@ -24,6 +27,14 @@ async def past(w: Workshop, customer: str) -> Past:
     id = CustomerId(w.far_side.customer(customer).id)
     async with w.store.read() as tx:
         return await tx.observations.of(id, until=w.clock())
+
+
+def changing(writes: list[list[str]]) -> int:
+    """How many of these transactions changed what is known to have been seen."""
+    return sum(
+        any(each.startswith(("INSERT INTO observations", "UPDATE observations")) for each in statements)
+        for statements in writes
+    )
 
 
 class TestRead:
@@ -71,6 +82,20 @@ class TestRead:
         await w.watch.read()
         digest = await w.cases.digest()
         assert Source.SUBSCRIPTIONS in {m.source for m in digest.missing}
+
+    async def test_of_many_who_owe_is_written_in_parts_and_once_a_day(self, w: Workshop, clock: Clock):
+        """On SQLite acks wait for whoever writes; the books are read several times a day."""
+        ids = [CustomerId(f"{n:08}-2222-4333-8444-555555555555") for n in range(2 * A_BATCH + 1)]
+        many = [a_customer(id=id, name=f"Customer {n}") for n, id in enumerate(ids)]
+        await know(w, *many)
+        await take_in(w, *(a_row(str(n), each.name, each.id, 45, "500.00") for n, each in enumerate(many)))
+        w.far_side.faults.add(status=503, path_contains="/v1/", times=None)
+        with writes() as first:
+            await w.watch.read()
+        clock.passes(HOUR)
+        with writes() as second:
+            await w.watch.read()
+        assert (changing(first), changing(second)) == (3, 0)
 
     async def test_of_one_customer_leaves_the_others(self, w: Workshop, clock: Clock):
         await w.watch.read()

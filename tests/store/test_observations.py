@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, event
@@ -104,6 +105,23 @@ async def test_an_order_stays_as_first_seen_and_an_alert_is_kept_up_to_date(stor
         9,
     )
     assert found.spent[0].amount == Decimal(7)
+
+
+@pytest.mark.parametrize(
+    ("again", "is_kept_as"),
+    [
+        pytest.param(replace(OWED, at=noon + HOUR), OWED, id="the same later that day"),
+        pytest.param(later := replace(OWED, at=noon + 5 * HOUR), later, id="the same on the next day there"),
+        pytest.param(more := replace(OWED, at=noon + HOUR, oldest_days=13), more, id="something else"),
+    ],
+)
+async def test_what_is_owed_is_kept_as_first_read_on_a_day_until_it_changes(
+    store: Store, again: Owed, is_kept_as: Owed
+):
+    async with store.begin() as tx:
+        for each in (OWED, again):
+            await tx.observations.keep([each], at=noon, one_a_day=ZoneInfo("Asia/Shanghai"))
+        assert (await tx.observations.of(CONTOSO, until=noon + DAY)).owed == (is_kept_as,)
 
 
 async def test_what_came_later_was_not_known(store: Store):
