@@ -152,10 +152,10 @@ async def _customer(tx: Tx, customer_id: str) -> Customer:
 
 
 async def _standing(tx: Tx, customer_id: str, on: date) -> tuple[Pause, ...]:
-    return (await tx.collections.pauses(on=on)).get(customer_id, ())
+    return (await tx.collections.pauses(on=on, only=customer_id)).get(customer_id, ())
 
 
 async def _promises(tx: Tx, customer_id: CustomerId, on: date) -> int:
     """How often they promised in the present episode."""
-    history = (await tx.collections.histories(on=on)).get(customer_id, History())
+    history = (await tx.collections.histories(on=on, only=customer_id)).get(customer_id, History())
     return await tx.collections.promises_since(customer_id, history.began or on)

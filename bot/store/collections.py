@@ -36,23 +36,25 @@ class Collections:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def histories(self, *, on: date) -> dict[str, History]:
+    async def histories(self, *, on: date, only: str | None = None) -> dict[str, History]:
         """The episodes that were open on that day, by tenant, with what had fired by then; of who has none open, when
-        the last one ended."""
+        the last one ended. With `only`, of that tenant."""
+        ours, theirs = ([table.c.tenant == only] if only is not None else [] for table in (episodes, steps))
         ended = await self._connection.execute(
             select(episodes.c.tenant, func.max(episodes.c.ended))
-            .where(episodes.c.ended <= on)
+            .where(episodes.c.ended <= on, *ours)
             .group_by(episodes.c.tenant)
         )
         before: dict[str, date] = {row[0]: row[1] for row in ended}
         rows = await self._connection.execute(
             select(episodes).where(
-                episodes.c.began <= on, or_(episodes.c.ended.is_(None), episodes.c.ended > on)
+                episodes.c.began <= on, or_(episodes.c.ended.is_(None), episodes.c.ended > on), *ours
             )
         )
         found = {row.tenant: row for row in rows}
         fired: dict[str, list[Step]] = {}
-        for row in await self._connection.execute(select(steps).where(steps.c.on <= on).order_by(steps.c.on)):
+        so_far = select(steps).where(steps.c.on <= on, *theirs).order_by(steps.c.on)
+        for row in await self._connection.execute(so_far):
             episode = found.get(row.tenant)
             if episode is not None and row.began == episode.began:
                 fired.setdefault(row.tenant, []).append(Step(row.stage, row.on))
@@ -130,11 +132,12 @@ class Collections:
         if rows:
             await self._connection.execute(statement, rows)
 
-    async def pauses(self, *, on: date) -> dict[str, tuple[Pause, ...]]:
-        """Promises and snoozes that hold on that day, by tenant."""
-        rows = await self._connection.execute(
-            select(pauses).where(pauses.c.until >= on).order_by(pauses.c.at)
-        )
+    async def pauses(self, *, on: date, only: str | None = None) -> dict[str, tuple[Pause, ...]]:
+        """Promises and snoozes that hold on that day, by tenant. With `only`, of that one."""
+        query = select(pauses).where(pauses.c.until >= on).order_by(pauses.c.at)
+        if only is not None:
+            query = query.where(pauses.c.tenant == only)
+        rows = await self._connection.execute(query)
         found: dict[str, tuple[Pause, ...]] = {}
         for row in rows:
             overdue = {c: Decimal(a) for c, a in row.overdue.items()} if row.overdue is not None else None

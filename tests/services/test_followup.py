@@ -14,6 +14,7 @@ from bot.report import digests as report
 from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer, ana, ben, eve
 from tests.services.conftest import OpenWorkshop
+from tests.services.test_crawl import writes
 from tests.services.test_digests import OTHER, TODAY, a_row, know, take_in
 from tests.services.workshop import Clock, Workshop
 
@@ -141,6 +142,14 @@ class TestPromise:
         await asyncio.gather(*asked)
         assert (await w.followup.of(CONTOSO)).promises == 1
         assert await tags(w) == ["customer:promised"]
+
+    async def test_asks_of_nobody_else_what_happened_while_acks_wait(self, w: Workshop):
+        with writes() as each:
+            await w.followup.promise(CONTOSO, until=WEEK, note="", by=ana)
+        asked = [of for statements in each for of in statements if of.startswith("SELECT")]
+        about = [of for of in asked if any(f"FROM {name}" in of for name in ("episodes", "steps", "pauses"))]
+        assert about
+        assert [of for of in about if "tenant = ?" not in of] == []
 
 
 class TestOwner:
