@@ -84,9 +84,12 @@ async def _read_and_post_overdue(desk: Desk, day: str) -> None:
 
 
 async def _look_and_post_suspicious(desk: Desk, day: str) -> None:
-    """The digest shows what every source says now; one that does not answer is said to be missing."""
-    await desk.backstop.watch.read()
-    await post_suspicious(desk, day)
+    """The digest shows what every source says now; one that does not answer is said to be missing.
+
+    Whoever reads them already posts it as well; should they die, it is tried again by the clock.
+    """
+    if await desk.backstop.watch.read():
+        await post_suspicious(desk, day)
 
 
 async def _read_risk(backstop: Backstop, courier: Courier, customer: str | None) -> None:

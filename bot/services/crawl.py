@@ -227,7 +227,7 @@ class Part:
     """What one call of a process does in a crawl, under a name of its own."""
 
     def __init__(self, crawler: Crawler, run: Run | None, progress: Progress | None) -> None:
-        self.holder = f"{socket.gethostname()[:80]}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.holder = a_holder()
         self._of = crawler
         self._run = run
         self._run_id = run.id if run else ""
@@ -244,7 +244,7 @@ class Part:
         """What is held by processes of this host that are no more, need not wait for its time to run out."""
         async with self._of._store.read() as tx:
             holders = await tx.crawl.holders()
-        for dead in filter(_is_dead, holders):
+        for dead in filter(is_dead, holders):
             async with self._of._store.begin(unhurried=True) as tx:
                 await tx.crawl.release(holder=dead)
 
@@ -421,7 +421,12 @@ def _why(error: Upstream | NotFound) -> str:
     return f"{error.code} {getattr(error, 'reason', '')}".strip()
 
 
-def _is_dead(holder: str) -> bool:
+def a_holder() -> str:
+    """A name for what this process does now, by which others see whether it still lives."""
+    return f"{socket.gethostname()[:80]}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+def is_dead(holder: str) -> bool:
     """Whether it was a process of this host that is no more."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
     if host != socket.gethostname()[:80] or not rest.isdigit():

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 
 from bot.domain.capability import Feature
 from bot.domain.customer import Customer, CustomerId
-from bot.domain.errors import BackstopError, NotFound, Upstream
+from bot.domain.errors import BackstopError, NotFound, Unavailable, Upstream
 from bot.domain.observation import Observation, Operation, OrderPlaced, Owed, Source, Spent, VendorAlert
+from bot.services.crawl import a_holder, is_dead
 from bot.services.customers import Customers
 from bot.services.day import Day
 from bot.services.digests import Digests
@@ -21,6 +22,12 @@ from bot.services.features import Features
 from bot.store import Store
 
 MARK: Final = "watch:"
+READING: Final = "watching"
+"""The mark of whoever reads all sources."""
+LEASE: Final = timedelta(minutes=2)
+"""So long after its process died a reading may be begun again; the digest is tried again after five minutes."""
+RENEWALS: Final = 4
+"""So often in a lease it is renewed."""
 OVERLAP: Final = timedelta(days=2)
 """The activity log is read again from so long before its newest known record: some come late."""
 LOG_REACHES: Final = timedelta(days=89)
@@ -33,6 +40,10 @@ log = logging.getLogger(__name__)
 
 class TellsRisk(Protocol):
     """What Microsoft tells; each stream may break off and has told then what came before."""
+
+    @property
+    def unhurried(self) -> TellsRisk:
+        """The same, behind whatever somebody waits for."""
 
     def orders(self, customer: CustomerId) -> AsyncIterator[OrderPlaced]: ...
 
@@ -92,8 +103,55 @@ class Watch:
         self._now = now
         self._at_once = at_once
 
-    async def read(self) -> None:
-        """Look at every source. One that fails, at once or half-way, costs what it had still to tell and no more."""
+    async def read(self) -> bool:
+        """Look at every source. One that fails, at once or half-way, costs what it had still to tell and no more.
+
+        False, and nothing is read, while somebody is at it, in this process or another.
+        """
+        holder = a_holder()
+        await self._free_of_the_dead()
+        if not await self._lease(holder):
+            log.info("the sources are being read already")
+            return False
+        renewals = asyncio.create_task(self._renew(holder))
+        try:
+            await self._read()
+        finally:
+            renewals.cancel()
+            await asyncio.gather(renewals, return_exceptions=True)
+            await self._let_go(holder)
+        return True
+
+    async def _free_of_the_dead(self) -> None:
+        """A job that its process died with is begun again at once, and need not wait for its own lease."""
+        async with self._store.read() as tx:
+            held = await tx.marks.get(READING)
+        holder = str(held[1].get("holder", "")) if held else ""
+        if is_dead(holder):
+            await self._let_go(holder)
+
+    async def _let_go(self, holder: str) -> None:
+        try:
+            async with self._store.begin() as tx:
+                await tx.marks.let_go(READING, holder=holder)
+        except Unavailable as error:  # it runs out by itself
+            log.warning("the reading of the sources is not let go of: %s", error.reason)
+
+    async def _lease(self, holder: str) -> bool:
+        now = self._now()
+        async with self._store.begin() as tx:
+            return await tx.marks.lease(READING, holder=holder, now=now, until=now + LEASE)
+
+    async def _renew(self, holder: str) -> None:
+        """Have it for as long as the reading takes; a database that is away for a moment is asked again."""
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / RENEWALS)
+            try:
+                await self._lease(holder)
+            except Unavailable as error:
+                log.warning("the reading of the sources could not be renewed: %s", error.reason)
+
+    async def _read(self) -> None:
         await self._subscriptions()
         await self._orders()
         await self._operations()
@@ -112,7 +170,7 @@ class Watch:
             await self._customers.live_all(customer.id)
         except (Upstream, NotFound) as error:
             log.warning("subscriptions of %s: %s", customer.id, error.code)
-        seen, _ = await self._orders_of(customer)
+        seen, _ = await self._orders_of(customer, self._microsoft)
         await self._keep(seen)
 
     async def alerts(self) -> None:
@@ -158,7 +216,7 @@ class Watch:
             for customer in queue:
                 if failed >= GIVES_UP_AFTER and not read:
                     return
-                seen, is_whole = await self._orders_of(customer)
+                seen, is_whole = await self._orders_of(customer, self._microsoft.unhurried)
                 read += is_whole
                 failed += not is_whole
                 batch += seen
@@ -170,11 +228,11 @@ class Watch:
         kept += await self._keep(batch)
         await self._mark(Source.ORDERS, kept, failed=len(known) - read)
 
-    async def _orders_of(self, customer: Customer) -> tuple[list[Observation], bool]:
+    async def _orders_of(self, customer: Customer, microsoft: TellsRisk) -> tuple[list[Observation], bool]:
         """What came, and whether that is all."""
         seen: list[Observation] = []
         try:
-            async for order in self._microsoft.orders(customer.id):
+            async for order in microsoft.orders(customer.id):
                 seen.append(order)
         except (Upstream, NotFound) as error:
             log.warning("orders of %s: %s", customer.id, error.code)

@@ -45,6 +45,27 @@ class Marks:
             return False
         return True
 
+    async def lease(self, name: str, *, holder: str, now: datetime, until: datetime) -> bool:
+        """Be the only one who has it until then, or for longer; False while somebody else has."""
+        found = await self.get(name)
+        if found is None:
+            return await self.claim(name, at=until, holder=holder)
+        ends, facts = found
+        if ends > now and facts.get("holder") != holder:
+            return False
+        taken = await self._connection.execute(
+            update(marks)
+            .where(marks.c.name == name, marks.c.at == ends)  # unless somebody was quicker
+            .values(at=until, facts={"holder": holder})
+        )
+        return bool(taken.rowcount == 1)
+
+    async def let_go(self, name: str, *, holder: str) -> None:
+        """End a lease; nothing happens where somebody else has taken it over."""
+        found = await self.get(name)
+        if found and found[1].get("holder") == holder:
+            await self._connection.execute(delete(marks).where(marks.c.name == name, marks.c.at == found[0]))
+
     async def forget(self, prefix: str, *, before: datetime) -> None:
         """Drop every mark whose name begins so and that is older."""
         begins = marks.c.name.startswith(prefix, autoescape=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -10,7 +14,7 @@ from bot.domain.case import Verdict
 from bot.domain.customer import CustomerId
 from bot.domain.observation import Past, Source
 from bot.domain.signal import Rule
-from bot.services.watch import A_BATCH
+from bot.services.watch import A_BATCH, LEASE, READING
 from tests.builders import DAY, HOUR, a_customer, ana
 from tests.services.conftest import OpenWorkshop
 from tests.services.test_crawl import writes
@@ -35,6 +39,11 @@ def changing(writes: list[list[str]]) -> int:
         any(each.startswith(("INSERT INTO observations", "UPDATE observations")) for each in statements)
         for statements in writes
     )
+
+
+async def is_read(w: Workshop) -> bool:
+    async with w.store.read() as tx:
+        return await tx.marks.get(READING) is not None
 
 
 class TestRead:
@@ -96,6 +105,36 @@ class TestRead:
         with writes() as second:
             await w.watch.read()
         assert (changing(first), changing(second)) == (3, 0)
+
+    async def test_is_not_begun_while_one_is_under_way(self, w: Workshop):
+        """With 10,000 customers it takes longer than until the digest is tried again."""
+        assert sorted(await asyncio.gather(w.watch.read(), w.watch.read())) == [False, True]
+        assert await w.watch.read()
+
+    async def test_is_begun_again_once_whoever_was_at_it_has_died(self, w: Workshop, clock: Clock):
+        async with w.store.begin() as tx:
+            assert await tx.marks.lease(READING, holder="dead", now=clock(), until=clock() + LEASE)
+        assert not await w.watch.read()
+        clock.passes(LEASE)
+        assert await w.watch.read()
+
+    async def test_is_begun_again_at_once_where_a_process_of_this_host_died_with_it(
+        self, w: Workshop, clock: Clock
+    ):
+        with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+            dead.wait()
+        holder = f"{socket.gethostname()[:80]}:{dead.pid}:12345678"
+        async with w.store.begin() as tx:
+            assert await tx.marks.lease(READING, holder=holder, now=clock(), until=clock() + LEASE)
+        assert await w.watch.read()
+
+    async def test_that_was_broken_off_is_begun_again_at_once(self, w: Workshop):
+        reading = asyncio.create_task(w.watch.read())
+        while not await is_read(w):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        assert await w.watch.read()
 
     async def test_of_one_customer_leaves_the_others(self, w: Workshop, clock: Clock):
         await w.watch.read()
