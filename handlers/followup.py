@@ -104,9 +104,9 @@ async def wake(desk: Desk, ack: AsyncAck, body: dict[str, Any]) -> None:
     person = await desk.people.who_clicked(body)
     customer = str(body["actions"][0].get("value") or "")
     await desk.backstop.followup.wake(customer, by=person)
-    followed = await desk.backstop.followup.of(customer)
+    about = await desk.backstop.customers.customer(customer)  # no books are read: Slack waits
     await ack()
-    view = views.woken(_subject(followed), desk.texts_for(person))
+    view = views.woken(about, desk.texts_for(person))
     desk.after_ack(_update(desk, str(body["view"]["id"]), view))
 
 
@@ -129,10 +129,10 @@ async def _show(
 
 async def _say(desk: Desk, body: dict[str, Any], person: Person, said: str) -> None:
     """What holds from now on, to the person alone, where the button was."""
-    followed = await desk.backstop.followup.of(_about(body))
+    about = await desk.backstop.customers.customer(_about(body))
     _, _, channel = str(body["view"]["private_metadata"]).partition(" ")
     where = {"user": body["user"], "channel": {"id": channel}}
-    await errors.tell(desk, where, f"*{blocks.name(followed.customer.name)}*: {said}")
+    await errors.tell(desk, where, f"*{blocks.name(about.name)}*: {said}")
 
 
 async def _update(desk: Desk, view_id: str, view: blocks.View) -> None:

@@ -99,9 +99,9 @@ def owner_form(about: Subject, texts: Texts, *, channel: str) -> View:
     return _form(about, texts, "owner", ids.OWNER_FORM, body, submit=texts("save"), channel=channel)
 
 
-def woken(about: Subject, texts: Texts) -> View:
+def woken(customer: Customer, texts: Texts) -> View:
     """What the form of a snooze becomes once it was ended."""
-    name = blocks.name(about.customer.name)
+    name = blocks.name(customer.name)
     return blocks.modal(
         texts("snooze"), [blocks.section(texts.mrkdwn("woken", customer=name))], close=texts("close")
     )

@@ -139,6 +139,15 @@ async def test_an_owner_is_named_in_the_row(set_stage: SetStage):
     )
 
 
+async def test_to_wake_somebody_the_books_are_not_read(set_stage: SetStage):
+    stage = await set_stage()
+    after = await snoozes(stage, await digest(stage))
+    await opens(stage.ana, after, "Change", "snooze_form")
+    async with story.books_unanswered():
+        assert (await stage.ana.click_modal("Wake up")).ok
+        await story.modal_says(stage.ana, "is awake again")
+
+
 FORMS = [("Snooze", "snooze_form"), ("Promise to pay", "promise_form"), ("Owner", "owner_form")]
 
 

@@ -581,7 +581,7 @@ def _follow_ups() -> dict[str, Drawing]:
     return {
         "form-snooze": lambda texts: followup.snooze_form(a_subject(), texts, channel="C1"),
         "form-snooze-stands": lambda texts: followup.snooze_form(snoozed, texts, channel="C1"),
-        "form-woken": lambda texts: followup.woken(a_subject(), texts),
+        "form-woken": lambda texts: followup.woken(a_subject().customer, texts),
         "form-promise": lambda texts: followup.promise_form(a_subject(), terms, texts, channel="C1"),
         "form-promise-stands": lambda texts: followup.promise_form(promised, terms, texts, channel="C1"),
         "form-owner": lambda texts: followup.owner_form(a_subject(), texts, channel="C1"),

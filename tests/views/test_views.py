@@ -256,7 +256,7 @@ def test_the_longest_of_what_is_said_about_a_customer_fits_its_forms(language: s
         followup.snooze_form(about, words, channel="C1"),
         followup.promise_form(about, drawn.POLICY.exit, words, channel="C1"),
         followup.owner_form(about, words, channel="C1"),
-        followup.woken(about, words),
+        followup.woken(about.customer, words),
     ):
         assert complaints(view) == []
 
