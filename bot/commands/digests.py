@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import date
 
 from bot import settings
-from bot.commands import Add, json_text, with_core
+from bot.commands import Add, BadCall, json_text, with_core
 from bot.commands.arguments import as_day, as_days
 from bot.core import Core
 from bot.report import digests as report
@@ -68,7 +69,10 @@ def _suspicious(given: Settings, arguments: argparse.Namespace) -> int:
         cases, today = made.backstop.cases, made.backstop.digests.today()
         on: date = arguments.date or today
         if on == today:
-            await made.backstop.watch.read()
+            if not await made.backstop.watch.read():
+                if arguments.post:
+                    raise BadCall("the sources are being read already: try again when that is over")
+                print("The sources are being read just now: this is what was seen so far.", file=sys.stderr)
             await cases.record()
         posted = False
         if arguments.post:

@@ -14,9 +14,8 @@ from bot.report import digests as report
 from bot.texts import in_language
 from tests.builders import CONTOSO, DAY, HOUR, a_customer, ana, ben, eve
 from tests.services.conftest import OpenWorkshop
-from tests.services.test_crawl import writes
 from tests.services.test_digests import OTHER, TODAY, a_row, know, take_in
-from tests.services.workshop import Clock, Workshop
+from tests.services.workshop import Clock, Workshop, writes
 
 WEEK = TODAY + timedelta(days=7)
 

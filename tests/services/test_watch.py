@@ -17,9 +17,8 @@ from bot.domain.signal import Rule
 from bot.services.watch import A_BATCH, LEASE, READING
 from tests.builders import DAY, HOUR, a_customer, ana
 from tests.services.conftest import OpenWorkshop
-from tests.services.test_crawl import writes
 from tests.services.test_digests import a_row, know, take_in
-from tests.services.workshop import Clock, Workshop
+from tests.services.workshop import Clock, Workshop, writes
 
 
 @pytest.fixture
