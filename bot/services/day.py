@@ -270,8 +270,8 @@ async def ground_now(
     day = await _day_now(tx, theirs, policy=policy, at=at, zone=zone, directory=directory)
     now = day.ground(day.parties, customer, by_name=by_name)
     if now.owes and others:
-        all = await _day_now(tx, [*theirs, *others], policy=policy, at=at, zone=zone)
-        of_all = all.ground(all.parties, customer)
+        whole = await _day_now(tx, [*theirs, *others], policy=policy, at=at, zone=zone, directory=directory)
+        of_all = ground(policy, whole.facts_of(whole.parties, customer), on=whole.on)
         now = replace(now, owes=of_all.owes, counts=now.counts and of_all.counts)
     lost = len(theirs) < len(request.debtors) and not now.owes
     return replace(now, unlinked=lost)
@@ -335,7 +335,7 @@ async def _day_now(
     policy: BillingPolicy,
     at: datetime,
     zone: ZoneInfo,
-    directory: Directory | None = None,
+    directory: Directory,
 ) -> Day:
     """The day with these debtors of the books alone."""
     on = at.astimezone(zone).date()
@@ -348,7 +348,7 @@ async def _day_now(
         last=await tx.books.last_import(on=on),
         troubles=(),
         parties=age(items, on=on),
-        directory=directory or Directory(()),
+        directory=directory,
         suspended={},
         histories={},
         pauses=await tx.collections.pauses(on=on),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -276,6 +277,26 @@ class TestWhenItActs:
     def test_a_postponed_request_waits_for_its_new_time(self):
         later = a_request().approve(by=ben, at=noon).postpone(until=noon + DAY)
         assert (later.is_due(at=noon + DAY - MINUTE), later.is_due(at=noon + DAY)) == (False, True)
+
+    def test_it_says_what_holds_it_back_now_and_nothing_that_did_before(self):
+        approved = a_request().approve(by=ben, at=noon)
+        at_night = approved.postpone(until=noon + DAY).keep_hours(until=noon + 2 * DAY)
+        assert (at_night.over_daily_limit, at_night.outside_hours) == (False, True)
+        over_the_limit = at_night.postpone(until=noon + 3 * DAY)
+        assert (over_the_limit.over_daily_limit, over_the_limit.outside_hours) == (True, False)
+
+    def test_of_what_is_settled_it_is_not_said_again_that_nothing_was_sent(self):
+        begun = claimed(claimed(a_request().approve(by=ben, at=noon)), at=noon + LEASE)
+        (target, *_) = begun.targets
+        settled = begun.settle(
+            target.subscription_id, Result.OPEN, Outcome(error="unavailable"), at=noon, unsent=True
+        )
+        assert [t.sendings for t in begun.targets + settled.targets] == [2, 1]
+        looked_at = replace(
+            settled, targets=tuple(replace(t, result=Result.UNKNOWN) for t in settled.targets)
+        )
+        waiting = looked_at.wait(until=noon + DAY, unsent={target.subscription_id})
+        assert [t.may_have_been_sent for t in waiting.targets] == [True]
 
     def test_an_approved_request_that_nobody_began_is_cancelled_even_after_its_window(self):
         approved = a_request(undo=MINUTE).approve(by=ben, at=noon)
